@@ -14,7 +14,7 @@ class Listener:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._heard: queue.SimpleQueue[Topics] = queue.SimpleQueue()
-        self.database.on_ring(self._heard.put)
+        self.database.on_notification(self._heard.put)
 
     def hear(self) -> Topics:
         return self._heard.get(timeout=PATIENCE_SECONDS)

@@ -110,7 +110,7 @@ class Entrance:
         hasher: PasswordHasher = CHEAP,
     ) -> None:
         self.database = database
-        self.signer = TokenSigner(keys or SecretKeys.given(SECRET_KEY), now=now)
+        self.signer = TokenSigner(keys or SecretKeys.from_setting(SECRET_KEY), now=now)
         self.authenticator = Authenticator(database, self.signer, now=now, realm=Realm.LOCAL)
         passwords = Passwords(hasher)
         self.signing_in = SessionService(
@@ -136,10 +136,10 @@ class Entrance:
 
     def actor(self, credential: str) -> Actor:
         """Find out who asks, as the gate does."""
-        known = self.authenticator.recall(credential)
+        known = self.authenticator.find_cached(credential)
         if known is not None:
             return known
-        return self.authenticator.admit(credential, self.authenticator.verify(credential))
+        return self.authenticator.authenticate(credential, self.authenticator.verify(credential))
 
     def entries(self, **wanted: Any) -> list[AuditEntry]:
         """Read the audit, the newest first."""

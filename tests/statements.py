@@ -156,13 +156,13 @@ def check_two_pages(
     """Read a page and the next one: rows are found in their order, from the cursor on."""
     with noted(database) as statements:
         first = fetch(request)
-        assert first.following is not None
+        assert first.next_position is not None
         second = fetch(
             PageRequest(
                 limit=1,
                 sort=request.sort,
                 is_descending=request.is_descending,
-                after=first.following,
+                after=first.next_position,
             )
         )
     assert second.items != first.items

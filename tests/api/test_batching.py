@@ -21,10 +21,10 @@ def test_what_comes_while_the_service_is_busy_goes_together_the_next_time() -> N
 
     async def main() -> list[int]:
         gatherer = Batcher(double)
-        asked = [asyncio.ensure_future(gatherer.ask(1))]
+        asked = [asyncio.ensure_future(gatherer.call(1))]
         await asyncio.sleep(0)  # the first is on its way before the others come
         await asyncio.sleep(0)
-        asked += [asyncio.ensure_future(gatherer.ask(number)) for number in (2, 3, 4)]
+        asked += [asyncio.ensure_future(gatherer.call(number)) for number in (2, 3, 4)]
         await asyncio.sleep(0)
         others_are_in_line.set()
         return await asyncio.gather(*asked)
@@ -42,7 +42,7 @@ def test_a_refusal_reaches_only_the_one_who_asked() -> None:
     async def main() -> list[int | BaseException]:
         gatherer = Batcher(refuse_odd)
         return await asyncio.gather(
-            *(gatherer.ask(n) for n in (1, 2, 3, 4)), return_exceptions=True
+            *(gatherer.call(n) for n in (1, 2, 3, 4)), return_exceptions=True
         )
 
     answers = asyncio.run(main())
@@ -64,8 +64,8 @@ def test_when_the_service_fails_all_who_asked_are_told_and_the_next_is_served() 
     async def main() -> int:
         gatherer = Batcher(fail_once)
         with pytest.raises(RuntimeError, match="out of order"):
-            await gatherer.ask(1)
-        return await gatherer.ask(2)
+            await gatherer.call(1)
+        return await gatherer.call(2)
 
     assert asyncio.run(main()) == 2
 
@@ -80,7 +80,7 @@ def test_what_is_done_for_many_is_done_in_the_context_of_none() -> None:
 
     async def main() -> None:
         name.set("the first request")
-        await Batcher(look).ask(1)
+        await Batcher(look).call(1)
 
     asyncio.run(main())
 

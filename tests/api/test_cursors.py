@@ -26,7 +26,7 @@ def cursor_with(*parts: object) -> str:
 def test_a_cursor_has_the_type_of_its_sort(sort: str | None, cursor: str) -> None:
     paging = paging_of(limit=2, cursor=cursor, sort=sort, sorts=("creation_date", "name"))
 
-    assert paging.first(2).after is not None
+    assert paging.make_request(2).after is not None
 
 
 @pytest.mark.parametrize("key", [None, 7, "a", "2026-01-01", 7.5, True, [1], {"a": 1}, 2**63])
@@ -40,10 +40,10 @@ def test_a_cursor_with_another_type_is_refused(sort: str | None, key: object) ->
     )
 
     with pytest.raises(InvalidError, match="cursor"):
-        paging.first(2)
+        paging.make_request(2)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "W10", "bnVsbA", "e30", "\x00", "=" * 100])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidError, match="cursor"):
-        paging_of(limit=2, cursor=cursor).first(2)
+        paging_of(limit=2, cursor=cursor).make_request(2)

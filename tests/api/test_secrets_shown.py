@@ -129,7 +129,7 @@ def test_a_property_that_is_kept_as_a_secret_is_not_taken_from_a_client(
     )
 
     assert (made.status_code, changed.status_code) == (400, 400)
-    assert "the property 'note' is a secret that only the application itself sets" in made.text
+    assert "the property 'note' is a secret that only the application itself can set" in made.text
     assert changed.json()["errors"] == [{"field": "properties.note", "message": "is a secret"}]
 
 

@@ -63,7 +63,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def key_of(server: StartedServer) -> tuple[str, bytes]:
     """Return the key that the server signs with, and its name."""
-    derived = SecretKeys.kept_in(server.folder / "secret.key").derive("tokens")
+    derived = SecretKeys.from_file(server.folder / "secret.key").derive("tokens")
     ((name, key),) = derived.items()
     return name, key
 
@@ -129,8 +129,8 @@ def test_a_token_that_expired_is_refused_though_its_session_is_there(
     guarded: StartedServer,
 ) -> None:
     now = datetime.now(UTC)
-    keys = SecretKeys.kept_in(guarded.folder / "secret.key")
-    old = TokenSigner(keys, now=lambda: now - timedelta(hours=9)).make(
+    keys = SecretKeys.from_file(guarded.folder / "secret.key")
+    old = TokenSigner(keys, now=lambda: now - timedelta(hours=9)).issue(
         "rita", now - timedelta(seconds=1)
     )
     with Database(settings_in(guarded.folder).database) as database:
@@ -159,8 +159,8 @@ def test_a_session_that_is_over_is_refused_though_its_token_lasts(guarded: Start
 
 def test_a_token_without_a_session_is_refused_though_it_is_signed(guarded: StartedServer) -> None:
     forged = TokenSigner(
-        SecretKeys.kept_in(guarded.folder / "secret.key"), now=lambda: datetime.now(UTC)
-    ).make("adam", datetime.now(UTC) + timedelta(hours=1))
+        SecretKeys.from_file(guarded.folder / "secret.key"), now=lambda: datetime.now(UTC)
+    ).issue("adam", datetime.now(UTC) + timedelta(hours=1))
 
     refused(guarded, forged.text, "token_revoked")
 
@@ -239,7 +239,7 @@ def test_a_token_signed_by_somebody_else_is_refused(
     guarded: StartedServer, token: str, key: str, tmp_path: Path
 ) -> None:
     kid, _ = key_of(guarded)
-    ((_, foreign),) = SecretKeys.kept_in(tmp_path / "secret.key").derive("tokens").items()
+    ((_, foreign),) = SecretKeys.from_file(tmp_path / "secret.key").derive("tokens").items()
     chosen = foreign if key == "another server" else b"\0" * 32
 
     refused(guarded, jwt.encode(claims_of(token), chosen, headers={"kid": kid}))
@@ -247,16 +247,16 @@ def test_a_token_signed_by_somebody_else_is_refused(
 
 def test_a_token_of_another_server_is_refused(guarded: StartedServer, tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    other = TokenSigner(SecretKeys.kept_in(tmp_path / "secret.key"), now=lambda: now)
+    other = TokenSigner(SecretKeys.from_file(tmp_path / "secret.key"), now=lambda: now)
 
-    refused(guarded, other.make("adam", now + timedelta(hours=1)).text)
+    refused(guarded, other.issue("adam", now + timedelta(hours=1)).text)
 
 
 def test_a_token_that_is_signed_for_another_use_is_refused(
     guarded: StartedServer, token: str
 ) -> None:
     kid, _ = key_of(guarded)
-    keys = SecretKeys.kept_in(guarded.folder / "secret.key")
+    keys = SecretKeys.from_file(guarded.folder / "secret.key")
     file = (guarded.folder / "secret.key").read_bytes().strip()
 
     for key in (keys.derive("secrets")[kid], file):

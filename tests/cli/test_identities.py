@@ -176,7 +176,7 @@ def test_each_new_secret_key_is_another_one(quiet: Path, terminal: Terminal) -> 
     first, second = (terminal.printed_by(quiet, "secret", "new") for _ in range(2))
 
     assert first != second
-    assert len(SecretKeys.given(first).derive("tokens")) == 1
+    assert len(SecretKeys.from_setting(first).derive("tokens")) == 1
 
 
 def test_a_key_that_is_given_is_not_rotated_in_a_file(tmp_path: Path) -> None:
@@ -299,11 +299,11 @@ def test_what_is_sealed_is_sealed_anew_with_the_newest_key(
         terminal.printed_by(guarded.folder, "secret", "rotate", "--forget-old")
         adam = token_of(guarded, "adam")
 
-    seal = SecretCipher(SecretKeys.kept_in(guarded.folder / "secret.key"))
+    seal = SecretCipher(SecretKeys.from_file(guarded.folder / "secret.key"))
     with closing(sqlite3.connect(guarded.folder / "scenarist.db")) as connection:
         sealed = [row[0] for row in connection.execute("SELECT secret FROM subscribers")]
     assert len(sealed) == 2
-    assert all(seal.open(secret).startswith("whsec_") for secret in sealed)
+    assert all(seal.decrypt(secret).startswith("whsec_") for secret in sealed)
     assert not any("whsec_" in secret for secret in sealed)
 
 

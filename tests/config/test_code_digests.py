@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def digest(folder: Path, *functions: str) -> str | None:
-    return CodeDigests([str(folder)]).of(functions or ["app:run"])
+    return CodeDigests([str(folder)]).digest_of(functions or ["app:run"])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -69,7 +69,7 @@ def test_installed_packages_below_the_folder_do_not_count(folder: Path) -> None:
     (folder / "app.py").write_text("import helpers2\n")
     digests = CodeDigests([str(folder), str(package)])
 
-    assert digests.of(["app:run"]) == digest(folder)
+    assert digests.digest_of(["app:run"]) == digest(folder)
 
 
 @pytest.mark.parametrize("function", ["nowhere:run", "lib.nowhere:run"])

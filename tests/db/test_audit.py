@@ -122,7 +122,7 @@ def test_pages_of_the_same_moment_leave_nothing_out(
             PageRequest(limit=3, sort=CREATION_DATE, is_descending=is_descending, after=after),
         )
         found += [entry.entity_id for entry in page.items]
-        after = page.following
+        after = page.next_position
         if after is None:
             break
 

@@ -58,9 +58,9 @@ def test_pages_hold_every_edit_once_in_order(database: Database, node: DataNodeI
             assert len(page.items) <= limit
             assert page.total == 23
             seen += [edit.id for edit in page.items]
-            if page.following is None:
+            if page.next_position is None:
                 break
-            request = replace(request, after=page.following)
+            request = replace(request, after=page.next_position)
         assert seen == (made[::-1] if is_descending else made)
 
     law()

@@ -98,7 +98,7 @@ def test_a_database_that_cannot_be_read_is_unavailable(notes: Database, disk: Fa
     with pytest.raises(UnavailableError, match="disk I/O error"):
         noted(notes)
     with pytest.raises(UnavailableError, match="disk I/O error"):
-        notes.look("SELECT count(*) FROM n")
+        notes.query_scalar("SELECT count(*) FROM n")
 
     disk.faults = {}
     assert noted(notes) == [1]
@@ -175,12 +175,12 @@ class TestReadiness:
         holding.start()
         began.wait()
         try:
-            assert notes.figures.write_wait_seconds() > 0
+            assert notes.metrics.write_wait_seconds() > 0
             with pytest.raises(UnavailableError, match="writes to the database have been waiting"):
                 health.check_readiness()
         finally:
             go_on.set()
             holding.join()
 
-        assert notes.figures.write_wait_seconds() == 0
+        assert notes.metrics.write_wait_seconds() == 0
         assert health.check_readiness() == "ready"

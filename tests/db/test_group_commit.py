@@ -108,7 +108,7 @@ def test_nothing_is_written_to_a_database_whose_file_is_gone(
         notes_in_file.write(add)
     with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
         notes_in_file.connect()
-    assert "accepts no writes" in str(notes_in_file.figures.write_fault())
+    assert "accepts no writes" in str(notes_in_file.metrics.find_write_fault())
 
 
 def test_a_file_that_goes_at_the_moment_of_a_commit_leaves_doubt(
@@ -133,6 +133,6 @@ def test_a_file_that_was_put_back_takes_writes_again(
     (tmp_path / "aside").rename(file)
 
     notes_in_file.write(add)
-    assert notes_in_file.figures.write_fault() is None
+    assert notes_in_file.metrics.find_write_fault() is None
     with closing(sqlite3.connect(file)) as other:
         assert other.execute("SELECT count(*) FROM n").fetchone() == (1,)

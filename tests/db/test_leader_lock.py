@@ -24,10 +24,10 @@ class Waiting:
         self._thread.start()
 
     def _run(self) -> None:
-        if self.turn.wait():
+        if self.turn.acquire():
             self.has_it.set()
-            self.turn.keep()
-        self.turn.end()
+            self.turn.hold()
+        self.turn.release()
 
     def stop(self) -> None:
         self.turn.stop()
@@ -46,10 +46,10 @@ def other(database_url: str) -> Iterator[Database]:
 def test_one_has_the_turn_and_the_next_one_gets_it_when_that_ends(
     database: Database, other: Database
 ) -> None:
-    first = Waiting(database.turn("webhooks"))
+    first = Waiting(database.leader_lock("webhooks"))
     assert first.has_it.wait(PATIENCE_SECONDS)
-    second = Waiting(other.turn("webhooks"))
-    elsewhere = Waiting(other.turn("something"))
+    second = Waiting(other.leader_lock("webhooks"))
+    elsewhere = Waiting(other.leader_lock("something"))
     assert elsewhere.has_it.wait(PATIENCE_SECONDS)
     early = second.has_it.is_set()
 
@@ -64,9 +64,9 @@ def test_one_has_the_turn_and_the_next_one_gets_it_when_that_ends(
 
 
 def test_who_waits_in_vain_stops_when_the_turn_comes(database: Database, other: Database) -> None:
-    first = Waiting(database.turn("webhooks"))
+    first = Waiting(database.leader_lock("webhooks"))
     assert first.has_it.wait(PATIENCE_SECONDS)
-    second = Waiting(other.turn("webhooks"))
+    second = Waiting(other.leader_lock("webhooks"))
 
     second.stop()
     first.stop()
@@ -82,14 +82,14 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/scenarist.db") as database,
         pytest.raises(UnavailableError, match=r"scenarist\.db\.webhooks cannot be written"),
     ):
-        database.turn("webhooks").wait()
+        database.leader_lock("webhooks").acquire()
 
 
 def test_a_turn_is_lost_with_its_session(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
     with Database(postgres_url) as database:
-        first = Waiting(database.turn("webhooks"))
+        first = Waiting(database.leader_lock("webhooks"))
         assert first.has_it.wait(PATIENCE_SECONDS)
         lock = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 1558815766")
         (session,) = database.reader.execute(lock).scalars()

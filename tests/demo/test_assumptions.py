@@ -6,7 +6,7 @@ from scenarist.demo.assumptions import Assumptions
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assumptions = Assumptions.read({"warming_celsius": -3})
+    assumptions = Assumptions.parse({"warming_celsius": -3})
 
     assert assumptions == Assumptions(
         warming_celsius=-3,
@@ -33,9 +33,9 @@ def test_an_impossible_assumption_is_refused_by_name(
     given: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Assumptions.read(given)
+        Assumptions.parse(given)
 
 
 def test_assumptions_that_are_no_object_are_refused() -> None:
     with pytest.raises(TypeError, match=r'the assumptions are \[1\]; give them as {"name": number'):
-        Assumptions.read([1])
+        Assumptions.parse([1])

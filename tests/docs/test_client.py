@@ -99,8 +99,8 @@ def test_each_command_of_a_group_is_named(group: str) -> None:
 
 def test_the_exit_codes_are_those_that_commands_end_with() -> None:
     ended = {
-        0, exit_codes.FAILED, 2, exit_codes.NOT_FOUND, exit_codes.UNREACHABLE, exit_codes.NOT_ALLOWED,
-        exit_codes.TIMED_OUT, 130,
+        0, exit_codes.FAILED, 2, exit_codes.NOT_FOUND, exit_codes.UNREACHABLE,
+        exit_codes.NOT_ALLOWED, exit_codes.TIMED_OUT, 130,
     }  # fmt: skip
 
     assert {int(code) for code in CODE.findall(section("The command line"))} == ended

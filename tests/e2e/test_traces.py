@@ -168,8 +168,8 @@ def test_without_an_exporter_no_process_imports_opentelemetry(tmp_path: Path) ->
         knows = server.http.get(f"/api/v1/datanodes/{traced['node_of']['knows']}/read").json()
     code = """
 import sys
-from scenarist import bootstrap
-bootstrap.tracing.start()
+from scenarist.observability import tracing
+tracing.start()
 print("opentelemetry" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

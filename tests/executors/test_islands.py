@@ -184,12 +184,12 @@ def test_what_jobs_have_started_ends_with_a_server_that_is_killed(tmp_path: Path
     mark = str(tmp_path / "child")
     code = (
         "import islands, pickle, sys, time\n"
-        "from scenarist.executors.base import JobRequest, WorkerTerms\n"
+        "from scenarist.executors.base import JobRequest, WorkerOptions\n"
         "from scenarist.executors.local.executor import LocalExecutor\n"
-        "from scenarist.storage.base import Place\n"
+        "from scenarist.storage.base import ValueLocation\n"
         f"values = [pickle.dumps(value) for value in ('daemon', {mark!r})]\n"
-        "inputs = [Place(storage_type='pickle', content=value) for value in values]\n"
-        f"pool = LocalExecutor(print, size=1, terms=WorkerTerms(search_path=({TESTS!r},)))\n"
+        "inputs = [ValueLocation(storage_type='pickle', content=value) for value in values]\n"
+        f"pool = LocalExecutor(print, size=1, terms=WorkerOptions(search_path=({TESTS!r},)))\n"
         "pool.submit([JobRequest(number=1, attempt=1, function='islands:starts', inputs=inputs)])\n"
         "time.sleep(60)\n"
     )
@@ -404,7 +404,7 @@ def test_what_the_application_made_at_its_import_outlives_its_workers(desk: Desk
 
 
 def test_a_worker_is_replaced_after_so_many_jobs(open_pool: Open) -> None:
-    desk, _ = open_pool(terms=replace(ISLANDS, jobs=2))
+    desk, _ = open_pool(terms=replace(ISLANDS, max_jobs=2))
 
     processes = [value_of(run(desk, "process")) for _ in range(6)]
 
@@ -423,7 +423,7 @@ def test_a_worker_is_replaced_after_so_many_jobs(open_pool: Open) -> None:
 def test_a_worker_that_holds_much_memory_is_replaced(
     open_pool: Open, memory: int | None, kept: list[int], processes: list[int]
 ) -> None:
-    desk, _ = open_pool(terms=replace(ISLANDS, memory=memory))
+    desk, _ = open_pool(terms=replace(ISLANDS, max_memory=memory))
 
     seen = [value_of(run(desk, "keeps", mebibytes)) for mebibytes in kept]
 

@@ -148,7 +148,7 @@ def test_what_the_server_has_no_memory_for_costs_the_worker_and_not_the_pool(
 def test_an_outcome_of_what_a_worker_does_not_run_costs_the_worker(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle, is_first = WorkerProcess._settle, [True]
+    settle, is_first = WorkerProcess._accept_outcome, [True]
 
     def mistake(self: WorkerProcess, outcome: object) -> object:
         if is_first:
@@ -157,7 +157,7 @@ def test_an_outcome_of_what_a_worker_does_not_run_costs_the_worker(
         return settle(self, outcome)  # type: ignore[arg-type]
 
     before = processes_of(desk)
-    monkeypatch.setattr(WorkerProcess, "_settle", mistake)
+    monkeypatch.setattr(WorkerProcess, "_accept_outcome", mistake)
     outcome = desk.run("one")
 
     assert outcome.event is JobEvent.WORKER_LOST

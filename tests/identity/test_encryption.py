@@ -15,13 +15,13 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @pytest.mark.parametrize("text", [SECRET, "", "sealed:really", "blank  and é and 🔑", "x" * 10_000])
 def test_what_is_sealed_is_opened_as_it_was(text: str) -> None:
-    seal = SecretCipher(SecretKeys.given(NEW))
+    seal = SecretCipher(SecretKeys.from_setting(NEW))
 
-    assert seal.open(seal.close(text)) == text
+    assert seal.decrypt(seal.encrypt(text)) == text
 
 
 def test_a_seal_does_not_show_the_secret_nor_the_key() -> None:
-    sealed = SecretCipher(SecretKeys.given(NEW)).close(SECRET)
+    sealed = SecretCipher(SecretKeys.from_setting(NEW)).encrypt(SECRET)
 
     assert SECRET not in sealed
     assert SECRET.removeprefix("whsec_") not in sealed
@@ -29,31 +29,31 @@ def test_a_seal_does_not_show_the_secret_nor_the_key() -> None:
 
 
 def test_the_same_text_is_never_sealed_alike() -> None:
-    seal = SecretCipher(SecretKeys.given(NEW))
+    seal = SecretCipher(SecretKeys.from_setting(NEW))
 
-    assert len({seal.close(SECRET) for _ in range(10)}) == 10
+    assert len({seal.encrypt(SECRET) for _ in range(10)}) == 10
 
 
 def test_what_an_old_key_has_sealed_is_opened_and_sealed_anew_with_the_new_one(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "secret.key"
-    seal = SecretCipher(SecretKeys.kept_in(file))
-    old = seal.close(SECRET)
+    seal = SecretCipher(SecretKeys.from_file(file))
+    old = seal.encrypt(SECRET)
 
     rotate(file)
-    new = seal.close(seal.open(old))
+    new = seal.encrypt(seal.decrypt(old))
     keep_newest(file)
 
-    assert SecretCipher(SecretKeys.kept_in(file)).open(new) == SECRET
+    assert SecretCipher(SecretKeys.from_file(file)).decrypt(new) == SECRET
 
 
 def test_a_key_that_is_missing_is_named() -> None:
-    sealed = SecretCipher(SecretKeys.given(OLD)).close(SECRET)
-    (name,) = SecretKeys.given(OLD).derive("secrets")
+    sealed = SecretCipher(SecretKeys.from_setting(OLD)).encrypt(SECRET)
+    (name,) = SecretKeys.from_setting(OLD).derive("secrets")
 
     with pytest.raises(UnavailableError, match=name) as refused:
-        SecretCipher(SecretKeys.given(NEW)).open(sealed)
+        SecretCipher(SecretKeys.from_setting(NEW)).decrypt(sealed)
 
     assert SECRET not in refused.value.message
 
@@ -62,19 +62,19 @@ def test_a_key_that_is_gone_from_the_file_opens_nothing_in_a_running_server(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "secret.key"
-    seal = SecretCipher(SecretKeys.kept_in(file))
-    sealed = seal.close(SECRET)
+    seal = SecretCipher(SecretKeys.from_file(file))
+    sealed = seal.encrypt(SECRET)
     rotate(file)
     keep_newest(file)
 
     with pytest.raises(UnavailableError):
-        seal.open(sealed)
+        seal.decrypt(sealed)
 
 
 @pytest.mark.parametrize("fault", ["changed", "cut", "empty", "no base64", "not ascii"])
 def test_a_sealed_text_that_was_tampered_with_is_refused(fault: str) -> None:
-    seal = SecretCipher(SecretKeys.given(NEW))
-    sealed = seal.close(SECRET)
+    seal = SecretCipher(SecretKeys.from_setting(NEW))
+    sealed = seal.encrypt(SECRET)
     head = sealed.rpartition(":")[0]
     tampered = {
         "changed": sealed[:-10] + ("A" if sealed[-10] != "A" else "B") + sealed[-9:],
@@ -85,8 +85,8 @@ def test_a_sealed_text_that_was_tampered_with_is_refused(fault: str) -> None:
     }[fault]
 
     with pytest.raises(UnavailableError):
-        seal.open(tampered)
+        seal.decrypt(tampered)
 
 
 def test_a_text_from_before_there_were_seals_is_what_it_is() -> None:
-    assert SecretCipher(SecretKeys.given(NEW)).open(SECRET) == SECRET
+    assert SecretCipher(SecretKeys.from_setting(NEW)).decrypt(SECRET) == SECRET

@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from scenarist.identity.secret_keys import SecretKeys
 sys.stdin.readline()
-print(SecretKeys.kept_in(Path(sys.argv[1])).derive("tokens"))
+print(SecretKeys.from_file(Path(sys.argv[1])).derive("tokens"))
 """
 
 
@@ -39,7 +39,7 @@ def names(keys: SecretKeys) -> list[str]:
 def test_the_file_is_made_for_its_owner_alone_whatever_the_mask(file: Path) -> None:
     before = os.umask(0)
     try:
-        SecretKeys.kept_in(file)
+        SecretKeys.from_file(file)
     finally:
         os.umask(before)
 
@@ -48,7 +48,7 @@ def test_the_file_is_made_for_its_owner_alone_whatever_the_mask(file: Path) -> N
 
 
 def test_a_rotated_file_is_for_its_owner_alone(file: Path) -> None:
-    SecretKeys.kept_in(file)
+    SecretKeys.from_file(file)
 
     rotate(file)
 
@@ -57,7 +57,7 @@ def test_a_rotated_file_is_for_its_owner_alone(file: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root rotates the keys of others")
 def test_a_file_that_root_rotates_stays_that_of_the_server(file: Path) -> None:
-    SecretKeys.kept_in(file)
+    SecretKeys.from_file(file)
     os.chown(file, 4711, 4712)
 
     rotate(file)
@@ -66,9 +66,9 @@ def test_a_file_that_root_rotates_stays_that_of_the_server(file: Path) -> None:
 
 
 def test_the_next_start_finds_the_same_key(file: Path) -> None:
-    first = SecretKeys.kept_in(file).derive("tokens")
+    first = SecretKeys.from_file(file).derive("tokens")
 
-    assert SecretKeys.kept_in(file).derive("tokens") == first
+    assert SecretKeys.from_file(file).derive("tokens") == first
 
 
 def test_processes_that_start_at_once_get_the_same_key(file: Path) -> None:
@@ -93,7 +93,7 @@ def test_threads_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:
 
     def open_it(number: int) -> str:
         together.wait()
-        return str(SecretKeys.kept_in(tmp_path / f"{number // 8}.key").derive("tokens"))
+        return str(SecretKeys.from_file(tmp_path / f"{number // 8}.key").derive("tokens"))
 
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(open_it, range(160)))
@@ -104,42 +104,42 @@ def test_threads_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "fifteen letters", "x" * 16 + " hidden"])
 def test_a_key_that_is_too_short_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        SecretKeys.given(text)
+        SecretKeys.from_setting(text)
 
     assert all(part not in refused.value.message for part in ("fifteen", "hidden", "xxx"))
 
 
 def test_a_key_of_sixteen_characters_is_taken() -> None:
-    assert len(names(SecretKeys.given("x" * 16))) == 1
+    assert len(names(SecretKeys.from_setting("x" * 16))) == 1
 
 
 def test_a_key_with_bytes_that_are_no_text_is_taken() -> None:
-    assert len(names(SecretKeys.given("x" * 16 + "\udcff"))) == 1
+    assert len(names(SecretKeys.from_setting("x" * 16 + "\udcff"))) == 1
 
 
 def test_a_file_without_a_key_is_refused(file: Path) -> None:
     file.write_text("\n")
 
     with pytest.raises(InvalidError):
-        SecretKeys.kept_in(file)
+        SecretKeys.from_file(file)
 
 
 def test_a_file_that_holds_no_text_is_refused_without_showing_it(file: Path) -> None:
     file.write_bytes(b"\xff\xfe hidden and long enough")
 
     with pytest.raises(InvalidError, match="is not text") as refused:
-        SecretKeys.kept_in(file)
+        SecretKeys.from_file(file)
 
     assert "hidden" not in refused.value.message
 
 
 def test_a_file_that_cannot_be_made_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"nowhere/secret\.key"):
-        SecretKeys.kept_in(tmp_path / "nowhere" / "secret.key")
+        SecretKeys.from_file(tmp_path / "nowhere" / "secret.key")
 
 
 def test_each_use_has_a_key_of_its_own() -> None:
-    keys = SecretKeys.given("x" * 16)
+    keys = SecretKeys.from_setting("x" * 16)
 
     derived = {key for use in ("tokens", "secrets", "name") for key in keys.derive(use).values()}
 
@@ -148,7 +148,7 @@ def test_each_use_has_a_key_of_its_own() -> None:
 
 
 def test_the_name_of_a_key_does_not_give_it_away() -> None:
-    keys = SecretKeys.given("x" * 16)
+    keys = SecretKeys.from_setting("x" * 16)
 
     (name,) = keys.derive("tokens")
 
@@ -157,7 +157,7 @@ def test_the_name_of_a_key_does_not_give_it_away() -> None:
 
 
 def test_a_rotation_puts_a_new_key_before_the_old_ones(file: Path) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     (old,) = names(keys)
 
     rotate(file)
@@ -168,7 +168,7 @@ def test_a_rotation_puts_a_new_key_before_the_old_ones(file: Path) -> None:
 
 
 def test_keeping_the_newest_takes_all_others_out(file: Path) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     rotate(file)
     newest = names(keys)[0]
 
@@ -178,7 +178,7 @@ def test_keeping_the_newest_takes_all_others_out(file: Path) -> None:
 
 
 def test_a_file_that_is_written_by_halves_changes_nothing(file: Path) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     before = names(keys)
 
     for content in (b"", b"too short", b"\xff\xfe and long enough"):
@@ -189,19 +189,19 @@ def test_a_file_that_is_written_by_halves_changes_nothing(file: Path) -> None:
 
 
 def test_a_file_is_taken_up_once_it_is_whole_again(file: Path) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     file.write_text("too short")
     assert len(names(keys)) == 1
 
     file.write_text("first-key-whole-and-long\n")
 
-    assert names(keys) == names(SecretKeys.kept_in(file))
+    assert names(keys) == names(SecretKeys.from_file(file))
 
 
 def test_a_change_while_the_file_is_read_is_seen_later(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SecretKeys.kept_in(file)
+    SecretKeys.from_file(file)
     read = Path.read_text
 
     def read_and_be_overtaken(path: Path) -> str:
@@ -212,13 +212,13 @@ def test_a_change_while_the_file_is_read_is_seen_later(
 
     monkeypatch.setattr(Path, "read_text", read_and_be_overtaken)
 
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
 
     assert len(names(keys)) == 2
 
 
 def test_what_a_rotation_that_died_left_behind_does_not_come_back(file: Path) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     stale = f"{secret_keys.generate_key()}\n"
     for name in (f"secret.key.{os.getpid()}", f".secret.key.{os.getpid()}"):
         file.with_name(name).write_text(stale)
@@ -239,20 +239,20 @@ def test_a_rotation_that_cannot_be_written_leaves_the_file_as_it_was(tmp_path: P
 def test_old_tokens_verify_after_a_rotation_and_new_ones_have_the_new_key(
     file: Path, clock: Clock
 ) -> None:
-    signer = TokenSigner(SecretKeys.kept_in(file), now=clock)
-    old = signer.make("ann", clock.at + SESSION)
+    signer = TokenSigner(SecretKeys.from_file(file), now=clock)
+    old = signer.issue("ann", clock.at + SESSION)
 
     rotate(file)
-    new = signer.make("ann", clock.at + SESSION)
+    new = signer.issue("ann", clock.at + SESSION)
 
     assert signer.read(old.text) == old.id_hash
     keep_newest(file)
-    assert TokenSigner(SecretKeys.kept_in(file), now=clock).read(new.text) == new.id_hash
+    assert TokenSigner(SecretKeys.from_file(file), now=clock).read(new.text) == new.id_hash
 
 
 def test_keeping_the_newest_ends_old_tokens_in_a_running_server(file: Path, clock: Clock) -> None:
-    signer = TokenSigner(SecretKeys.kept_in(file), now=clock)
-    old = signer.make("ann", clock.at + SESSION)
+    signer = TokenSigner(SecretKeys.from_file(file), now=clock)
+    old = signer.issue("ann", clock.at + SESSION)
     assert signer.read(old.text) == old.id_hash
     rotate(file)
 
@@ -263,11 +263,11 @@ def test_keeping_the_newest_ends_old_tokens_in_a_running_server(file: Path, cloc
 
 
 def test_a_token_made_by_another_server_after_a_rotation_is_read(file: Path, clock: Clock) -> None:
-    here = TokenSigner(SecretKeys.kept_in(file), now=clock)
-    there = TokenSigner(SecretKeys.kept_in(file), now=clock)
+    here = TokenSigner(SecretKeys.from_file(file), now=clock)
+    there = TokenSigner(SecretKeys.from_file(file), now=clock)
     rotate(file)
 
-    token = there.make("ann", clock.at + SESSION)
+    token = there.issue("ann", clock.at + SESSION)
 
     assert here.read(token.text) == token.id_hash
 
@@ -275,20 +275,20 @@ def test_a_token_made_by_another_server_after_a_rotation_is_read(file: Path, clo
 def test_tokens_and_seals_take_up_the_same_change_whoever_comes_first(
     file: Path, clock: Clock
 ) -> None:
-    keys = SecretKeys.kept_in(file)
+    keys = SecretKeys.from_file(file)
     signer, seal = TokenSigner(keys, now=clock), SecretCipher(keys)
-    signer.make("ann", clock.at + SESSION)
+    signer.issue("ann", clock.at + SESSION)
     rotate(file)
-    elsewhere = SecretKeys.kept_in(file)
+    elsewhere = SecretKeys.from_file(file)
 
     sealed, token = (
-        SecretCipher(elsewhere).close("hidden"),
-        TokenSigner(elsewhere, now=clock).make("ann", clock.at + SESSION),
+        SecretCipher(elsewhere).encrypt("hidden"),
+        TokenSigner(elsewhere, now=clock).issue("ann", clock.at + SESSION),
     )
 
     assert signer.read(token.text) == token.id_hash
-    assert seal.open(sealed) == "hidden"
+    assert seal.decrypt(sealed) == "hidden"
     rotate(file)
-    newest = names(SecretKeys.kept_in(file))[0]
-    assert seal.close("hidden").startswith(f"sealed:{newest}:")
+    newest = names(SecretKeys.from_file(file))[0]
+    assert seal.encrypt("hidden").startswith(f"sealed:{newest}:")
     assert names(keys)[0] == newest

@@ -16,23 +16,23 @@ ONE_SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def signer(clock: Clock) -> TokenSigner:
-    return TokenSigner(SecretKeys.given(SECRET_KEY), now=clock)
+    return TokenSigner(SecretKeys.from_setting(SECRET_KEY), now=clock)
 
 
 def signed(claims: dict[str, object]) -> str:
     """Sign any claims with the right key."""
-    ((kid, key),) = SecretKeys.given(SECRET_KEY).derive("tokens").items()
+    ((kid, key),) = SecretKeys.from_setting(SECRET_KEY).derive("tokens").items()
     return jwt.encode(claims, key, algorithm="HS256", headers={"kid": kid})
 
 
 def test_a_token_leads_to_the_hash_that_is_kept(signer: TokenSigner) -> None:
-    token = signer.make("ann", NOON + SESSION)
+    token = signer.issue("ann", NOON + SESSION)
 
     assert signer.read(token.text) == token.id_hash
 
 
 def test_a_token_does_not_hold_what_is_kept(signer: TokenSigner) -> None:
-    token = signer.make("ann", NOON + SESSION)
+    token = signer.issue("ann", NOON + SESSION)
 
     claims = jwt.decode(token.text, options={"verify_signature": False})
 
@@ -41,13 +41,13 @@ def test_a_token_does_not_hold_what_is_kept(signer: TokenSigner) -> None:
 
 
 def test_no_two_tokens_are_of_the_same_session(signer: TokenSigner) -> None:
-    tokens = [signer.make("ann", NOON + SESSION) for _ in range(100)]
+    tokens = [signer.issue("ann", NOON + SESSION) for _ in range(100)]
 
     assert len({token.id_hash for token in tokens}) == 100
 
 
 def test_a_token_is_good_until_the_second_before_its_end(signer: TokenSigner, clock: Clock) -> None:
-    token = signer.make("ann", NOON + SESSION)
+    token = signer.issue("ann", NOON + SESSION)
     clock.advance(SESSION - ONE_SECOND)
 
     assert signer.read(token.text) == token.id_hash
@@ -56,7 +56,7 @@ def test_a_token_is_good_until_the_second_before_its_end(signer: TokenSigner, cl
 def test_a_token_is_over_at_its_end_and_says_when_that_was(
     signer: TokenSigner, clock: Clock
 ) -> None:
-    token = signer.make("ann", NOON + SESSION)
+    token = signer.issue("ann", NOON + SESSION)
     clock.advance(SESSION)
 
     with pytest.raises(UnauthenticatedError, match="2026-03-01T20:00:00Z") as refused:
@@ -66,7 +66,7 @@ def test_a_token_is_over_at_its_end_and_says_when_that_was(
 
 
 def test_a_token_of_a_clock_that_goes_before_is_read(signer: TokenSigner, clock: Clock) -> None:
-    token = signer.make("ann", NOON + SESSION)
+    token = signer.issue("ann", NOON + SESSION)
     clock.advance(-timedelta(minutes=5))
 
     assert signer.read(token.text) == token.id_hash
@@ -112,7 +112,7 @@ def test_a_token_that_says_strange_things_is_refused_though_it_is_signed(
 
 
 def test_a_refusal_does_not_repeat_the_token(signer: TokenSigner) -> None:
-    token = signer.make("ann", NOON + SESSION).text
+    token = signer.issue("ann", NOON + SESSION).text
 
     with pytest.raises(UnauthenticatedError) as refused:
         signer.read(token[:-4])
@@ -122,7 +122,7 @@ def test_a_refusal_does_not_repeat_the_token(signer: TokenSigner) -> None:
 
 def test_the_time_in_a_token_is_that_of_the_clock(signer: TokenSigner) -> None:
     claims = jwt.decode(
-        signer.make("ann", NOON + SESSION).text, options={"verify_signature": False}
+        signer.issue("ann", NOON + SESSION).text, options={"verify_signature": False}
     )
 
     assert datetime.fromtimestamp(claims["iat"], UTC) == NOON

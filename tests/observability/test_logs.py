@@ -105,8 +105,8 @@ logging.getLogger("library").warning("library warning")
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_line_has_a_secret_that_the_process_knows(form: str) -> None:
     code = """
-from scenarist.domain.redaction import know
-know({"sesame-open": "ENV[PASSWORD]"})
+from scenarist.domain.redaction import set_known_secrets
+set_known_secrets({"sesame-open": "ENV[PASSWORD]"})
 log = structlog.get_logger()
 log.warning("at https://me:sesame@host", tried=["sesame-open"], by={"a": ("sesame-open",)})
 try:

@@ -32,5 +32,5 @@ def test_what_did_not_start_has_no_time() -> None:
     figures.add_attempt("task", "SKIPPED", None)
 
     assert figures.attempts == {("task", "SKIPPED"): 1}
-    assert sum(figures.run_times.counts) == 0
+    assert sum(figures.run_durations.counts) == 0
     assert figures.run_seconds == {}

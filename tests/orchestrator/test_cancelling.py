@@ -109,7 +109,7 @@ def test_a_job_that_another_process_wants_stopped_is_stopped(
 
     world.step()
     before = world.statuses(submission)
-    world.orchestrator.hear(frozenset({Topic.STOP}))
+    world.orchestrator.on_notification(frozenset({Topic.STOP}))
     world.step()
     world.step()
 

@@ -34,7 +34,7 @@ class Pair:
         task, self.node = world.make(_a_task)
         self.submission = world.submit(task)
         self.first.step()
-        self.second._keeper.look()
+        self.second._lease_keeper.check_holders()
 
     @property
     def statuses(self) -> list[JobStatus]:
@@ -48,7 +48,7 @@ class Pair:
         for _ in range(count):
             self.world.clock.advance(THIRD)
             for orchestrator in keepers:
-                orchestrator._keeper.keep()
+                orchestrator._lease_keeper.run_once()
 
 
 def _a_task(draft: Draft) -> tuple[TaskId, DataNodeId]:
@@ -90,7 +90,7 @@ def test_the_jobs_of_a_holder_that_does_not_renew_are_taken_over_when_its_lease_
 def test_the_jobs_of_a_process_that_has_ended_are_taken_over_at_once(pair: Pair) -> None:
     pair.world.gone.add("process 1")
 
-    pair.second._keeper.look()
+    pair.second._lease_keeper.check_holders()
 
     assert pair.statuses == [PENDING]
 
@@ -167,7 +167,7 @@ def test_what_had_ended_before_the_loss_was_found_holds_up_no_new_claims(pair: P
 def test_a_keeper_that_finds_the_lease_ended_has_the_jobs_stopped(pair: Pair) -> None:
     pair.pass_thirds(3, pair.second)
 
-    pair.first._keeper.keep()
+    pair.first._lease_keeper.run_once()
     pair.first.step()
 
     # The job was free, and is claimed once more.
@@ -177,7 +177,7 @@ def test_a_keeper_that_finds_the_lease_ended_has_the_jobs_stopped(pair: Pair) ->
 def test_an_observer_that_was_stopped_itself_gives_others_their_time(pair: Pair) -> None:
     pair.world.clock.advance(timedelta(hours=1))
 
-    pair.second._keeper.keep()
+    pair.second._lease_keeper.run_once()
 
     assert pair.statuses == [RUNNING]
 
@@ -186,9 +186,9 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
     elapsed = 0.0
 
     def on_its_own_clock(orchestrator: Orchestrator) -> Orchestrator:
-        terms = orchestrator._lease.terms
-        for part in (orchestrator._lease, orchestrator._keeper._observation):
-            for name in ("terms", "_terms"):
+        terms = orchestrator._lease.options
+        for part in (orchestrator._lease, orchestrator._lease_keeper._monitor):
+            for name in ("options", "_options"):
                 if hasattr(part, name):
                     setattr(part, name, terms.__class__(elapsed=lambda: elapsed))
         return orchestrator
@@ -199,10 +199,10 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
     second.recover()
     submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
     first.step()
-    second._keeper.look()
+    second._lease_keeper.check_holders()
 
     world.clock.advance(timedelta(days=365))
-    second._keeper.look()
+    second._lease_keeper.check_holders()
 
     assert world.statuses(submission) == [RUNNING]
 
@@ -215,7 +215,7 @@ def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
     pair.second.step()
 
     for holder in seen:
-        third._keeper._take_over(holder)
+        third._lease_keeper._take_over(holder)
 
     assert pair.statuses == [RUNNING]
 
@@ -224,7 +224,7 @@ def test_a_holder_that_has_renewed_meanwhile_is_not_taken_over(pair: Pair) -> No
     (seen,) = leases.list_running(pair.world.database.reader, but=pair.second._lease.holder_id)
     pair.pass_thirds(1, pair.first)
 
-    pair.second._keeper._take_over(seen)
+    pair.second._lease_keeper._take_over(seen)
 
     assert pair.statuses == [RUNNING]
 
@@ -270,30 +270,30 @@ def test_an_idle_orchestrator_renews_nothing(world: World, commits: Callable[[],
     world.submit(world.make(lambda draft: draft.task("free", "nothing")))
     world.run_all()
     world.clock.advance(THIRD)
-    world.orchestrator._keeper.keep()  # for the job that it had
+    world.orchestrator._lease_keeper.run_once()  # for the job that it had
     before = commits()
 
     for _ in range(100):
         world.clock.advance(THIRD)
-        world.orchestrator._keeper.keep()
+        world.orchestrator._lease_keeper.run_once()
 
     assert commits() == before
-    assert world.orchestrator._keeper._seconds() is None
+    assert world.orchestrator._lease_keeper._seconds_to_next() is None
 
 
 def test_who_hears_of_others_looks_once_and_not_again_while_they_run_nothing(
     world: World,
 ) -> None:
-    keeper = world.orchestrator._keeper
+    keeper = world.orchestrator._lease_keeper
     world.orchestrator.recover()
 
-    keeper.hear(frozenset({Topic.NEWS}))
-    due = keeper._seconds()
+    keeper.on_notification(frozenset({Topic.NEWS}))
+    due = keeper._seconds_to_next()
     world.clock.advance(THIRD)
-    keeper.keep()
+    keeper.run_once()
 
     assert due == 5.0
-    assert keeper._seconds() is None
+    assert keeper._seconds_to_next() is None
 
 
 def test_an_orchestrator_that_was_idle_for_long_claims_under_a_lease_that_is_fresh(

@@ -23,7 +23,7 @@ def task(world: World) -> TaskId:
 
 
 def figures(world: World) -> OrchestratorMetrics:
-    return world.orchestrator.figures
+    return world.orchestrator.metrics
 
 
 def counted(times: Histogram) -> tuple[int, float]:
@@ -40,7 +40,7 @@ def test_a_job_waits_for_its_claim_from_its_submit(world: World, task: TaskId) -
 
     world.step()
 
-    assert counted(figures(world).claim_times) == (1, 20.0)
+    assert counted(figures(world).claim_delays) == (1, 20.0)
 
 
 def test_a_job_that_needs_another_waits_from_the_end_of_that(world: World) -> None:
@@ -62,7 +62,7 @@ def test_a_job_that_needs_another_waits_from_the_end_of_that(world: World) -> No
 
     world.step()
 
-    assert counted(figures(world).claim_times) == (2, 5.0)
+    assert counted(figures(world).claim_delays) == (2, 5.0)
 
 
 def test_a_job_that_needs_a_value_waits_from_its_writing(world: World) -> None:
@@ -78,7 +78,7 @@ def test_a_job_that_needs_a_value_waits_from_its_writing(world: World) -> None:
 
     world.step()
 
-    assert counted(figures(world).claim_times) == (1, 3.0)
+    assert counted(figures(world).claim_delays) == (1, 3.0)
 
 
 def test_a_retry_waits_from_the_end_of_its_delay(world: World, task: TaskId) -> None:
@@ -90,7 +90,7 @@ def test_a_retry_waits_from_the_end_of_its_delay(world: World, task: TaskId) -> 
 
     world.step()
 
-    claims, seconds = counted(figures(world).claim_times)
+    claims, seconds = counted(figures(world).claim_delays)
     assert claims == 2
     assert 2.75 <= seconds <= 3.0
 
@@ -105,7 +105,7 @@ def test_a_job_that_was_handed_back_waits_from_then_on(world: World, task: TaskI
 
     world.step()
 
-    assert counted(figures(world).claim_times) == (1, 2.0)
+    assert counted(figures(world).claim_delays) == (1, 2.0)
 
 
 def test_running_is_told_from_coming_to_run(world: World, task: TaskId) -> None:
@@ -127,8 +127,8 @@ def test_running_is_told_from_coming_to_run(world: World, task: TaskId) -> None:
 
     world.step()
 
-    assert counted(figures(world).hand_over_times) == (1, 7.0)
-    assert counted(figures(world).run_times) == (1, 12.0)
+    assert counted(figures(world).start_delays) == (1, 7.0)
+    assert counted(figures(world).run_durations) == (1, 12.0)
     assert figures(world).run_seconds == {"alone": 12.0}
 
 
@@ -176,7 +176,7 @@ def test_a_job_that_need_not_run_is_counted_and_has_no_time(world: World) -> Non
         world.run_all()
 
     assert figures(world).attempts == {("kept", "COMPLETED"): 1, ("kept", "SKIPPED"): 1}
-    assert counted(figures(world).run_times)[0] == 1
+    assert counted(figures(world).run_durations)[0] == 1
 
 
 def test_a_late_outcome_of_a_lost_attempt_is_not_counted(world: World, task: TaskId) -> None:
@@ -191,7 +191,7 @@ def test_a_late_outcome_of_a_lost_attempt_is_not_counted(world: World, task: Tas
         first.step()
 
     assert figures(world).attempts == {("alone", "COMPLETED"): 1}
-    assert first.figures.attempts == {}
+    assert first.metrics.attempts == {}
     assert lines == []
 
 

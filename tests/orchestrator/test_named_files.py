@@ -152,14 +152,14 @@ def test_a_job_that_waits_for_a_file_goes_on_when_it_is_there(
 ) -> None:
     submission = copying.world.submit(copying.task)
     watch.step()
-    assert watch.is_looking
+    assert watch.is_polling
     put(copying.source, 3)
     assert watch.step()
     copying.world.run_all()
 
     assert copying.world.statuses(submission) == [COMPLETED]
     watch.step()
-    assert not watch.is_looking
+    assert not watch.is_polling
 
 
 def test_a_job_that_waits_goes_on_when_another_submission_finds_the_file(copying: Copying) -> None:

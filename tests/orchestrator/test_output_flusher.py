@@ -76,6 +76,6 @@ def test_what_comes_after_the_end_or_of_another_attempt_changes_nothing(
 def test_computations_on_behalf_of_requests_leave_no_log(world: World, running: Submission) -> None:
     read = {(-1, 1): "a computation\n", (number_of(world), 1): "a job\n"}
 
-    OutputFlusher(world.database, lambda: read).keep()
+    OutputFlusher(world.database, lambda: read).flush()
 
     assert log_of(world, running) == [(1, "a job\n")]

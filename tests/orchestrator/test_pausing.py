@@ -121,7 +121,9 @@ def test_only_what_has_not_ended_is_paused(world: World, chain: list[TaskId]) ->
     submission = world.submit(*chain)
     world.run_all()
 
-    with pytest.raises(ConflictError, match="is COMPLETED; only one that has not ended can be"):
+    with pytest.raises(
+        ConflictError, match="is COMPLETED; only a submission that has not ended can be"
+    ):
         world.submissions.pause(ANYONE, submission.id)
     with pytest.raises(NotFoundError, match="no submission has the identifier SUBMISSION_none"):
         world.submissions.resume(ANYONE, "SUBMISSION_none")

@@ -76,7 +76,7 @@ def test_an_outcome_that_the_database_does_not_take_fails_its_job_alone(
     assert world.orchestrator.step_fault == (
         "steps of the orchestrator fail: string or blob too big"
     )
-    assert world.orchestrator.figures.failed_steps == 1
+    assert world.orchestrator.metrics.failed_steps == 1
     world.step()
     assert world.orchestrator.step_fault is None
 
@@ -115,7 +115,7 @@ def test_a_job_that_cannot_be_handed_out_fails_alone(
             raise ValueError("no place for its output")
         return make(claim, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("scenarist.orchestrator.loop.request_for", trip)
+    monkeypatch.setattr("scenarist.orchestrator.loop.build_request", trip)
     world.run_all()
 
     assert [world.statuses(item) for item in submissions] == [["FAILED"], ["COMPLETED"]]

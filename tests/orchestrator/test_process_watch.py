@@ -11,8 +11,8 @@ from scenarist.orchestrator.process_watch import ProcessWatch, identify_own_proc
 from servers import PATIENCE_SECONDS
 
 TELL = (
-    "import sys; from scenarist.orchestrator.process_watch import own_process;"
-    "print(own_process(), flush=True); sys.stdin.read()"
+    "import sys; from scenarist.orchestrator.process_watch import identify_own_process;"
+    "print(identify_own_process(), flush=True); sys.stdin.read()"
 )
 
 
@@ -68,7 +68,7 @@ def test_of_what_is_elsewhere_nothing_is_known(process: str) -> None:
 
 def test_a_watch_returns_when_it_is_poked_or_when_the_time_is_over(watch: ProcessWatch) -> None:
     watch.watch([identify_own_process(), "another-boot pid:[1] 1 1"])
-    watch.poke()
+    watch.interrupt()
 
     assert not watch.wait(PATIENCE_SECONDS)
     assert not watch.wait(0)

@@ -64,7 +64,7 @@ def test_a_retry_that_another_orchestrator_put_off_is_waited_for(world: World) -
     executor.run()
     first.step()
 
-    second.hear(EVERYTHING)
+    second.on_notification(EVERYTHING)
     second.step()
 
     assert world.statuses(submission) == [JobStatus.PENDING]

@@ -585,4 +585,4 @@ def test_who_knows_that_no_other_job_can_come_back_waits_for_none(
 
     world.executor.run()
 
-    assert world.orchestrator._gathered.is_set() is not waits_for_more
+    assert world.orchestrator._last_job_ended.is_set() is not waits_for_more

@@ -52,7 +52,7 @@ class HandExecutor:
     def free_slots(self) -> int:
         return max(0, self.slots - len(self.waiting))
 
-    def lacks(self, resources: Resources) -> str | None:
+    def find_missing(self, resources: Resources) -> str | None:
         return describe_unmet(resources, self.machines)
 
     def submit(self, requests: Sequence[JobRequest]) -> None:

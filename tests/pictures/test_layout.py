@@ -57,8 +57,8 @@ def test_ways_lead_to_the_right_and_between_the_boxes(
 ) -> None:
     layout = placed(graph)
 
-    assert set(layout.ways) == set(graph[1])
-    for (start, end), bends in layout.ways.items():
+    assert set(layout.edges) == set(graph[1])
+    for (start, end), bends in layout.edges.items():
         stops = [layout.boxes[start], *bends, layout.boxes[end]]
         places = [stop.x for stop in stops]
         assert places == sorted(set(places))

@@ -20,11 +20,11 @@ class Line:
     def __init__(self, places: ConnectionLimiter, address: str) -> None:
         self.places = places
         self.address = address
-        self.is_open = places.take(self, address)
+        self.is_open = places.admit(self, address)
 
-    def make_room(self) -> None:
+    def close_idle(self) -> None:
         self.is_open = False
-        self.places.give_back(self, self.address)
+        self.places.release(self, self.address)
 
 
 def test_the_connection_that_was_idle_longest_makes_room() -> None:
@@ -61,7 +61,7 @@ def test_one_address_takes_its_share_and_no_more() -> None:
 def test_a_trusted_proxy_stands_for_many_clients() -> None:
     places = ConnectionLimiter(10, limit_of_address=1)
 
-    assert all(places.take(Line(places, "b"), "proxy", is_proxy=True) for _ in range(5))
+    assert all(places.admit(Line(places, "b"), "proxy", is_proxy=True) for _ in range(5))
 
 
 def test_places_that_were_given_back_are_free_again() -> None:
@@ -71,7 +71,7 @@ def test_places_that_were_given_back_are_free_again() -> None:
         line = Line(places, "a")
         places.set_busy(line, "a")
         assert line.is_open
-        places.give_back(line, "a")
+        places.release(line, "a")
 
 
 @pytest.fixture

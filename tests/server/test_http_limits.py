@@ -129,7 +129,7 @@ def test_an_answer_before_the_end_of_a_body_is_the_last() -> None:
 
 
 def test_a_body_that_goes_on_after_its_answer_ends_with_the_connection() -> None:
-    limits = ConnectionLimits(farewell_seconds=SHORT)
+    limits = ConnectionLimits(linger_seconds=SHORT)
     with opened(refuse, limits=limits) as port, Caller(port) as caller:
         caller.say(POST + b"Transfer-Encoding: chunked\r\n\r\n")
 
@@ -159,7 +159,7 @@ def test_who_does_not_read_its_answer_is_let_go() -> None:
             pass
         is_gone.set()
 
-    limits = ConnectionLimits(answer_seconds=SHORT)
+    limits = ConnectionLimits(response_seconds=SHORT)
     with opened(answer_without_end, limits=limits) as port, Caller(port) as caller:
         caller.say(GET)
 

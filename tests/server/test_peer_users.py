@@ -54,9 +54,9 @@ def test_our_own_connection_is_ours_whatever_its_addresses(
         caller.connect((host, server.getsockname()[1]))
         line, _ = server.accept()
         with line:
-            found = owners.find(line.getsockname(), line.getpeername())
+            found = owners.find_user(line.getsockname(), line.getpeername())
             caller.shutdown(socket.SHUT_WR)
-            half_closed = owners.find(line.getsockname(), line.getpeername())
+            half_closed = owners.find_user(line.getsockname(), line.getpeername())
 
     assert (found, half_closed) == (os.geteuid(), os.geteuid())
 
@@ -67,16 +67,16 @@ def test_what_was_closed_is_nobodys_though_the_kernel_calls_it_roots(
     with socket.create_server(("127.0.0.1", 0)) as server:
         with socket.create_connection(server.getsockname()) as caller:
             line, there = server.accept()
-            assert owners.find(line.getsockname(), there) == os.geteuid()
+            assert owners.find_user(line.getsockname(), there) == os.geteuid()
             caller.sendall(b"some")
 
         with line:
-            assert owners.find(line.getsockname(), there) is None
+            assert owners.find_user(line.getsockname(), there) is None
 
 
 def test_one_that_listens_on_the_port_is_not_the_other_end(owners: PeerUserLookup) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert owners.find(("127.0.0.1", 1), server.getsockname()) is None
+        assert owners.find_user(("127.0.0.1", 1), server.getsockname()) is None
 
 
 def test_the_owner_of_one_connection_after_the_other_is_told(owners: PeerUserLookup) -> None:
@@ -85,7 +85,7 @@ def test_the_owner_of_one_connection_after_the_other_is_told(owners: PeerUserLoo
             with socket.create_connection(server.getsockname()):
                 line, there = server.accept()
                 with line:
-                    assert owners.find(line.getsockname(), there) == os.geteuid()
+                    assert owners.find_user(line.getsockname(), there) == os.geteuid()
 
 
 @as_another
@@ -99,7 +99,7 @@ def test_another_user_is_told_and_never_taken_for_root(owners: PeerUserLookup, t
             process.wait(30)
         line, there = server.accept()
         with line:
-            found = owners.find(line.getsockname(), there)
+            found = owners.find_user(line.getsockname(), there)
 
     assert found == (NOBODY if then == "stay" else None)
 

@@ -58,7 +58,7 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
         ({"port": 70_000}, {}, {}, "from 0 to 65535"),
         ({"workers": 0}, {}, {}, "workers must be at least 1"),
         ({"worker_jobs": 0}, {}, {}, "worker_jobs must be at least 1, not 0"),
-        ({"worker_memory": "much"}, {}, {}, "worker_memory: 'much' is no size of memory"),
+        ({"worker_memory": "much"}, {}, {}, "worker_memory: 'much' is not a memory size"),
         ({"auth": "ldpa"}, {}, {}, "auth must be one of none, local, ldap, oidc, not 'ldpa'"),
         ({"session_seconds": 1}, {}, {}, "session_seconds must be from 60 to 31536000"),
         ({"audit_refusals": 0}, {}, {}, "audit_refusals must be at least 1"),

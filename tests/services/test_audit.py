@@ -52,7 +52,7 @@ def test_nobody_but_an_administrator_reads_the_audit(entrance: Entrance) -> None
         (lambda at: at.users.change(ADMIN, "rita", UserChange(roles=["admin"])), "rita"),
         (lambda at: at.users.change(ADMIN, "RITA", UserChange(password="another one")), "rita"),
         (lambda at: at.users.delete(ADMIN, "rita"), "rita"),
-        (lambda at: at.users.declare(ADMIN, {"paula": ["reader"]}, {}), "paula"),
+        (lambda at: at.users.sync_declared(ADMIN, {"paula": ["reader"]}, {}), "paula"),
         (lambda at: at.keys.delete_named(ADMIN, "old"), "KEY_"),
         (lambda at: at.keys.create(ADMIN, "new", []), "KEY_"),
     ],

@@ -84,7 +84,7 @@ Ending = Callable[[Entrance, str], object]
         lambda here, token: here.signing_in.change_password(
             here.actor(token), PASSWORDS["edda"], "another one"
         ),
-        lambda here, token: here.users.declare(ADMIN, {}, {"edda": "$argon2id$another"}),
+        lambda here, token: here.users.sync_declared(ADMIN, {}, {"edda": "$argon2id$another"}),
         lambda here, token: here.database.write(session_rows.remove_all),
     ],
     ids=["signed out", "removed", "reset", "changed", "declared", "all ended"],
@@ -116,11 +116,11 @@ def test_a_session_that_was_refused_stays_refused_when_somebody_of_the_name_come
 def test_a_user_who_leaves_a_declaration_is_refused_at_once(
     here: Entrance, there: Entrance
 ) -> None:
-    here.users.declare(ADMIN, {"edda": ["editor"]}, {})
+    here.users.sync_declared(ADMIN, {"edda": ["editor"]}, {})
     token = here.sign_in("edda")
     there.actor(token)
 
-    here.users.declare(ADMIN, {}, {})
+    here.users.sync_declared(ADMIN, {}, {})
 
     assert refusal(there, token) == "token_revoked"
 
@@ -258,7 +258,7 @@ def test_a_rotated_key_ends_no_session_here_or_there(
     databases: list[Database], clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "secret.key"
-    here, there = (Entrance(each, clock, keys=SecretKeys.kept_in(file)) for each in databases)
+    here, there = (Entrance(each, clock, keys=SecretKeys.from_file(file)) for each in databases)
     here.add("rita")
     old = here.sign_in("rita")
 
@@ -310,7 +310,7 @@ def test_whoever_is_not_known_yet_costs_two_looks(here: Entrance, there: Entranc
 
 
 def test_a_refusal_is_not_remembered(here: Entrance, there: Entrance, clock: Clock) -> None:
-    later = there.signer.make("rita", clock.at + SESSION)
+    later = there.signer.issue("rita", clock.at + SESSION)
     assert refusal(here, later.text) == "token_revoked"
 
     here.database.write(

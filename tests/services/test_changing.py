@@ -152,15 +152,15 @@ def test_each_part_of_what_a_task_does_is_taken_from_its_declaration(
 ) -> None:
     with serve(chain(scope=scope)) as first:
         first.create()
-        before = Behaviour.of(first.tasks()[0]).changes()
-    options = CHANGED.changes()
+        before = Behaviour.of(first.tasks()[0]).as_fields()
+    options = CHANGED.as_fields()
     options |= options.pop("properties")
 
     with serve(chain(options.pop("function"), scope=scope, **options)) as second:
         second.create()
 
         assert {str(Behaviour.of(task)) for task in second.tasks()} == {str(CHANGED)}
-        assert all(before[name] != value for name, value in CHANGED.changes().items())
+        assert all(before[name] != value for name, value in CHANGED.as_fields().items())
 
 
 def test_a_task_with_another_input_is_not_run_with_the_wrong_arguments(serve: Serve) -> None:

@@ -28,13 +28,13 @@ def test_what_has_ended_elsewhere_is_told_when_another_process_has_committed(
 
     async def wait() -> list[bool]:
         ids = [done.id, done.job_ids[0], waiting.id, waiting.job_ids[0]]
-        expected = [completions.expect(id) for id in ids]
+        expected = [completions.make_waiter(id) for id in ids]
         for expectation in expected:
             expectation.__enter__()
-        completions.hear(frozenset({Topic.WORK}))
+        completions.on_notification(frozenset({Topic.WORK}))
         await asyncio.sleep(0)
         early = any(expectation._event.is_set() for expectation in expected)
-        completions.hear(EVERYTHING)
+        completions.on_notification(EVERYTHING)
         await expected[0].wait(PATIENCE_SECONDS)
         await expected[1].wait(PATIENCE_SECONDS)
         return [early, *(expectation._event.is_set() for expectation in expected)]

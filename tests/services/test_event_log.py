@@ -34,23 +34,23 @@ def log(database: Database, *ids: str) -> None:
 
 def ids_of(page: object) -> list[str]:
     assert isinstance(page, EventPage)
-    return [change.event.id for change in page.changes]
+    return [change.event.id for change in page.events]
 
 
 def test_following_starts_now_or_after_what_was_seen(database: Database) -> None:
     service = EventLogService(database)
-    at_first = service.begin(ANYONE, None)
+    at_first = service.find_start(ANYONE, None)
     log(database, "a", "b")
     log(database, "c")
 
-    assert at_first == StreamStart(at=EventCursor(1))
-    assert service.begin(ANYONE, None) == StreamStart(at=EventCursor(3))
-    assert service.begin(ANYONE, EventCursor(1, 0)) == StreamStart(at=EventCursor(1, 1))
-    assert service.begin(ANYONE, EventCursor(0, 5)) == StreamStart(
-        at=EventCursor(1), oldest=EventCursor(1)
+    assert at_first == StreamStart(cursor=EventCursor(1))
+    assert service.find_start(ANYONE, None) == StreamStart(cursor=EventCursor(3))
+    assert service.find_start(ANYONE, EventCursor(1, 0)) == StreamStart(cursor=EventCursor(1, 1))
+    assert service.find_start(ANYONE, EventCursor(0, 5)) == StreamStart(
+        cursor=EventCursor(1), oldest=EventCursor(1)
     )
-    assert service.begin(ANYONE, EventCursor(3, 0)) == StreamStart(
-        at=EventCursor(1), oldest=EventCursor(1)
+    assert service.find_start(ANYONE, EventCursor(3, 0)) == StreamStart(
+        cursor=EventCursor(1), oldest=EventCursor(1)
     )
 
 
@@ -74,7 +74,7 @@ def test_what_comes_after_a_mark_is_read(
 
     assert ids_of(page) == ids
     assert isinstance(page, EventPage)
-    assert (page.following, page.is_last) == (following, True)
+    assert (page.next_cursor, page.is_last) == (following, True)
 
 
 def test_a_long_log_is_read_in_parts(database: Database) -> None:
@@ -88,8 +88,8 @@ def test_a_long_log_is_read_in_parts(database: Database) -> None:
         (page,) = service.read_many([EventRequest(ANYONE, at, ALL)])
         assert isinstance(page, EventPage)
         read += ids_of(page)
-        sizes.append((len(page.changes), page.is_last))
-        at = page.following
+        sizes.append((len(page.events), page.is_last))
+        at = page.next_cursor
 
     assert sizes == [(64, False), (64, False), (22, True)]
     assert read == [str(number) for number in range(150)]
@@ -119,12 +119,12 @@ def test_news_wakes_those_who_wait_from_any_thread() -> None:
 
     async def wait() -> None:
         with news.listen() as reader:
-            reader.catch_up()
-            threading.Thread(target=news.announce).start()
+            reader.reset()
+            threading.Thread(target=news.notify).start()
             await reader.wait(3600)
 
     asyncio.run(wait())
-    news.announce()  # to nobody, and on no loop that still runs
+    news.notify()  # to nobody, and on no loop that still runs
     asyncio.run(wait())
 
 
@@ -133,12 +133,12 @@ def test_news_that_came_before_the_wait_is_not_missed() -> None:
 
     async def wait() -> None:
         with news.listen() as reader:
-            reader.catch_up()
+            reader.reset()
             for _ in range(3):
-                news.announce()
+                news.notify()
             await reader.wait(3600)
-            reader.catch_up()
-            news.announce()
+            reader.reset()
+            news.notify()
             await reader.wait(3600)
 
     asyncio.run(wait())
@@ -149,10 +149,10 @@ def test_the_end_of_news_wakes_all_who_wait_or_come_later() -> None:
 
     async def wait() -> bool:
         with news.listen() as reader, news.listen() as other:
-            asyncio.get_running_loop().call_soon(news.end)
+            asyncio.get_running_loop().call_soon(news.close)
             await reader.wait(3600)
             await other.wait(3600)
         with news.listen() as late:
-            return late.is_over
+            return late.is_closed
 
     assert asyncio.run(wait())

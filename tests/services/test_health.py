@@ -32,7 +32,7 @@ def test_only_what_has_not_ended_is_counted(world: World) -> None:
     world.submit(waiting)
     world.submit(ended)
 
-    work = health.count_work()
+    work = health.count_backlog()
 
     assert work.jobs == {JobStatus.BLOCKED: 1, JobStatus.PENDING: 1, JobStatus.RUNNING: 0}
     assert work.submissions == 2
@@ -84,13 +84,13 @@ def test_a_job_that_could_run_waits_for_an_executor_that_runs_nothing(world: Wor
 def test_the_age_is_that_of_the_job_that_is_claimed_next(world: World) -> None:
     health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
     task = world.make(lambda draft: draft.task("first", "increment", [], []))
-    before = health.count_work().first_waits_seconds
+    before = health.count_backlog().next_job_wait_seconds
 
     world.submit(task)
     world.clock.advance(timedelta(seconds=20))
 
     assert before == 0
-    assert health.count_work().first_waits_seconds == 20
+    assert health.count_backlog().next_job_wait_seconds == 20
 
 
 def test_a_job_that_is_put_off_has_no_age(world: World) -> None:
@@ -102,15 +102,15 @@ def test_a_job_that_is_put_off_has_no_age(world: World) -> None:
 
     world.step()
 
-    assert health.count_work().jobs[JobStatus.PENDING] == 1
-    assert health.count_work().first_waits_seconds == 0
+    assert health.count_backlog().jobs[JobStatus.PENDING] == 1
+    assert health.count_backlog().next_job_wait_seconds == 0
 
 
 def test_counting_looks_only_at_what_has_not_ended(world: World) -> None:
     health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
 
     with noted(world.database) as statements:
-        health.count_work()
+        health.count_backlog()
 
     steps = [
         step

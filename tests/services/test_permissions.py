@@ -27,7 +27,7 @@ NEEDS = {
     "comparisons.compare": Permission.EXECUTE,
     "scenarios.change": Permission.EDIT,
     "scenarios.create": Permission.EDIT,
-    "scenarios.create_standing": Permission.EDIT,
+    "scenarios.create_with_eligibility": Permission.EDIT,
     "scenarios.delete": Permission.EDIT,
     "scenarios.get": Permission.READ,
     "scenarios.list_page": Permission.READ,
@@ -67,7 +67,7 @@ NEEDS = {
     "subscribers.delete": Permission.EDIT,
     "subscribers.get": Permission.READ,
     "subscribers.list_all": Permission.READ,
-    "changes.begin": Permission.READ,
+    "event_log.find_start": Permission.READ,
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,
@@ -76,7 +76,7 @@ NEEDS = {
     "jobs.list_page": Permission.READ,
     "users.change": Permission.ADMINISTER,
     "users.create": Permission.ADMINISTER,
-    "users.declare": Permission.ADMINISTER,
+    "users.sync_declared": Permission.ADMINISTER,
     "users.delete": Permission.ADMINISTER,
     "users.get": Permission.ADMINISTER,
     "users.list_page": Permission.ADMINISTER,
@@ -88,7 +88,7 @@ NEEDS = {
     "audit.list_page": Permission.ADMINISTER,
 }
 # What anybody may do who is signed in.
-NEEDS_NOTHING = {"signing_in.sign_out", "signing_in.change_password"}
+NEEDS_NOTHING = {"sessions.sign_out", "sessions.change_password"}
 LACKING = {
     Permission.READ: [],
     Permission.EDIT: [Role.READER, Role.EXECUTOR],

@@ -32,9 +32,9 @@ def test_a_flood_of_refusals_is_one_row_for_each_address_and_kind(
     database: Database, clock: Clock, counter: RefusalCounter
 ) -> None:
     for number in range(1000):
-        counter.note("192.0.2.1", "origin_refused", f"reason {number}")
-    counter.note("192.0.2.1", "too_many_connections", "no place")
-    counter.note("192.0.2.2", "origin_refused", "another")
+        counter.count("192.0.2.1", "origin_refused", f"reason {number}")
+    counter.count("192.0.2.1", "too_many_connections", "no place")
+    counter.count("192.0.2.2", "origin_refused", "another")
     counter.flush()
 
     kept = {(row.address, row.operation): row.reason for row in rows(database, clock)}
@@ -50,7 +50,7 @@ def test_addresses_beyond_a_bound_are_counted_together(
     database: Database, clock: Clock, counter: RefusalCounter
 ) -> None:
     for number in range(1000):
-        counter.note(f"2001:db8::{number:x}", "login", "too many tries")
+        counter.count(f"2001:db8::{number:x}", "login", "too many tries")
     counter.flush()
 
     kept = rows(database, clock)
@@ -67,7 +67,7 @@ def test_what_was_counted_is_written_when_the_minute_is_over(
     is_written = threading.Event()
     database.on_commit(is_written.set)
 
-    counter.note("192.0.2.1", "login", "too many tries")
+    counter.count("192.0.2.1", "login", "too many tries")
 
     assert is_written.wait(PATIENCE_SECONDS)
     assert [row.reason for row in rows(database, clock)] == ["once within a minute: too many tries"]
@@ -76,7 +76,7 @@ def test_what_was_counted_is_written_when_the_minute_is_over(
 def test_what_was_counted_is_written_when_the_server_stops(
     database: Database, clock: Clock, counter: RefusalCounter
 ) -> None:
-    counter.note("192.0.2.1", "login", "a reason with \0")
+    counter.count("192.0.2.1", "login", "a reason with \0")
 
     counter.close()
     counter.close()

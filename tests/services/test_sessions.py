@@ -119,7 +119,7 @@ def test_a_name_that_nobody_has_is_refused_as_a_wrong_password_is(
 def test_each_try_is_as_much_work_as_any_other(
     watched: Entrance, hasher: WatchedHasher, name: str
 ) -> None:
-    watched.users.declare(ADMIN, {"paula": ["reader"]}, {})
+    watched.users.sync_declared(ADMIN, {"paula": ["reader"]}, {})
 
     fail(watched, name)
 
@@ -127,7 +127,7 @@ def test_each_try_is_as_much_work_as_any_other(
 
 
 def test_a_user_without_a_password_cannot_sign_in(entrance: Entrance) -> None:
-    entrance.users.declare(ADMIN, {"paula": ["reader"]}, {})
+    entrance.users.sync_declared(ADMIN, {"paula": ["reader"]}, {})
 
     for password in ("", "nobody has this password", "None"):
         with pytest.raises(UnauthenticatedError):
@@ -246,11 +246,11 @@ def test_an_address_without_tries_is_refused_before_anything_is_done_for_it(
         fail(entrance, f"name{number}")
 
     with pytest.raises(ThrottledError):
-        entrance.signing_in.require_tries(HERE.address)
-    entrance.signing_in.require_tries("198.51.100.9")
+        entrance.signing_in.refuse_throttled(HERE.address)
+    entrance.signing_in.refuse_throttled("198.51.100.9")
     # Then the count in the database is asked again: it may be another one.
     clock.advance(timedelta(seconds=2))
-    entrance.signing_in.require_tries(HERE.address)
+    entrance.signing_in.refuse_throttled(HERE.address)
 
 
 def test_a_name_has_a_hundred_tries_from_all_addresses(entrance: Entrance) -> None:
@@ -365,7 +365,7 @@ def test_the_hash_of_a_declared_user_stays_as_it_is_declared(
     entrance: Entrance, clock: Clock
 ) -> None:
     declared = CHEAP.hash("stands in a file")
-    entrance.users.declare(ADMIN, {"paula": ["reader"]}, {"paula": declared})
+    entrance.users.sync_declared(ADMIN, {"paula": ["reader"]}, {"paula": declared})
 
     Entrance(entrance.database, clock, hasher=DEARER).signing_in.sign_in(
         "paula", "stands in a file", HERE

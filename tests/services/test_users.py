@@ -76,7 +76,7 @@ def names(users: UserService) -> dict[str, list[str]]:
         lambda users, actor: users.create(actor, "rita", PASSWORD, []),
         lambda users, actor: users.change(actor, "rita", UserChange(roles=["admin"])),
         lambda users, actor: users.delete(actor, "rita"),
-        lambda users, actor: users.declare(actor, {}, {}),
+        lambda users, actor: users.sync_declared(actor, {}, {}),
     ],
     ids=["list", "get", "get nobody", "create", "change", "delete", "declare"],
 )
@@ -187,10 +187,10 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(users: UserS
 
 
 def test_an_administrator_who_cannot_sign_in_is_not_counted(users: UserService) -> None:
-    users.declare(ADMIN, {"paula": ["admin"]}, {})
+    users.sync_declared(ADMIN, {"paula": ["admin"]}, {})
 
     assert refused(ConflictError, users.delete, "adam") == "last_admin"
-    users.declare(ADMIN, {"paula": ["admin"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["admin"]}, {"paula": HASH})
 
     users.delete(ADMIN, "adam")
 
@@ -235,9 +235,9 @@ def test_an_expectation_that_fails_changes_nothing(users: UserService, entrance:
 
 
 def test_declared_users_are_those_of_the_file_and_no_other(users: UserService) -> None:
-    users.declare(ADMIN, {"paula": ["reader"], "pete": ["editor"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["reader"], "pete": ["editor"]}, {"paula": HASH})
 
-    users.declare(ADMIN, {"pete": ["executor"]}, {"pete": HASH})
+    users.sync_declared(ADMIN, {"pete": ["executor"]}, {"pete": HASH})
 
     assert names(users) == {
         "adam": ["TAIPY_ADMIN"],
@@ -249,7 +249,9 @@ def test_declared_users_are_those_of_the_file_and_no_other(users: UserService) -
 def test_roles_and_passwords_of_a_name_in_two_cases_are_those_of_one_user(
     users: UserService,
 ) -> None:
-    users.declare(ADMIN, {"Paula": ["reader"], "pete": ["editor"]}, {"paula": HASH, "PETE": HASH})
+    users.sync_declared(
+        ADMIN, {"Paula": ["reader"], "pete": ["editor"]}, {"paula": HASH, "PETE": HASH}
+    )
 
     for name, role in (("paula", Role.READER), ("pete", Role.EDITOR)):
         user = users.get(ADMIN, name)
@@ -260,11 +262,11 @@ def test_roles_and_passwords_of_a_name_in_two_cases_are_those_of_one_user(
 def test_the_same_declaration_once_more_changes_and_writes_nothing(
     users: UserService, entrance: Entrance
 ) -> None:
-    users.declare(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
     token = entrance.signing_in.sign_in("paula", "stands in a file", HERE).token
     before = entrance.entries()
 
-    users.declare(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
 
     assert entrance.entries() == before
     assert entrance.actor(token).name == "paula"
@@ -273,16 +275,16 @@ def test_the_same_declaration_once_more_changes_and_writes_nothing(
 def test_a_declared_user_without_a_password_keeps_the_one_that_was_given(
     users: UserService,
 ) -> None:
-    users.declare(ADMIN, {"paula": ["reader"]}, {})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {})
     given = users.change(ADMIN, "paula", UserChange(password=PASSWORD))
 
-    users.declare(ADMIN, {"paula": ["editor"]}, {})
+    users.sync_declared(ADMIN, {"paula": ["editor"]}, {})
 
     assert users.get(ADMIN, "paula").password_hash == given.password_hash
 
 
 def test_what_the_file_says_of_a_user_is_not_changed_elsewhere(users: UserService) -> None:
-    users.declare(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
 
     roles = UserChange(roles=["admin"])
     assert refused(ConflictError, users.change, "paula", roles) == "user_declared"
@@ -293,7 +295,7 @@ def test_what_the_file_says_of_a_user_is_not_changed_elsewhere(users: UserServic
 def test_a_declared_user_does_not_change_the_password_alone(
     users: UserService, entrance: Entrance
 ) -> None:
-    users.declare(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {"paula": HASH})
     token = entrance.signing_in.sign_in("paula", "stands in a file", HERE).token
 
     with pytest.raises(ConflictError) as refusal:
@@ -305,10 +307,10 @@ def test_a_declared_user_does_not_change_the_password_alone(
 
 
 def test_a_declaration_that_cannot_be_changes_nothing(users: UserService) -> None:
-    users.declare(ADMIN, {"paula": ["reader"]}, {})
+    users.sync_declared(ADMIN, {"paula": ["reader"]}, {})
 
     for roles in ({"pete": ["root"]}, {"no name": ["reader"]}):
-        refused(InvalidError, users.declare, roles, {})
+        refused(InvalidError, users.sync_declared, roles, {})
 
     assert list(names(users)) == ["adam", "rita", "paula"]
 

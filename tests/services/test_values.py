@@ -108,7 +108,9 @@ def test_a_data_node_that_does_not_say_how_it_is_written_is_read_only(server: Se
 WAYS_TO_WRITE: dict[str, Callable[[ValueService, DataNode], object]] = {
     "write": lambda values, node: values.write(ANNA, node.id, ["new"]),
     "append": lambda values, node: values.append(ANNA, node.id, ["new"]),
-    "append alone": lambda values, node: values._append_alone(ANNA, node.id, ["new"], NO_OPTIONS),
+    "append alone": lambda values, node: values._append_in_transaction(
+        ANNA, node.id, ["new"], NO_OPTIONS
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from scenarist.storage.registry import find_storage, read_json
 from unfolding import cell, parquet, workbook
 
 _MIB = 2**20
-_MEGABYTE = ValueLimits(memory=2048 * _MIB, room=_MIB)
+_MEGABYTE = ValueLimits(memory=2048 * _MIB, available=_MIB)
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{},"\\a', max_size=20),
@@ -58,7 +58,7 @@ def test_brackets_and_commas_within_texts_are_not_counted(value: object) -> None
     document, other = json.dumps(value).encode(), json.dumps(stripped(value)).encode()
     room = bounds._estimate_json(other) + len(document)
 
-    assert not refuses(bounds.check_json, document, limits=ValueLimits(room=room))
+    assert not refuses(bounds.check_json, document, limits=ValueLimits(available=room))
 
 
 @pytest.mark.parametrize("sign", ["[],", "{},", "1,", '{"a":[]},', "[[[[]]]],"])
@@ -125,7 +125,7 @@ def test_ranges_of_a_workbook_are_counted_before_it_is_read_whole(
 )
 def test_what_is_small_is_read_under_limits_as_without(storage_type: str, data: bytes) -> None:
     place = ValueLocation(storage_type=storage_type, content=data)
-    with apply_limits(ValueLimits(room=_MIB, file=_MIB)):
+    with apply_limits(ValueLimits(available=_MIB, max_file=_MIB)):
         bounded = read_json(place)
 
     assert bounded == read_json(place)

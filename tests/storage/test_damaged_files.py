@@ -36,7 +36,7 @@ def _written(storage_type: str, folder: str) -> tuple[WrittenValue, ValueLocatio
     )
     written = write_value(VALUES[storage_type], target)
     kept = fingerprint_of({}, written.size, written.digest, written.stamp)
-    return written, ValueLocation(storage_type=storage_type, uri=written.uri, kept=kept)
+    return written, ValueLocation(storage_type=storage_type, uri=written.uri, fingerprint=kept)
 
 
 def _put_later(file: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_file_that_was_brought_back_is_read(tmp_path: Path) -> None:
 def test_the_digest_of_a_value_without_a_stamp_is_compared(tmp_path: Path) -> None:
     written, place = _written("pickle", str(tmp_path))
     file = Path(str(written.uri))
-    assert place.kept is not None
-    old = replace(place, kept=replace(place.kept, stamp=None))
+    assert place.fingerprint is not None
+    old = replace(place, fingerprint=replace(place.fingerprint, stamp=None))
 
     assert find_storage("pickle").read(old) == TEXT
     file.write_bytes(_flip(file.read_bytes()))

@@ -21,7 +21,7 @@ from scenarist.services.submit_requests import SubmitOptions
 from scenarist.system import background
 from scenarist.system.background import BackgroundThread
 
-TESTS = str(Path(__file__).parent)
+TESTS = str(Path(__file__).parents[1])
 PATIENCE_SECONDS = 40
 # Threads of pools: what fails in them fails the call that they work for.
 POOLS = ("sign-in", "request", "asyncio", "values", "large values", "comparisons", "streams")

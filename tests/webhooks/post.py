@@ -30,7 +30,7 @@ class Post:
         self.world = world
         self.clock = clock
         self.subscribers = SubscriberService(
-            world.database, now=clock, may_be_private=True, seal=SEAL.close
+            world.database, now=clock, may_be_private=True, seal=SEAL.encrypt
         )
         self.elapsed: Callable[[], float] = lambda: clock().timestamp()
         self.scenario_id, self.first, self.second = world.database.write(_make)
@@ -39,7 +39,7 @@ class Post:
     def new_dispatcher(self, *, launch: Launch = at_once) -> None:
         """Start over, as a new server on the same database would."""
         self.launch = launch
-        sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.open)
+        sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.decrypt)
         self.dispatcher = Dispatcher(
             self.world.database,
             sender,
@@ -61,7 +61,7 @@ class Post:
     def shown(self, subscriber: Subscriber) -> Subscriber:
         """Return the record of a subscriber, with its secret unsealed."""
         found = self.subscribers.get(ANYONE, EntityType.SEQUENCE, self.first, subscriber.id)
-        return replace(found, secret=SEAL.open(found.secret))
+        return replace(found, secret=SEAL.decrypt(found.secret))
 
     def delete(self, subscriber: Subscriber) -> None:
         self.subscribers.delete(ANYONE, EntityType.SEQUENCE, self.first, subscriber.id)

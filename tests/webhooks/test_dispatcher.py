@@ -218,12 +218,12 @@ def test_a_receiver_has_more_messages_under_way_once_it_was_prompt(
 
     post.send()
 
-    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_receiver
+    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].per_receiver
     for work in launched:
         work()
     del launched[:]
     post.send()
-    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.PROMPT].of_receiver
+    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.PROMPT].per_receiver
 
 
 def test_those_held_for_a_place_all_get_their_messages_in_order(
@@ -256,12 +256,12 @@ def test_many_slow_receivers_of_one_owner_leave_places_for_its_prompt_one(
                 post.subscribe(slow, post.second)
         post.run(post.second)
         post.send()
-        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_owner
+        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].per_owner
 
         post.run()
         post.send()
 
-        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_owner + 1
+        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].per_owner + 1
         launched[-1]()
         assert types(receiver.so_far()) == ["job.pending"]
         for work in launched[:-1]:
@@ -394,7 +394,7 @@ def test_more_transactions_than_are_read_at_a_time_are_all_told(
 def test_stopping_does_not_wait_for_a_slow_receiver(post: Post, receiver: Receiver) -> None:
     receiver.is_open.clear()
     post.subscribe(receiver)
-    sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.open, total_seconds=3600)
+    sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.decrypt, total_seconds=3600)
     dispatcher = Dispatcher(post.world.database, sender, now=post.clock, elapsed=post.elapsed)
     post.world.database.on_commit(dispatcher.wake)
     dispatcher.start()

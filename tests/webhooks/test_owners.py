@@ -71,7 +71,7 @@ def test_what_a_user_and_the_keys_of_the_user_made_stops_with_the_user(
     if how == "deleted":
         edda = user_of(post, "edda")
     else:
-        users.declare(ADMIN, {"edda": ["editor"]}, {})
+        users.sync_declared(ADMIN, {"edda": ["editor"]}, {})
         edda = recorded(post, "edda")
     keys = KeyService(post.world.database, now=post.clock)
     chief = Actor("edda", frozenset({Role.ADMIN}), user_number=edda.user_number)
@@ -82,7 +82,7 @@ def test_what_a_user_and_the_keys_of_the_user_made_stops_with_the_user(
     if how == "deleted":
         users.delete(ADMIN, "edda")
     else:
-        users.declare(ADMIN, {}, {})
+        users.sync_declared(ADMIN, {}, {})
 
     for subscriber in (of_user, of_key):
         shown = post.shown(subscriber)

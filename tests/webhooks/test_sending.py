@@ -27,7 +27,7 @@ def a_sender(*, may_be_private: bool = True, **seconds: float) -> Sender:
     return Sender(
         now=lambda: datetime.now(UTC),
         may_be_private=may_be_private,
-        unseal=SEAL.open,
+        unseal=SEAL.decrypt,
         **seconds,
     )
 
@@ -68,7 +68,7 @@ def test_a_message_is_posted_as_the_specification_says(receiver: Receiver) -> No
     attempt = a_sender().send(a_delivery(f"{receiver.url}/a%20b?key=1#part"))
 
     got = receiver.next()
-    assert attempt.answer is DeliveryResult.ARRIVED
+    assert attempt.result is DeliveryResult.DELIVERED
     assert (got.path, got.json) == ("/hooks/a%20b?key=1", {"type": "job.completed"})
     assert got.headers["content-type"] == "application/json"
     assert got.headers["user-agent"].startswith("Scenarist/")
@@ -80,12 +80,12 @@ def test_a_message_is_posted_as_the_specification_says(receiver: Receiver) -> No
 @pytest.mark.parametrize(
     ("status", "answer", "fault"),
     [
-        (200, DeliveryResult.ARRIVED, ""),
-        (204, DeliveryResult.ARRIVED, ""),
+        (200, DeliveryResult.DELIVERED, ""),
+        (204, DeliveryResult.DELIVERED, ""),
         (410, DeliveryResult.GONE, "it answered 410 Gone"),
-        (302, DeliveryResult.NOTHING, "it answered 302; redirects are not followed"),
-        (404, DeliveryResult.NOTHING, "it answered 404"),
-        (500, DeliveryResult.NOTHING, "it answered 500"),
+        (302, DeliveryResult.RETRY, "it answered 302; redirects are not followed"),
+        (404, DeliveryResult.RETRY, "it answered 404"),
+        (500, DeliveryResult.RETRY, "it answered 500"),
     ],
 )
 def test_the_status_says_whether_it_arrived(
@@ -104,7 +104,7 @@ def test_nothing_is_sent_to_this_machine_unless_it_is_allowed(
 ) -> None:
     attempt = a_sender(may_be_private=False).send(a_delivery(f"http://{host}:{receiver.port}/"))
 
-    assert attempt.answer is DeliveryResult.NOTHING
+    assert attempt.result is DeliveryResult.RETRY
     assert "resolves to the private address" in attempt.fault
     assert receiver.so_far() == []
 
@@ -122,7 +122,7 @@ def test_a_name_is_looked_up_once_and_what_was_found_is_used(
 
     attempt = a_sender().send(a_delivery(f"http://hooks.example:{receiver.port}/"))
 
-    assert attempt.answer is DeliveryResult.ARRIVED
+    assert attempt.result is DeliveryResult.DELIVERED
     assert receiver.next().headers["host"] == f"hooks.example:{receiver.port}"
     assert asked == ["hooks.example", "127.0.0.1"]  # what is looked up twice could lead elsewhere
 
@@ -133,12 +133,12 @@ def test_proxies_of_the_environment_are_not_used(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
 
-    assert a_sender().send(a_delivery(receiver.url)).answer is DeliveryResult.ARRIVED
+    assert a_sender().send(a_delivery(receiver.url)).result is DeliveryResult.DELIVERED
 
 
 @pytest.mark.parametrize(
     ("name", "answer"),
-    [("localhost", DeliveryResult.ARRIVED), ("other.example", DeliveryResult.NOTHING)],
+    [("localhost", DeliveryResult.DELIVERED), ("other.example", DeliveryResult.RETRY)],
 )
 def test_a_certificate_must_be_of_the_host_by_its_name(
     name: str, answer: DeliveryResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,8 +152,8 @@ def test_a_certificate_must_be_of_the_host_by_its_name(
     with Receiver(context) as receiver:
         attempt = a_sender().send(a_delivery(f"https://localhost:{receiver.port}/"))
 
-    assert attempt.answer is answer
-    assert ("CERTIFICATE_VERIFY_FAILED" in attempt.fault) == (answer is DeliveryResult.NOTHING)
+    assert attempt.result is answer
+    assert ("CERTIFICATE_VERIFY_FAILED" in attempt.fault) == (answer is DeliveryResult.RETRY)
 
 
 def test_a_receiver_that_does_not_answer_is_given_its_time_and_no_more(
@@ -184,7 +184,7 @@ def test_a_receiver_that_used_up_its_time_before_is_given_less(receiver: Receive
 
     attempt = sender.send(a_delivery(receiver.url), is_short=True)
 
-    assert attempt.was_silent
+    assert attempt.has_timed_out
     assert attempt.fault == "it did not answer within 0.3 s"
 
 
@@ -211,7 +211,8 @@ def test_an_endless_answer_counts_by_its_status() -> None:
 
     with a_server(pour) as url:
         assert (
-            a_sender(total_seconds=FOR_EVER).send(a_delivery(url)).answer is DeliveryResult.ARRIVED
+            a_sender(total_seconds=FOR_EVER).send(a_delivery(url)).result
+            is DeliveryResult.DELIVERED
         )
 
 
@@ -226,7 +227,7 @@ def test_a_receiver_that_does_not_speak_http_is_a_fault(talk: Any, said: str) ->
     with a_server(talk) as url:
         attempt = a_sender().send(a_delivery(url))
 
-    assert attempt.answer is DeliveryResult.NOTHING
+    assert attempt.result is DeliveryResult.RETRY
     assert said in attempt.fault
 
 
@@ -236,7 +237,7 @@ def test_a_port_where_nobody_listens_is_a_fault() -> None:
 
     attempt = a_sender().send(a_delivery(f"http://127.0.0.1:{port}/"))
 
-    assert attempt.answer is DeliveryResult.NOTHING
+    assert attempt.result is DeliveryResult.RETRY
     assert "no connection" in attempt.fault
 
 
@@ -249,5 +250,5 @@ def test_a_name_that_leads_nowhere_is_a_fault(host: str, monkeypatch: pytest.Mon
 
     attempt = a_sender().send(a_delivery(f"http://{host}/"))
 
-    assert attempt.answer is DeliveryResult.NOTHING
+    assert attempt.result is DeliveryResult.RETRY
     assert attempt.fault

@@ -25,15 +25,15 @@ def prompt(places: SlotLimiter, receiver: Receiver) -> None:
 def _end(
     places: SlotLimiter, receiver: Receiver, seconds: float, *, was_silent: bool = False
 ) -> DeliverySlot:
-    place = places.take(receiver)
+    place = places.acquire(receiver)
     assert place is not None
-    places.give_back(place, seconds=seconds, was_silent=was_silent)
+    places.release(place, seconds=seconds, was_silent=was_silent)
     return place
 
 
 def fill(places: SlotLimiter, receiver: Receiver) -> int:
     taken = 0
-    while places.take(receiver) is not None:
+    while places.acquire(receiver) is not None:
         taken += 1
     return taken
 
@@ -58,24 +58,24 @@ def test_a_prompt_receiver_always_has_a_place_however_slow_those_of_others_are(
     prompt(places, mine)
     for receiver, what in steps:
         if what == "take":
-            if (place := places.take(receiver)) is not None:
+            if (place := places.acquire(receiver)) is not None:
                 under_way.append(place)
         elif under_way:
             seconds = PROMPT_SECONDS if what == "prompt" else SLOW_SECONDS
-            places.give_back(under_way.pop(0), seconds=seconds, was_silent=False)
+            places.release(under_way.pop(0), seconds=seconds, was_silent=False)
         _check_bounds(under_way)
         prompt(places, mine)
 
 
 def _check_bounds(under_way: list[DeliverySlot]) -> None:
     for pace, bounds in SLOT_LIMITS.items():
-        counted = [place.receiver for place in under_way if place.pace >= pace]
-        assert len(counted) <= bounds.in_all
+        counted = [place.receiver for place in under_way if place.speed >= pace]
+        assert len(counted) <= bounds.total
         owners = Counter(receiver.owner for receiver in counted)
-        assert not owners or max(owners.values()) <= bounds.of_owner
+        assert not owners or max(owners.values()) <= bounds.per_owner
         # One that becomes slow keeps what is under way.
         if pace is ReceiverSpeed.PROMPT:
-            assert not counted or max(Counter(counted).values()) <= bounds.of_receiver
+            assert not counted or max(Counter(counted).values()) <= bounds.per_receiver
 
 
 def test_a_new_receiver_of_an_owner_with_slow_ones_goes_before_the_slow_ones() -> None:
@@ -84,8 +84,8 @@ def test_a_new_receiver_of_an_owner_with_slow_ones_goes_before_the_slow_ones() -
         _end(places, Receiver("ed", f"slow-{number}", 443), SLOW_SECONDS)
     taken = sum(fill(places, Receiver("ed", f"slow-{number}", 443)) for number in range(40))
 
-    assert taken == SLOT_LIMITS[ReceiverSpeed.SLOW].of_owner
-    assert fill(places, Receiver("ed", "new", 443)) == SLOT_LIMITS[ReceiverSpeed.NEW].of_receiver
+    assert taken == SLOT_LIMITS[ReceiverSpeed.SLOW].per_owner
+    assert fill(places, Receiver("ed", "new", 443)) == SLOT_LIMITS[ReceiverSpeed.NEW].per_receiver
 
 
 def test_nobody_makes_the_receiver_of_another_slow() -> None:
@@ -95,10 +95,10 @@ def test_nobody_makes_the_receiver_of_another_slow() -> None:
 
     assert (
         fill(places, Receiver("ada", "shared", 443))
-        == SLOT_LIMITS[ReceiverSpeed.PROMPT].of_receiver
+        == SLOT_LIMITS[ReceiverSpeed.PROMPT].per_receiver
     )
     assert (
-        fill(places, Receiver("ed", "shared", 443)) == SLOT_LIMITS[ReceiverSpeed.SLOW].of_receiver
+        fill(places, Receiver("ed", "shared", 443)) == SLOT_LIMITS[ReceiverSpeed.SLOW].per_receiver
     )
 
 
@@ -127,6 +127,6 @@ def test_all_places_together_are_bounded() -> None:
 
     assert (
         sum(fill(places, receiver) for receiver in receivers)
-        == SLOT_LIMITS[ReceiverSpeed.PROMPT].in_all
+        == SLOT_LIMITS[ReceiverSpeed.PROMPT].total
     )
-    assert places.are_all_taken
+    assert places.is_full

@@ -78,12 +78,12 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
         state=State(
             {
                 "services": services,
-                "submits": Batcher(services.submissions.submit_many),
-                "reads": Batcher(services.changes.read_many),
+                "submit_batcher": Batcher(services.submissions.submit_many),
+                "event_batcher": Batcher(services.event_log.read_many),
                 "metrics": counts,
-                "gate": gate,
+                "auth": gate,
                 "zone": zone,
-                "turnstile": LoginExecutor(),
+                "login_executor": LoginExecutor(),
                 "bulkheads": Bulkheads(),
             }
         ),

@@ -21,11 +21,11 @@ class Batcher(Generic[RequestT, ResultT]):
     def __init__(
         self, fulfil: Callable[[Sequence[RequestT]], Sequence[ResultT | Exception]]
     ) -> None:
-        self._fulfil = fulfil
+        self._run_batch = fulfil
         self._waiting: list[tuple[RequestT, asyncio.Future[ResultT]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, wish: RequestT) -> ResultT:
+    async def call(self, wish: RequestT) -> ResultT:
         """Add a request to the next batch, and return its result or raise its exception."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[ResultT] = loop.create_future()
@@ -39,7 +39,7 @@ class Batcher(Generic[RequestT, ResultT]):
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                answers = await sync_to_thread(self._fulfil, [wish for wish, _ in batch])
+                answers = await sync_to_thread(self._run_batch, [wish for wish, _ in batch])
             except Exception as error:  # noqa: BLE001 - raised in each of the requests
                 answers = [error] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):

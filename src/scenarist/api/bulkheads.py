@@ -73,7 +73,7 @@ class Bulkhead:
             _decrement(self._inside, caller)
 
     async def _acquire(self, caller: str) -> None:
-        if self._may_run(caller):
+        if self._can_run(caller):
             self._running[caller] += 1
             return
         turn = asyncio.get_running_loop().create_future()
@@ -91,13 +91,13 @@ class Bulkhead:
         _decrement(self._running, caller)
         for place, (waiting, turn) in enumerate(self._waiting):
             # A cancelled waiter removes itself from the queue as soon as its task runs.
-            if self._may_run(waiting) and not turn.done():
+            if self._can_run(waiting) and not turn.done():
                 del self._waiting[place]
                 self._running[waiting] += 1
                 turn.set_result(None)
                 return
 
-    def _may_run(self, caller: str) -> bool:
+    def _can_run(self, caller: str) -> bool:
         return self._running.total() < self._size and self._running[caller] < self._share
 
 
@@ -127,7 +127,7 @@ class Bulkheads:
         }
         self._streams = ThreadPoolExecutor(_STREAM_THREADS, "streams")
 
-    def of(self, kind: BulkheadKind, body: bytes) -> Bulkhead:
+    def select(self, kind: BulkheadKind, body: bytes) -> Bulkhead:
         """Return the bulkhead for a request."""
         is_large = kind is BulkheadKind.VALUES and len(body) > _LARGE_BODY
         return self._of_kind[BulkheadKind.LARGE_VALUES if is_large else kind]
@@ -156,7 +156,7 @@ def run_in_bulkhead(
     def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
         @wraps(handler)
         async def run(request: AnyRequest, **given: Any) -> T:
-            bulkhead = bulkheads_of(request).of(kind, given.get("body") or b"")
+            bulkhead = bulkheads_of(request).select(kind, given.get("body") or b"")
             return await bulkhead.run(_caller_of(request), partial(handler, request, **given))
 
         return run

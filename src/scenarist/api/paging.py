@@ -59,7 +59,7 @@ class Paging:
     cursor: str | None
     request: PageRequest
 
-    def first(self, limit: int) -> PageRequest:
+    def make_request(self, limit: int) -> PageRequest:
         """Return the request for the first page, which starts after the cursor."""
         after = None if self.cursor is None else _parse_cursor(self.cursor, self._order)
         return replace(self.request, limit=limit, after=after)
@@ -99,7 +99,7 @@ def paging_of(
             "to reverse the order",
             errors=[{"field": "sort", "message": f"not one of {known}"}],
         )
-    if name is None and not created.is_open:
+    if name is None and not created.is_unbounded:
         name = CREATION_DATE
     return Paging(
         limit=limit,

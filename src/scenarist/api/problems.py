@@ -112,7 +112,7 @@ def from_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[A
 def _is_unauthenticated(request: Request[Any, Any, Any]) -> bool:
     """Return whether authorization is on and the caller is not authenticated."""
     actor = request.scope.get("actor")
-    return not request.app.state["gate"].is_off and (actor is None or actor == ANYONE)
+    return not request.app.state["auth"].is_off and (actor is None or actor == ANYONE)
 
 
 def _make_challenge(error: UnauthenticatedError) -> str:

@@ -129,7 +129,7 @@ def services_of(request: AnyRequest) -> Services:
 
 
 def submit_batcher_of(request: AnyRequest) -> Batcher[SubmitRequest, Submission]:
-    submits: Batcher[SubmitRequest, Submission] = request.app.state["submits"]
+    submits: Batcher[SubmitRequest, Submission] = request.app.state["submit_batcher"]
     return submits
 
 

@@ -35,7 +35,7 @@ class PageOf(Protocol[EntityT_co]):
     def items(self) -> Sequence[EntityT_co]: ...
 
     @property
-    def following(self) -> PagePosition | None: ...
+    def next_position(self) -> PagePosition | None: ...
 
     @property
     def total(self) -> int | None: ...
@@ -90,7 +90,7 @@ def etag_of(text: bytes) -> str:
 
 
 def etag_of_pieces(pieces: Iterable[bytes]) -> str:
-    """Return the ETag of a response that is sent in pieces; the same as `tag_of` of the whole."""
+    """Return the ETag of a response that is sent in pieces; the same as `etag_of` of the whole."""
     digest = blake2b(digest_size=12)
     for piece in pieces:
         digest.update(piece)
@@ -155,9 +155,9 @@ def respond_with_list(
     if paging.limit is None:
         if paging.cursor is not None:
             raise InvalidError("a cursor needs a limit; send the limit of the first page")
-        return _respond_with_all(fetch, shown, paging.first(_ROWS_PER_READ))
-    page = fetch(paging.first(paging.limit))
-    following = None if page.following is None else paging.cursor_of(page.following)
+        return _respond_with_all(fetch, shown, paging.make_request(_ROWS_PER_READ))
+    page = fetch(paging.make_request(paging.limit))
+    following = None if page.next_position is None else paging.cursor_of(page.next_position)
     headers = {}
     if following is not None:
         query = {**request.query_params.dict(), "limit": paging.limit, "cursor": following}
@@ -177,7 +177,7 @@ def _respond_with_all(
 ) -> ListResponse:
     first = fetch(request)
     total = UNSET if first.total is None else first.total
-    if first.following is None:
+    if first.next_position is None:
         return respond(Results(results=[shown(item) for item in first.items], total=total))
     tail = b"]}" if total is UNSET else b'],"total":%d}' % total
 
@@ -186,10 +186,10 @@ def _respond_with_all(
         lead = b'{"results":['
         while True:
             yield lead + _encoder.encode([shown(item) for item in page.items])[1:-1]
-            if page.following is None:
+            if page.next_position is None:
                 break
             lead = b","
-            page = fetch(replace(request, after=page.following, with_total=False))
+            page = fetch(replace(request, after=page.next_position, with_total=False))
         yield tail
 
     return ASGIStreamingResponse(iterator=AsyncIteratorWrapper(chunks()), media_type=_JSON)

@@ -47,7 +47,7 @@ async def wait_until_ended(
             15 seconds and before the response. None if the response reports a change that the
             request has made: it must not be a refusal.
     """
-    with completions.expect(id) as expectation:
+    with completions.make_waiter(id) as expectation:
         entity = await sync_to_thread(first)
         if entity.status.is_finished:
             return entity
@@ -70,7 +70,7 @@ async def respond_when_ended(
     if seconds is None:
         return respond_if_modified(request, represent(entity))
     if not entity.status.is_finished:
-        find_actor = auth_of(request).finder(request)
+        find_actor = auth_of(request).make_find_actor(request)
 
         async def require_actor() -> None:
             (await find_actor()).require(Permission.READ)

@@ -1,6 +1,6 @@
 """Command line: parses arguments, calls, prints; an error is one line on standard error.
 
-May import: bootstrap, authorization, administration, config, pictures, settings, domain, client.
+May import: server, config, pictures, domain, client, schemas.
 Never here: services, db; commands use them through the composition root.
 """
 

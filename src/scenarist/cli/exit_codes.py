@@ -1,5 +1,6 @@
-"""Errors of the client as one line on standard error and an exit code for scripts."""
+"""Exit codes of commands; errors of the client as one line on standard error."""
 
+from scenarist import schemas
 from scenarist.cli.printing import print_to_stderr
 from scenarist.client import (
     ClientError,
@@ -34,3 +35,8 @@ def report_error(error: ClientError) -> int:
     hint = "; sign in with: scenarist login" if isinstance(error, UnauthenticatedError) else ""
     print_to_stderr(f"scenarist: {str(error).rstrip('.')}{hint}")
     return next((code for family, code in _CODES.items() if isinstance(error, family)), FAILED)
+
+
+def get_exit_code(submission: schemas.Submission) -> int:
+    """Return the exit code for the final status of a submission."""
+    return 0 if submission.status == "COMPLETED" else FAILED

@@ -4,12 +4,11 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
 from scenarist.cli import databases, drawing, identities, serving, sessions
-from scenarist.cli.completion import completion
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.redaction import redact
 
@@ -32,7 +31,6 @@ for group in (databases.group, identities.users, identities.keys, identities.sec
 app.command(sessions.login)
 app.command(sessions.logout)
 app.command(sessions.whoami)
-app.command(completion)
 for name, module, summary in (
     ("scenario", "scenarios", "Work with the scenarios of a server."),
     ("sequence", "sequences", "Work with the sequences of a server."),
@@ -43,6 +41,16 @@ for name, module, summary in (
 ):
     # Imported when one of its commands is run.
     app.command(f"scenarist.cli.{module}:group", name=name, help=summary)
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the script that completes commands and options in a shell.
+
+    Args:
+        shell: bash, zsh or fish.
+    """
+    print(app.generate_completion(shell=shell))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

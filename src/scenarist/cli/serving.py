@@ -208,7 +208,10 @@ def check(application: str, /, *, database: Text = None) -> None:
 
 
 def _find_setting_problems(loaded: "Application") -> "list[ConfigProblem]":
-    """Return the first invalid setting of the application; `check` itself reports unknown ones."""
+    """Return the first invalid setting of the application.
+
+    `check_application` itself reports unknown ones.
+    """
     from scenarist.config import ConfigProblem
     from scenarist.server.settings import find_unknown_settings
 

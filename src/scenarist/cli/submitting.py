@@ -11,7 +11,6 @@ from scenarist.cli.options import Number, Switch
 from scenarist.cli.printing import print_json, print_line
 
 if TYPE_CHECKING:
-    from scenarist import schemas
     from scenarist.client import Client, Submitted
 
 Seconds = Annotated[float | None, Parameter(show_default=False)]
@@ -60,6 +59,8 @@ def follow_submission(
         from scenarist.cli.watching import watch
 
         return watch(client, submitted.id, timeout=options.timeout, as_json=bool(access.json))
+    from scenarist.cli.exit_codes import get_exit_code
+
     submission = submitted.submission
     if options.wait:
         submission = submitted.wait(options.timeout)
@@ -70,8 +71,3 @@ def follow_submission(
     else:
         print_line(submission.id)
     return get_exit_code(submission) if options.wait else 0
-
-
-def get_exit_code(submission: "schemas.Submission") -> int:
-    """Return the exit code for the final status of a submission."""
-    return 0 if submission.status == "COMPLETED" else 1

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scenarist import schemas
+from scenarist.cli.exit_codes import get_exit_code
 from scenarist.cli.printing import escape_unprintable, print_json, print_line, print_to_stderr
-from scenarist.cli.submitting import get_exit_code
 from scenarist.client import WaitTimeoutError
 from scenarist.domain.vocabulary import EntityKind, EntityType, JobStatus
 

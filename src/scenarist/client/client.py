@@ -73,24 +73,24 @@ class Client:
         """Open a session, and send its token from now on."""
         body = schemas.Login(username=username, password=password)
         call = Call(method="POST", path=path_of("auth", "login"), body=body)
-        signed_in = self._transport.ask(call, schemas.SignedIn)
+        signed_in = self._transport.fetch(call, schemas.SignedIn)
         self._transport.token = signed_in.token
         return signed_in
 
     def sign_out(self) -> None:
         """End the session, and forget its token."""
-        self._transport.ask(Call(method="POST", path=path_of("auth", "logout")), schemas.Message)
+        self._transport.fetch(Call(method="POST", path=path_of("auth", "logout")), schemas.Message)
         self._transport.token = None
 
     def me(self) -> schemas.Me:
         """Return the caller's identity and roles, as the server sees them."""
-        return self._transport.ask(Call(method="GET", path=path_of("auth", "me")), schemas.Me)
+        return self._transport.fetch(Call(method="GET", path=path_of("auth", "me")), schemas.Me)
 
     def change_password(self, old: str, new: str) -> None:
         """Change your own password; all your sessions end, including this one."""
         body = schemas.ChangePassword(old_password=old, new_password=new)
         call = Call(method="POST", path=path_of("auth", "password"), body=body)
-        self._transport.ask(call, schemas.Message)
+        self._transport.fetch(call, schemas.Message)
 
     def events(
         self,
@@ -149,7 +149,7 @@ class Client:
 
     def check_health(self) -> str:
         """Return ``alive``, if the server responds."""
-        return self._transport.ask(Call(method="GET", path="/healthz"), schemas.Message).message
+        return self._transport.fetch(Call(method="GET", path="/healthz"), schemas.Message).message
 
     def check_readiness(self) -> str:
         """Return ``ready``.
@@ -157,8 +157,8 @@ class Client:
         Raises:
             UnavailableError: The server cannot work now; the message says why.
         """
-        call = Call(method="GET", path="/readyz", waits=False)
-        return self._transport.ask(call, schemas.Message).message
+        call = Call(method="GET", path="/readyz", retries_unavailable=False)
+        return self._transport.fetch(call, schemas.Message).message
 
     def metrics(self) -> str:
         """Return the metrics of the server, in the text format of Prometheus."""

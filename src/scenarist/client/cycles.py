@@ -41,8 +41,8 @@ class Cycles(Entities[schemas.Cycle]):
             properties=dict(properties or {}),
             creation_date=UNSET if moment is None else moment,
         )
-        call = Call(method="POST", path=path_of(self._name), body=body, repeats=True)
-        return self._transport.ask(call, schemas.CycleCreated).cycle
+        call = Call(method="POST", path=path_of(self._name), body=body, may_repeat=True)
+        return self._transport.fetch(call, schemas.CycleCreated).cycle
 
     def delete(
         self, id: str, *, dry_run: bool = False, if_match: str | None = None

@@ -34,8 +34,8 @@ class DataNodes(Entities[schemas.DataNode]):
     def create(self, config_id: str) -> schemas.DataNode:
         """Create the data node of a config without an owner, or return the existing one."""
         query = {"config_id": config_id}
-        call = Call(method="POST", path=path_of(self._name), query=query, repeats=True)
-        return self._transport.ask(call, schemas.DataNodeAnswer).datanode
+        call = Call(method="POST", path=path_of(self._name), query=query, may_repeat=True)
+        return self._transport.fetch(call, schemas.DataNodeAnswer).datanode
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a data node that has no owner, with its values."""
@@ -72,9 +72,9 @@ class DataNodes(Entities[schemas.DataNode]):
             "edit_id": edit_id,
         }
         call = Call(
-            method="GET", path=path_of(self._name, id, "read"), query=query, hold_seconds=60
+            method="GET", path=path_of(self._name, id, "read"), query=query, wait_seconds=60
         )
-        value = self._transport.ask(call, schemas.Value)
+        value = self._transport.fetch(call, schemas.Value)
         if value.truncated is True:
             raise TruncatedError(
                 f"the value of {id} is large, and the server returned only its beginning; request "
@@ -137,7 +137,7 @@ class DataNodes(Entities[schemas.DataNode]):
             headers={**build_if_match(if_match), "Content-Type": "application/json"},
             content=as_json(value),
         )
-        return self._transport.ask(call, schemas.DataNodeWritten)
+        return self._transport.fetch(call, schemas.DataNodeWritten)
 
     def append(
         self,
@@ -159,7 +159,7 @@ class DataNodes(Entities[schemas.DataNode]):
             headers={**build_if_match(if_match), "Content-Type": "application/json"},
             content=as_json(value),
         )
-        return self._transport.ask(call, schemas.DataNodeWritten)
+        return self._transport.fetch(call, schemas.DataNodeWritten)
 
     def download(
         self, id: str, target: FilePath | IO[bytes], *, edit_id: str | None = None
@@ -179,7 +179,7 @@ class DataNodes(Entities[schemas.DataNode]):
             query={"edit_id": edit_id},
             headers={"Accept": "*/*"},
         )
-        with self._transport.pieces(call, _CHUNK_BYTES) as (headers, pieces):
+        with self._transport.stream_chunks(call, _CHUNK_BYTES) as (headers, pieces):
             if not isinstance(target, str | os.PathLike):
                 for piece in pieces:
                     target.write(piece)
@@ -216,9 +216,9 @@ class DataNodes(Entities[schemas.DataNode]):
             query={"editor_id": editor_id, "comment": comment},
             headers={**build_if_match(if_match), "Content-Type": _BYTES},
             content=source,
-            repeats=if_match is None,
+            may_repeat=if_match is None,
         )
-        return self._transport.ask(call, schemas.DataNodeWritten)
+        return self._transport.fetch(call, schemas.DataNodeWritten)
 
     def edits(self, id: str, *, sort: str | None = None) -> Listing[schemas.Edit]:
         """List all edits, newest first unless ``sort`` is ``timestamp``."""
@@ -228,7 +228,7 @@ class DataNodes(Entities[schemas.DataNode]):
     def edit(self, id: str, edit_id: str) -> schemas.Edit:
         """Return one edit, with its value if that is small, else with the beginning of it."""
         call = Call(method="GET", path=path_of(self._name, id, "edits", edit_id))
-        return self._transport.ask(call, schemas.OneEdit).edit
+        return self._transport.fetch(call, schemas.OneEdit).edit
 
     def lock(
         self, id: str, *, editor_id: str | None = None, seconds: float = 1800
@@ -240,15 +240,15 @@ class DataNodes(Entities[schemas.DataNode]):
         """
         body = schemas.Lock(editor_id=editor_id, seconds=seconds)
         path = path_of(self._name, id, "lock")
-        call = Call(method="POST", path=path, body=body, repeats=True)
-        return self._transport.ask(call, schemas.DataNodeAnswer).datanode
+        call = Call(method="POST", path=path, body=body, may_repeat=True)
+        return self._transport.fetch(call, schemas.DataNodeAnswer).datanode
 
     def unlock(self, id: str, *, editor_id: str | None = None) -> schemas.DataNode:
         """Release the lock of the editor, if there is one."""
         body = schemas.Unlock(editor_id=editor_id)
         path = path_of(self._name, id, "unlock")
-        call = Call(method="POST", path=path, body=body, repeats=True)
-        return self._transport.ask(call, schemas.DataNodeAnswer).datanode
+        call = Call(method="POST", path=path, body=body, may_repeat=True)
+        return self._transport.fetch(call, schemas.DataNodeAnswer).datanode
 
     def list(  # noqa: PLR0913 - query parameters
         self,

@@ -63,7 +63,7 @@ class Listing(Generic[EntityT]):
 
     def _page(self, **paging: Any) -> schemas.Results[EntityT]:
         call = Call(method="GET", path=self._path, query={**self._filters, **paging})
-        return self._transport.ask(call, self._results)
+        return self._transport.fetch(call, self._results)
 
 
 class Entities(Generic[EntityT]):
@@ -91,9 +91,9 @@ class Entities(Generic[EntityT]):
 
     def get_tagged(self, id: str) -> Tagged[EntityT]:
         """Return an entity together with its tag."""
-        return self._got(Call(method="GET", path=path_of(self._name, id)))
+        return self._fetch(Call(method="GET", path=path_of(self._name, id)))
 
-    def _got(self, call: Call) -> Tagged[EntityT]:
+    def _fetch(self, call: Call) -> Tagged[EntityT]:
         response = self._transport.send(call)
         return Tagged(self._read_one(response.content), response.headers.get("etag", ""))
 
@@ -102,7 +102,7 @@ class Entities(Generic[EntityT]):
 
     def _delete(self, id: str, if_match: str | None) -> None:
         call = Call(method="DELETE", path=path_of(self._name, id), headers=build_if_match(if_match))
-        self._transport.ask(call, schemas.Message)
+        self._transport.fetch(call, schemas.Message)
 
 
 def build_if_match(if_match: str | None) -> dict[str, str]:

@@ -78,15 +78,15 @@ class EventStream:
             try:
                 frame = next(self._frames, None)
             except TransportError as error:
-                self._come_again(error)
+                self._reconnect(error)
                 continue
             if frame is not None:
                 self._pause = _SHORTEST_PAUSE_SECONDS
-                return self._read(frame)
-            self._come_again(TransportError(f"{self._transport.url} has closed the stream"))
+                return self._decode(frame)
+            self._reconnect(TransportError(f"{self._transport.url} has closed the stream"))
         raise StopIteration
 
-    def _come_again(self, failure: TransportError | UnavailableError) -> None:
+    def _reconnect(self, failure: TransportError | UnavailableError) -> None:
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
             time.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
@@ -103,7 +103,7 @@ class EventStream:
         """Connect, and read the position where the stream begins, to reconnect from there."""
         attempt = 0
         while True:
-            blocks = self._blocks_of(self._connect())
+            blocks = self._split_blocks(self._connect())
             try:
                 first = next(blocks, {})
             except TransportError:
@@ -119,10 +119,10 @@ class EventStream:
         if self.last_event_id is not None:
             headers["Last-Event-ID"] = self.last_event_id
         call = Call(method="GET", path=path_of("events"), query=self._filters, headers=headers)
-        lines = self._transport.lines(call, quiet_seconds=READ_TIMEOUT_SECONDS)
+        lines = self._transport.stream_lines(call, quiet_seconds=READ_TIMEOUT_SECONDS)
         return self._connection.enter_context(lines)
 
-    def _blocks_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
+    def _split_blocks(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
         """Collect the fields of each block (WHATWG HTML, section 9.2.6)."""
         fields: dict[str, bytes] = {}
         for line in lines:
@@ -135,7 +135,7 @@ class EventStream:
             yield fields
             fields = {}
 
-    def _read(self, frame: dict[str, bytes]) -> schemas.Event | schemas.Gap:
+    def _decode(self, frame: dict[str, bytes]) -> schemas.Event | schemas.Gap:
         if frame.get("event") == b"gap":
             return self._transport.read(frame["data"], schemas.Gap)
         return self._transport.read(frame["data"], schemas.Event)

@@ -21,7 +21,7 @@ class Users(Entities[schemas.User]):
     def create(self, username: str, password: str, roles: Sequence[str]) -> schemas.User:
         body = schemas.CreateUser(username=username, password=password, roles=list(roles))
         call = Call(method="POST", path=path_of(self._name), body=body)
-        return self._transport.ask(call, schemas.UserCreated).user
+        return self._transport.fetch(call, schemas.UserCreated).user
 
     def change(
         self,
@@ -38,7 +38,7 @@ class Users(Entities[schemas.User]):
         )
         path = path_of(self._name, username)
         call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
-        return self._transport.ask(call, schemas.OneUser).user
+        return self._transport.fetch(call, schemas.OneUser).user
 
     def delete(self, username: str, *, if_match: str | None = None) -> None:
         """Delete a user, with the user's sessions and the keys that the user has created."""
@@ -70,7 +70,7 @@ class Keys(Entities[schemas.Key]):
             name=name, roles=list(roles), expires_at=UNSET if moment is None else moment
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
-        return self._transport.ask(call, schemas.KeyCreated)
+        return self._transport.fetch(call, schemas.KeyCreated)
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Revoke a key: the next request that uses it is refused."""

@@ -21,7 +21,7 @@ class Jobs(Entities[schemas.Job]):
     def log(self, id: str) -> Sequence[schemas.AttemptLog]:
         """Return the log of a job, attempt by attempt."""
         call = Call(method="GET", path=path_of(self._name, id, "log"))
-        return self._transport.ask(call, schemas.JobLog).attempts
+        return self._transport.fetch(call, schemas.JobLog).attempts
 
     def create(self, task_id: str, *, idempotency_key: str | None = None) -> schemas.Job:
         """Submit one task and return its job.
@@ -36,12 +36,12 @@ class Jobs(Entities[schemas.Job]):
             query={"task_id": task_id},
             headers={"Idempotency-Key": key},
         )
-        return self._transport.ask(call, schemas.JobAnswer).job
+        return self._transport.fetch(call, schemas.JobAnswer).job
 
     def wait(self, id: str, *, timeout: float | None = None) -> schemas.Job:
         """Wait until a job has ended, and return it; see `Submissions.wait`."""
         return wait_until_ended(
-            lambda seconds: self._got(build_wait_call(path_of(self._name, id), seconds)).value,
+            lambda seconds: self._fetch(build_wait_call(path_of(self._name, id), seconds)).value,
             timeout,
         )
 
@@ -55,8 +55,8 @@ class Jobs(Entities[schemas.Job]):
             ConflictError: It has already ended with another status.
         """
         path = path_of(self._name, "cancel", id)
-        call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
-        return self._transport.ask(call, schemas.JobAnswer).job
+        call = Call(method="POST", path=path, headers=PREFERS_BODY, may_repeat=True)
+        return self._transport.fetch(call, schemas.JobAnswer).job
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a job with its log; the values that it wrote are kept."""

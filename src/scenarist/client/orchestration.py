@@ -12,16 +12,16 @@ class OrchestrationControl:
 
     def get(self) -> schemas.Orchestration:
         call = Call(method="GET", path=path_of("orchestration"))
-        return self._transport.ask(call, schemas.OneOrchestration).orchestration
+        return self._transport.fetch(call, schemas.OneOrchestration).orchestration
 
     def pause(self) -> schemas.Orchestration:
         """Start no more jobs; running jobs continue. For administrators."""
-        return self._ask("pause")
+        return self._post("pause")
 
     def resume(self) -> schemas.Orchestration:
         """Start jobs again. Submissions that are paused themselves stay paused."""
-        return self._ask("resume")
+        return self._post("resume")
 
-    def _ask(self, what: str) -> schemas.Orchestration:
-        call = Call(method="POST", path=path_of("orchestration", what), repeats=True)
-        return self._transport.ask(call, schemas.OrchestrationAnswer).orchestration
+    def _post(self, what: str) -> schemas.Orchestration:
+        call = Call(method="POST", path=path_of("orchestration", what), may_repeat=True)
+        return self._transport.fetch(call, schemas.OrchestrationAnswer).orchestration

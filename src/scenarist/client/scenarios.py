@@ -37,7 +37,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
     def configs(self) -> Sequence[schemas.ScenarioConfig]:
         """Return the configs from which scenarios can be created."""
         call = Call(method="GET", path=path_of("configs", "scenarios"))
-        return self._transport.ask(call, schemas.Results[schemas.ScenarioConfig]).results
+        return self._transport.fetch(call, schemas.Results[schemas.ScenarioConfig]).results
 
     def create(
         self,
@@ -63,7 +63,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
             creation_date=format_timestamp(creation_date),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
-        return self._transport.ask(call, schemas.ScenarioCreated).scenario
+        return self._transport.fetch(call, schemas.ScenarioCreated).scenario
 
     def change(
         self,
@@ -82,7 +82,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         )
         path = path_of(self._name, id)
         call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
-        return self._transport.ask(call, schemas.OneScenario).scenario
+        return self._transport.fetch(call, schemas.OneScenario).scenario
 
     def delete(
         self, id: str, *, dry_run: bool = False, if_match: str | None = None
@@ -96,8 +96,8 @@ class Scenarios(Subscribable[schemas.Scenario]):
 
     def promote(self, id: str) -> schemas.Scenario:
         """Make a scenario the primary one of its cycle."""
-        call = Call(method="POST", path=path_of(self._name, "promote", id), repeats=True)
-        return self._transport.ask(call, schemas.ScenarioAnswer).scenario
+        call = Call(method="POST", path=path_of(self._name, "promote", id), may_repeat=True)
+        return self._transport.fetch(call, schemas.ScenarioAnswer).scenario
 
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
@@ -117,10 +117,10 @@ class Scenarios(Subscribable[schemas.Scenario]):
             method="POST",
             path=path_of(self._name, "compare"),
             body=body,
-            hold_seconds=60,
-            repeats=True,
+            wait_seconds=60,
+            may_repeat=True,
         )
-        found = self._transport.ask(call, schemas.Comparison)
+        found = self._transport.fetch(call, schemas.Comparison)
         return Comparisons(found.comparisons, found.errors)
 
     def list(  # noqa: PLR0913 - query parameters
@@ -156,4 +156,4 @@ def delete_cascading(
     """Delete an entity together with everything it owns."""
     query = {"dry_run": "true"} if dry_run else {}
     call = Call(method="DELETE", path=path, query=query, headers=build_if_match(if_match))
-    return transport.ask(call, schemas.Deletion)
+    return transport.fetch(call, schemas.Deletion)

@@ -36,7 +36,7 @@ class Sequences(Subscribable[schemas.Sequence]):
             properties=dict(properties or {}),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
-        return self._transport.ask(call, schemas.SequenceCreated).sequence
+        return self._transport.fetch(call, schemas.SequenceCreated).sequence
 
     def change(
         self,
@@ -58,7 +58,7 @@ class Sequences(Subscribable[schemas.Sequence]):
         )
         path = path_of(self._name, id)
         call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
-        return self._transport.ask(call, schemas.OneSequence).sequence
+        return self._transport.fetch(call, schemas.OneSequence).sequence
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a sequence; its jobs and their results are kept."""

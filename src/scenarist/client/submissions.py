@@ -77,7 +77,7 @@ class Submissions(Entities[schemas.Submission]):
             WaitTimeoutError: It has not ended by then.
         """
         return wait_until_ended(
-            lambda seconds: self._got(build_wait_call(path_of(self._name, id), seconds)).value,
+            lambda seconds: self._fetch(build_wait_call(path_of(self._name, id), seconds)).value,
             timeout,
         )
 
@@ -91,8 +91,8 @@ class Submissions(Entities[schemas.Submission]):
             ConflictError: It has already ended with another status.
         """
         path = path_of(self._name, "cancel", id)
-        call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
-        return self._transport.ask(call, schemas.SubmissionAnswer).submission
+        call = Call(method="POST", path=path, headers=PREFERS_BODY, may_repeat=True)
+        return self._transport.fetch(call, schemas.SubmissionAnswer).submission
 
     def pause(self, id: str) -> schemas.Submission:
         """Start no more jobs of a submission until it is resumed; running jobs continue.
@@ -100,8 +100,8 @@ class Submissions(Entities[schemas.Submission]):
         Raises:
             ConflictError: It has ended.
         """
-        call = Call(method="POST", path=path_of(self._name, "pause", id), repeats=True)
-        return self._transport.ask(call, schemas.SubmissionAnswer).submission
+        call = Call(method="POST", path=path_of(self._name, "pause", id), may_repeat=True)
+        return self._transport.fetch(call, schemas.SubmissionAnswer).submission
 
     def resume(self, id: str) -> schemas.Submission:
         """Start the jobs of a submission again.
@@ -109,8 +109,8 @@ class Submissions(Entities[schemas.Submission]):
         Raises:
             ConflictError: It has ended.
         """
-        call = Call(method="POST", path=path_of(self._name, "resume", id), repeats=True)
-        return self._transport.ask(call, schemas.SubmissionAnswer).submission
+        call = Call(method="POST", path=path_of(self._name, "resume", id), may_repeat=True)
+        return self._transport.fetch(call, schemas.SubmissionAnswer).submission
 
     def retry(
         self,
@@ -215,7 +215,7 @@ def submit(
     key = check_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
     headers = {**PREFERS_BODY, "Idempotency-Key": key}
     call = Call(method="POST", path=path, body=wish, headers=headers)
-    return Submitted(transport, transport.ask(call, _Accepted).submission)
+    return Submitted(transport, transport.fetch(call, _Accepted).submission)
 
 
 def wait_until_ended(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
@@ -240,5 +240,5 @@ def wait_until_ended(hold: Callable[[int], WaitedT], timeout: float | None) -> W
 def build_wait_call(path: str, seconds: int) -> Call:
     """Build the request for an entity once it has ended, or after a number of seconds."""
     return Call(
-        method="GET", path=path, headers={"Prefer": f"wait={seconds}"}, hold_seconds=seconds
+        method="GET", path=path, headers={"Prefer": f"wait={seconds}"}, wait_seconds=seconds
     )

@@ -25,19 +25,19 @@ class Subscribers:
         """Send changes of status to an address; only this response has the secret."""
         body = schemas.CreateSubscriber(url=url, secret=UNSET if secret is None else secret)
         call = Call(method="POST", path=self._path(), body=body)
-        return self._transport.ask(call, schemas.SubscriberCreated)
+        return self._transport.fetch(call, schemas.SubscriberCreated)
 
     def get(self, id: str) -> schemas.Subscriber:
         call = Call(method="GET", path=self._path(id))
-        return self._transport.ask(call, schemas.OneSubscriber).subscriber
+        return self._transport.fetch(call, schemas.OneSubscriber).subscriber
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         call = Call(method="DELETE", path=self._path(id), headers=build_if_match(if_match))
-        self._transport.ask(call, schemas.Message)
+        self._transport.fetch(call, schemas.Message)
 
     def list(self) -> Sequence[schemas.Subscriber]:
         call = Call(method="GET", path=self._path())
-        return self._transport.ask(call, schemas.Results[schemas.Subscriber]).results
+        return self._transport.fetch(call, schemas.Results[schemas.Subscriber]).results
 
     def _path(self, *more: str) -> str:
         return path_of(*self._of, "subscribers", *more)

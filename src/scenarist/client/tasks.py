@@ -18,9 +18,9 @@ class Tasks(Submittable[schemas.Task]):
     def create(self, config_id: str) -> schemas.Task:
         """Create the task of a config that no scenario owns, or return the existing one."""
         call = Call(
-            method="POST", path=path_of(self._name), query={"config_id": config_id}, repeats=True
+            method="POST", path=path_of(self._name), query={"config_id": config_id}, may_repeat=True
         )
-        return self._transport.ask(call, schemas.TaskCreated).task
+        return self._transport.fetch(call, schemas.TaskCreated).task
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a task without an owner, with its jobs; its data nodes are kept."""

@@ -37,9 +37,9 @@ class Call:
     Args:
         body: The body, which is sent as JSON.
         content: The body as bytes, instead of *body*.
-        hold_seconds: How long the server is asked to delay its response.
-        repeats: Whether sending it twice is harmless; None means what HTTP says of the method.
-        waits: Whether it is sent again when the server responds with 503.
+        wait_seconds: How long the server is asked to delay its response.
+        may_repeat: Whether sending it twice is harmless; None means what HTTP says of the method.
+        retries_unavailable: Whether it is sent again when the server responds with 503.
     """
 
     method: str
@@ -48,9 +48,9 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: object = msgspec.UNSET
     content: bytes | Iterable[bytes] | None = None
-    hold_seconds: float = 0.0
-    repeats: bool | None = None
-    waits: bool = True
+    wait_seconds: float = 0.0
+    may_repeat: bool | None = None
+    retries_unavailable: bool = True
 
     @property
     def is_repeatable(self) -> bool:
@@ -58,8 +58,8 @@ class Call:
 
         With ``If-Match``, a repeat would be refused because of the first request.
         """
-        if self.repeats is not None:
-            return self.repeats
+        if self.may_repeat is not None:
+            return self.may_repeat
         if self.method in _SAFE or "Idempotency-Key" in self.headers:
             return True
         return self.method in _IDEMPOTENT and "If-Match" not in self.headers
@@ -111,7 +111,7 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
-    def ask(self, call: Call, answer: type[T]) -> T:
+    def fetch(self, call: Call, answer: type[T]) -> T:
         """Send a request and decode its response.
 
         Raises:
@@ -131,7 +131,7 @@ class Transport:
 
     def send(self, call: Call) -> "httpx.Response":
         """Send a request, with retries where they are safe, and return the whole response."""
-        return self._answer(call, reads=True)
+        return self._send_with_retries(call, reads=True)
 
     @contextmanager
     def stream(
@@ -142,33 +142,35 @@ class Transport:
         Args:
             quiet_seconds: The read timeout of the body.
         """
-        response = self._answer(call, reads=False, quiet_seconds=quiet_seconds)
+        response = self._send_with_retries(call, reads=False, quiet_seconds=quiet_seconds)
         try:
             yield response
         finally:
             response.close()
 
     @contextmanager
-    def pieces(self, call: Call, size: int) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+    def stream_chunks(
+        self, call: Call, size: int
+    ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
         """Return the headers of a response, and its body in chunks of at most *size* bytes."""
         with self.stream(call) as response:
-            yield response.headers, self._unless_lost(response.iter_bytes(size))
+            yield response.headers, self._translate_errors(response.iter_bytes(size))
 
     @contextmanager
-    def lines(self, call: Call, *, quiet_seconds: float) -> Iterator[Iterator[bytes]]:
+    def stream_lines(self, call: Call, *, quiet_seconds: float) -> Iterator[Iterator[bytes]]:
         """Return the lines of an endless response, each as soon as it has arrived."""
         with self.stream(call, quiet_seconds=quiet_seconds) as response:
-            yield _split_lines(self._unless_lost(response.iter_bytes()))
+            yield _split_lines(self._translate_errors(response.iter_bytes()))
 
-    def _unless_lost(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _translate_errors(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         import httpx
 
         try:
             yield from pieces
         except httpx.TransportError as error:
-            raise self._lost(error) from error
+            raise self._to_transport_error(error) from error
 
-    def _answer(
+    def _send_with_retries(
         self, call: Call, *, reads: bool, quiet_seconds: float | None = None
     ) -> "httpx.Response":
         import httpx
@@ -178,13 +180,13 @@ class Transport:
         while True:
             failure: ClientError
             try:
-                response = self._http.send(self._request(call, quiet_seconds), stream=True)
+                response = self._http.send(self._build_request(call, quiet_seconds), stream=True)
                 if reads or not response.is_success:
                     response.read()
                 if response.is_success:
                     return response
             except httpx.TransportError as error:
-                failure = self._lost(error)
+                failure = self._to_transport_error(error)
                 failure.__cause__ = error
                 never_sent = isinstance(
                     error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -194,7 +196,7 @@ class Transport:
             else:
                 if was_lost and call.method == "DELETE" and response.status_code == 404:
                     return httpx.Response(200, content=_DELETED_BODY)
-                failure = self._refusal(response)
+                failure = self._to_problem_error(response)
                 may_repeat = _is_temporary(failure, response.status_code, call)
             pause = _compute_pause(attempt, failure)
             if not (may_repeat and call.is_whole) or attempt >= self._retries or pause is None:
@@ -202,7 +204,7 @@ class Transport:
             time.sleep(pause)
             attempt += 1
 
-    def _request(self, call: Call, quiet_seconds: float | None) -> "httpx.Request":
+    def _build_request(self, call: Call, quiet_seconds: float | None) -> "httpx.Request":
         import httpx
 
         headers = dict(call.headers)
@@ -212,7 +214,7 @@ class Transport:
         if call.body is not msgspec.UNSET:
             content = msgspec.json.encode(call.body)
             headers["Content-Type"] = "application/json"
-        reading = quiet_seconds or self._timeout + call.hold_seconds
+        reading = quiet_seconds or self._timeout + call.wait_seconds
         return self._http.build_request(
             call.method,
             call.path,
@@ -222,7 +224,7 @@ class Transport:
             timeout=httpx.Timeout(self._timeout, read=reading),
         )
 
-    def _refusal(self, response: "httpx.Response") -> ClientError:
+    def _to_problem_error(self, response: "httpx.Response") -> ClientError:
         try:
             problem = msgspec.json.decode(response.content, type=schemas.Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -232,7 +234,7 @@ class Transport:
             )
         return to_error(problem, _parse_seconds(response.headers.get("retry-after")))
 
-    def _lost(self, error: Exception) -> TransportError:
+    def _to_transport_error(self, error: Exception) -> TransportError:
         import httpx
 
         if isinstance(error, httpx.ReadTimeout):
@@ -313,7 +315,7 @@ def _is_temporary(failure: ClientError, status: int, call: Call) -> bool:
     """
     if not isinstance(failure, ProblemError):
         return status in _PROXY_STATUSES and call.is_repeatable
-    is_passing = status == 503 and call.waits
+    is_passing = status == 503 and call.retries_unavailable
     return is_passing and (call.is_repeatable or failure.code != "in_doubt")
 
 

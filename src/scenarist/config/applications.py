@@ -117,7 +117,7 @@ def find_shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, st
 
 
 def find_shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Find the `shadowing_modules` that conflict with an import.
+    """Find the `find_shadowing_modules` that conflict with an import.
 
     Returns:
         File and message: what is wrong, and how to fix it.

@@ -34,8 +34,9 @@ def check_shared_locations(scenario: ScenarioConfig) -> Iterator[tuple[str, str]
         if one in written or other in written:
             yield (
                 "tasks",
-                f"data nodes {one.id!r} and {other.id!r} share one location ({_describe_location(one)}), so a "
-                "task that writes one overwrites the other; give each its own",
+                f"data nodes {one.id!r} and {other.id!r} share one location "
+                f"({_describe_location(one)}), so a task that writes one overwrites the other; "
+                "give each its own",
             )
     for node in scenario.data_nodes:
         for key, name in iter_placeholders(node.properties):
@@ -77,9 +78,10 @@ def find_location_warnings(
         if node in written and is_fixed and _digest_location(node) is not None:
             yield ConfigProblem(
                 f"DATA_NODE.{node.id}",
-                f"tasks of every {node.scope.lower()} write to one location ({_describe_location(node)}): they "
-                f"run one after the other, and each write replaces the value of the others; put "
-                f"'{{{own}id}}' into it, or declare the scope GLOBAL",
+                f"tasks of every {node.scope.lower()} write to one location "
+                f"({_describe_location(node)}): they run one after the other, and each write "
+                f"replaces the value of the others; put '{{{own}id}}' into it, or declare "
+                "the scope GLOBAL",
             )
     in_one = {
         frozenset((one.id, other.id))
@@ -93,9 +95,9 @@ def find_location_warnings(
         if not all(node.properties.get("read_only") for node in (one, other)):
             yield ConfigProblem(
                 f"DATA_NODE.{other.id}",
-                f"it shares its location with data node {one.id!r} ({_describe_location(one)}): a value that "
-                "is written to one is the value of both; give each its own, or declare both "
-                "read_only",
+                f"it shares its location with data node {one.id!r} ({_describe_location(one)}): a "
+                "value that is written to one is the value of both; give each its own, or declare "
+                "both read_only",
             )
 
 

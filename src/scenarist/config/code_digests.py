@@ -46,7 +46,7 @@ class CodeDigests:
         self._search_path = [str(Path(folder).resolve()) for folder in search_path]
         self._modules: dict[str, _ModuleCode | None] = {}
 
-    def of(self, functions: Iterable[str]) -> str | None:
+    def digest_of(self, functions: Iterable[str]) -> str | None:
         """Return one digest for functions (``package.module:name``), independent of their order.
 
         Return None if the module of one of them cannot be found or read.
@@ -59,7 +59,7 @@ class CodeDigests:
             name = to_look_at.pop()
             if name in found:
                 continue
-            module = self._look(name, tops)
+            module = self._get_module(name, tops)
             if module is None:
                 if name in names:
                     return None
@@ -71,13 +71,13 @@ class CodeDigests:
             digest.update(f"{name}={found[name]};".encode())
         return digest.hexdigest()
 
-    def _look(self, name: str, tops: set[str]) -> _ModuleCode | None:
+    def _get_module(self, name: str, tops: set[str]) -> _ModuleCode | None:
         if name not in self._modules:
-            self._modules[name] = self._read(name, tops)
+            self._modules[name] = self._read_module(name, tops)
         return self._modules[name]
 
-    def _read(self, name: str, tops: set[str]) -> _ModuleCode | None:
-        spec = self._find(name)
+    def _read_module(self, name: str, tops: set[str]) -> _ModuleCode | None:
+        spec = self._find_spec(name)
         top = name.partition(".")[0]
         if spec is None or not self._is_own(spec):
             if top in sys.stdlib_module_names:
@@ -97,7 +97,7 @@ class CodeDigests:
             frozenset(_iter_imports(data, name, is_package=is_package)),
         )
 
-    def _find(self, name: str) -> ModuleSpec | None:
+    def _find_spec(self, name: str) -> ModuleSpec | None:
         path: Sequence[str] = [*self._search_path, *sys.path]
         spec = None
         for part in (*_parent_modules(name), name):

@@ -39,7 +39,7 @@ class DataNodeRegistry:
         }
         node = self._declarations.declare_data_node(id, given, find_caller_position())
         if id == DEFAULT_ID:
-            self._declarations.refuse_default("DATA_NODE", find_caller_position())
+            self._declarations.reject_default("DATA_NODE", find_caller_position())
         return node
 
     def configure_data_node_from(

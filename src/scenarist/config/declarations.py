@@ -65,7 +65,7 @@ class Declarations:
     origins: dict[str, str] = field(default_factory=dict)  #: entry → file, or file and line
     faults: dict[tuple[str, str], ConfigProblem] = field(default_factory=dict)  #: by entry and key
     objects: dict[tuple[str, str], NamedObjects] = field(default_factory=dict)  #: by entry and key
-    closed: str | None = None  #: why further declarations are rejected
+    closed_reason: str | None = None  #: why further declarations are rejected
 
     def require_open(self) -> None:
         """Raise an error if the declarations are closed to changes.
@@ -73,8 +73,8 @@ class Declarations:
         Raises:
             ConflictError: They are closed; the message says why.
         """
-        if self.closed is not None:
-            raise ConflictError(self.closed)
+        if self.closed_reason is not None:
+            raise ConflictError(self.closed_reason)
 
     def declare_data_node(
         self,
@@ -89,9 +89,9 @@ class Declarations:
         Args:
             like: Supplies the values that are not given, instead of the existing entry.
         """
-        existing = like or self._present("DATA_NODE", self.data_nodes, id)
-        base = existing or self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT_ID)
-        draft = self._draft(f"DATA_NODE.{id}", given, origin, fresh=like is not None)
+        existing = like or self._get_existing("DATA_NODE", self.data_nodes, id)
+        base = existing or self._get_default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT_ID)
+        draft = self._make_draft(f"DATA_NODE.{id}", given, origin, fresh=like is not None)
         storage_type = draft.take("storage_type", as_text, base.storage_type)
         scope = draft.take("scope", as_scope, base.scope)
         validity_period = draft.take("validity_period", as_duration, base.validity_period)
@@ -103,20 +103,24 @@ class Declarations:
             storage_type=storage_type,
             scope=scope,
             validity_period=validity_period,
-            properties=_replace_table_classes(draft.rest(properties, known_keys(storage_type))),
+            properties=_replace_table_classes(
+                draft.merge_properties(properties, known_keys(storage_type))
+            ),
         )
-        return self._keep("DATA_NODE", self.data_nodes, entry)
+        return self._store("DATA_NODE", self.data_nodes, entry)
 
     def declare_task(self, id: str, given: Mapping[str, Any], origin: str) -> TaskConfig:
         """Declare a task; values that are not given keep those of the existing entry."""
-        existing = self._present("TASK", self.tasks, id)
-        base = existing or self._default("TASK", id) or TaskConfig(id=DEFAULT_ID)
-        draft = self._draft(f"TASK.{id}", given, origin)
+        existing = self._get_existing("TASK", self.tasks, id)
+        base = existing or self._get_default("TASK", id) or TaskConfig(id=DEFAULT_ID)
+        draft = self._make_draft(f"TASK.{id}", given, origin)
         entry = TaskConfig(
             id=id,
             function=draft.take_names("function", resolve_function_name, base.function),
-            inputs=draft.refer("inputs", DataNodeConfig, self.data_nodes, base.inputs),
-            outputs=draft.refer("outputs", DataNodeConfig, self.data_nodes, base.outputs),
+            inputs=draft.resolve_references("inputs", DataNodeConfig, self.data_nodes, base.inputs),
+            outputs=draft.resolve_references(
+                "outputs", DataNodeConfig, self.data_nodes, base.outputs
+            ),
             skippable=draft.take("skippable", as_bool, base.skippable),
             timeout=draft.take("timeout", as_duration, base.timeout),
             retries=draft.take("retries", as_int, base.retries),
@@ -124,9 +128,9 @@ class Declarations:
             retry_on=draft.take_names("retry_on", resolve_exception_names, base.retry_on),
             retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
             fresh=draft.take("fresh", as_bool, base.fresh),
-            properties=draft.rest(base.properties, TASK_KEYS),
+            properties=draft.merge_properties(base.properties, TASK_KEYS),
         )
-        return self._keep("TASK", self.tasks, entry)
+        return self._store("TASK", self.tasks, entry)
 
     def declare_scenario(
         self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
@@ -136,39 +140,41 @@ class Declarations:
         Args:
             over: Whether to keep sequences and comparators whose names are not given.
         """
-        existing = self._present("SCENARIO", self.scenarios, id)
-        default = self._default("SCENARIO", id) or ScenarioConfig(id=DEFAULT_ID, declarations=self)
+        existing = self._get_existing("SCENARIO", self.scenarios, id)
+        default = self._get_default("SCENARIO", id) or ScenarioConfig(
+            id=DEFAULT_ID, declarations=self
+        )
         base = existing or default
-        draft = self._draft(f"SCENARIO.{id}", given, origin)
+        draft = self._make_draft(f"SCENARIO.{id}", given, origin)
         keep = over and existing is not None
         entry = ScenarioConfig(
             id=id,
-            tasks=draft.refer("tasks", TaskConfig, self.tasks, base.tasks),
-            additional_data_nodes=draft.refer(
+            tasks=draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks),
+            additional_data_nodes=draft.resolve_references(
                 "additional_data_nodes", DataNodeConfig, self.data_nodes, base.additional_data_nodes
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
-            comparators=draft.fold(
+            comparators=draft.merge_table(
                 "comparators", base.comparators, draft.name_functions, keep=keep
             ),
-            sequences=draft.fold(
+            sequences=draft.merge_table(
                 "sequences",
                 base.sequences,
-                lambda key, value: draft.find_all(key, TaskConfig, self.tasks, value),
+                lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
                 keep=keep,
             ),
-            properties=draft.rest(base.properties, SCENARIO_KEYS),
+            properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
-        return self._keep("SCENARIO", self.scenarios, entry)
+        return self._store("SCENARIO", self.scenarios, entry)
 
-    def refuse_default(self, family: str, origin: str) -> None:
+    def reject_default(self, family: str, origin: str) -> None:
         """Record the fault that an entry was declared under the id of the defaults."""
         place = f"{family}.{DEFAULT_ID}"
         self.faults[place, ""] = ConfigProblem(
             f"{origin}: {place}",
-            f"the id {DEFAULT_ID!r} is reserved for the defaults of the other entries; rename it, or "
-            f"call set_default_{family.lower()}_configuration to declare defaults",
+            f"the id {DEFAULT_ID!r} is reserved for the defaults of the other entries; rename it, "
+            f"or call set_default_{family.lower()}_configuration to declare defaults",
         )
 
     def drop_default(self, family: str) -> None:
@@ -176,18 +182,18 @@ class Declarations:
         self.defaults.pop(family, None)
 
     def accept_default(self, family: str) -> None:
-        """Remove the fault of `refuse_default`: the defaults were intended."""
+        """Remove the fault of `reject_default`: the defaults were intended."""
         self.faults.pop((f"{family}.{DEFAULT_ID}", ""), None)
 
     def add_sequences(self, scenario: ScenarioConfig, sequences: Mapping[str, object]) -> None:
-        self._change(scenario, {"sequences": sequences})
+        self._redeclare(scenario, {"sequences": sequences})
 
     def add_comparator(self, scenario: ScenarioConfig, data_node_id: str, function: object) -> None:
         fault = self.faults.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"))
         earlier = [InvalidValue(fault.message)] if fault else []
         present = scenario.comparators.get(data_node_id, ())
         objects = self.objects.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"), [])
-        self._change(scenario, {"comparators": {data_node_id: [*present, *earlier, function]}})
+        self._redeclare(scenario, {"comparators": {data_node_id: [*present, *earlier, function]}})
         self.objects[f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"] += objects
 
     def remove_from_scenario(
@@ -237,9 +243,9 @@ class Declarations:
             known: The keys that it accepts besides those of `SECTION_KEYS`.
         """
         keys = {*SECTION_KEYS.get(place, ()), *known}
-        return self._draft(place, given, origin).rest(base, keys)
+        return self._make_draft(place, given, origin).merge_properties(base, keys)
 
-    def _draft(
+    def _make_draft(
         self, place: str, given: Mapping[str, Any], origin: str, *, fresh: bool = False
     ) -> Draft:
         self.origins[place] = origin
@@ -248,19 +254,19 @@ class Declarations:
                 del self.faults[where]
         return Draft(self.faults, self.objects, place, given, origin)
 
-    def _default(self, family: str, id: str) -> Any:
+    def _get_default(self, family: str, id: str) -> Any:
         return None if id == DEFAULT_ID else self.defaults.get(family)
 
-    def _present(self, family: str, entries: Mapping[str, EntryT], id: str) -> EntryT | None:
+    def _get_existing(self, family: str, entries: Mapping[str, EntryT], id: str) -> EntryT | None:
         return self.defaults.get(family) if id == DEFAULT_ID else entries.get(id)
 
-    def _change(self, scenario: ScenarioConfig, given: Mapping[str, Any]) -> None:
+    def _redeclare(self, scenario: ScenarioConfig, given: Mapping[str, Any]) -> None:
         self.require_open()
         origin = self.origins[f"SCENARIO.{scenario.id}"]
         self.declare_scenario(scenario.id, given, origin, over=True)
 
-    def _keep(self, family: str, entries: dict[str, EntryT], entry: EntryT) -> EntryT:
-        existing = self._present(family, entries, entry.id)
+    def _store(self, family: str, entries: dict[str, EntryT], entry: EntryT) -> EntryT:
+        existing = self._get_existing(family, entries, entry.id)
         if existing is not None:
             overwrite(existing, entry)
             return existing

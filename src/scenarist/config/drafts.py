@@ -70,21 +70,21 @@ class Draft:
         self._fields.add(key)
         if key not in self._given:
             return fallback
-        self._begin(key)
+        self._reset(key)
         value = self._given.pop(key)
         try:
             return convert(resolve(_require_valid(value)))
         except InvalidError as error:
-            self._fault(key, error.message)
+            self._add_fault(key, error.message)
             return fallback
 
     def take_names(
         self, key: str, convert: Callable[[Any, NamedObjects], ValueT], fallback: ValueT
     ) -> ValueT:
         """Return the names of given functions or classes; keep the objects for later comparison."""
-        return self.take(key, lambda value: convert(value, self._kept(key)), fallback)
+        return self.take(key, lambda value: convert(value, self._objects_of(key)), fallback)
 
-    def refer(
+    def resolve_references(
         self,
         key: str,
         kind: type[EntryT],
@@ -95,22 +95,22 @@ class Draft:
         self._fields.add(key)
         if key not in self._given:
             return fallback
-        return self.find_all(key, kind, entries, self._given.pop(key))
+        return self.find_entries(key, kind, entries, self._given.pop(key))
 
-    def find_all(
+    def find_entries(
         self, key: str, kind: type[EntryT], entries: Mapping[str, EntryT], references: object
     ) -> tuple[EntryT, ...]:
         """Return the referenced entries that exist, in order."""
-        self._begin(key)
+        self._reset(key)
         found: list[EntryT] = []
         for reference in _as_list(references):
             try:
                 found.append(_find_entry(kind, entries, _require_valid(reference)))
             except InvalidError as error:
-                self._fault(key, error.message)
+                self._add_fault(key, error.message)
         return tuple(found)
 
-    def fold(
+    def merge_table(
         self,
         key: str,
         base: Mapping[str, ValueT],
@@ -132,16 +132,16 @@ class Draft:
 
     def name_functions(self, key: str, functions: object) -> tuple[str, ...]:
         """Return the names of functions. Functions without a usable name are faults."""
-        self._begin(key)
+        self._reset(key)
         names: list[str] = []
         for function in _as_list(functions):
             try:
-                names.append(resolve_function_name(_require_valid(function), self._kept(key)))
+                names.append(resolve_function_name(_require_valid(function), self._objects_of(key)))
             except InvalidError as error:
-                self._fault(key, error.message)
+                self._add_fault(key, error.message)
         return tuple(names)
 
-    def rest(self, base: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    def merge_properties(self, base: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
         """Return the remaining values as plain data, merged over those of *base*.
 
         Keys under ``properties`` are free, except for known keys. Any other unknown key is a
@@ -151,35 +151,35 @@ class Draft:
             keys: The known keys besides the fields that were taken.
         """
         known = {*keys, *self._fields}
-        own = self._own_properties(known)
+        own = self._take_custom_properties(known)
         properties = dict(base)
         for key, value in {**self._given, **own}.items():
             is_known = key in known or key in own
-            self._begin(key)
+            self._reset(key)
             if not is_known:
-                self._fault(key, describe_unknown_key(key, self._place, known))
+                self._add_fault(key, describe_unknown_key(key, self._place, known))
             try:
-                properties[key] = self._plain(key, value)
+                properties[key] = self._to_plain(key, value)
             except InvalidError as error:
                 if is_known:
-                    self._fault(key, error.message)
+                    self._add_fault(key, error.message)
         return properties
 
-    def _own_properties(self, known: Collection[str]) -> dict[str, Any]:
-        self._begin(PROPERTIES)
+    def _take_custom_properties(self, known: Collection[str]) -> dict[str, Any]:
+        self._reset(PROPERTIES)
         try:
             table = _as_table(_require_valid(self._given.pop(PROPERTIES, {}))) or {}
         except InvalidError as error:
-            self._fault(PROPERTIES, error.message)
+            self._add_fault(PROPERTIES, error.message)
             return {}
         for key in table:
             if key in known:
-                self._fault(key, f"{key!r} is a key of the entry; move it out of {PROPERTIES}")
+                self._add_fault(key, f"{key!r} is a key of the entry; move it out of {PROPERTIES}")
         return {
             key: value for key, value in table.items() if key not in known and value is not None
         }
 
-    def _plain(self, key: str, value: object) -> Any:
+    def _to_plain(self, key: str, value: object) -> Any:
         """Return a value as plain data: functions and classes by name, paths as text."""
         value = _require_valid(value)
         if isinstance(value, Reference | Entry):
@@ -190,16 +190,16 @@ class Draft:
         if key == "default_data":
             return value
         if isinstance(value, list | tuple):
-            return [self._plain(key, item) for item in value]
+            return [self._to_plain(key, item) for item in value]
         if isinstance(value, Mapping):
-            return {name: self._plain(key, item) for name, item in value.items()}
+            return {name: self._to_plain(key, item) for name, item in value.items()}
         if isinstance(value, PathLike):
             return fspath(value)
-        return self._named(key, value) if callable(value) else value
+        return self._name_of(key, value) if callable(value) else value
 
-    def _named(self, key: str, value: object) -> str:
+    def _name_of(self, key: str, value: object) -> str:
         if key in FUNCTION_KEYS:
-            return resolve_function_name(value, self._kept(key))
+            return resolve_function_name(value, self._objects_of(key))
         if key in TYPE_KEYS and isinstance(value, type):
             return value.__name__  # as in dtype=str
         raise InvalidError(
@@ -207,15 +207,15 @@ class Draft:
             "accept functions and classes"
         )
 
-    def _begin(self, key: str) -> None:
+    def _reset(self, key: str) -> None:
         """Discard the fault and the objects of the earlier value of a key."""
         self._faults.pop((self._place, key), None)
         self._objects.pop((self._place, key), None)
 
-    def _kept(self, key: str) -> NamedObjects:
+    def _objects_of(self, key: str) -> NamedObjects:
         return self._objects.setdefault((self._place, key), [])
 
-    def _fault(self, key: str, message: str) -> None:
+    def _add_fault(self, key: str, message: str) -> None:
         earlier = self._faults.get((self._place, key))
         if earlier is not None:
             message = f"{earlier.message}; {message}"

@@ -1,15 +1,12 @@
 """The entries of a registry: data nodes, tasks and scenarios, and the sections."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from scenarist.domain.lifecycle import LOST_LIMIT
 from scenarist.domain.vocabulary import Frequency, Scope
-
-if TYPE_CHECKING:
-    from scenarist.config.declarations import Declarations
 
 Function = Callable[..., Any] | str
 """A function of a module, or its name ``package.module:name``."""
@@ -48,16 +45,16 @@ class DataNodeConfig(Entry):
     @property
     def is_readable(self) -> bool:
         """Whether it declares how to read its value, if the storage requires that."""
-        return self._says({"sql": ("read_query",), "generic": ("read_fct",)})
+        return self._declares_any({"sql": ("read_query",), "generic": ("read_fct",)})
 
     @property
     def is_read_only(self) -> bool:
         """Whether it may not be written, or does not declare how to write it."""
         writers = ("write_query_builder", "append_query_builder")
-        is_written = self._says({"sql": writers, "generic": ("write_fct",)})
+        is_written = self._declares_any({"sql": writers, "generic": ("write_fct",)})
         return bool(self.properties.get("read_only")) or not is_written
 
-    def _says(self, ways: Mapping[str, tuple[str, ...]]) -> bool:
+    def _declares_any(self, ways: Mapping[str, tuple[str, ...]]) -> bool:
         keys = ways.get(self.storage_type)
         return keys is None or any(key in self.properties for key in keys)
 
@@ -86,6 +83,22 @@ class TaskConfig(Entry):
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ScenarioDeclarations(Protocol):
+    """What a scenario's entry asks of the registry that holds it."""
+
+    def add_sequences(
+        self, scenario: "ScenarioConfig", sequences: Mapping[str, object]
+    ) -> None: ...
+
+    def add_comparator(
+        self, scenario: "ScenarioConfig", data_node_id: str, function: object
+    ) -> None: ...
+
+    def remove_from_scenario(
+        self, scenario: "ScenarioConfig", table: str, names: Iterable[str]
+    ) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ScenarioConfig(Entry):
     """A scenario as declared: its tasks in order, additional data nodes, sequences and so on."""
@@ -96,7 +109,7 @@ class ScenarioConfig(Entry):
     comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
-    declarations: "Declarations" = field(repr=False)
+    declarations: "ScenarioDeclarations" = field(repr=False)
 
     @property
     def data_nodes(self) -> tuple[DataNodeConfig, ...]:

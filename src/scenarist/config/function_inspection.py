@@ -1,7 +1,7 @@
 """Inspection of named functions and classes: can they be imported, and called as they will be?
 
-`look` does this in the process of the check. The check of a server runs `look_in_worker` in a
-worker process, which imports everything anew.
+`inspect_uses` does this in the process of the check. The check of a server runs
+`inspect_uses_in_worker` in a worker process, which imports everything anew.
 """
 
 import functools
@@ -51,7 +51,7 @@ def inspect_uses_in_worker(uses: Iterable[Mapping[str, Any]]) -> list[str | None
 
 
 def to_plain_uses(uses: Sequence[FunctionUse]) -> list[dict[str, Any]]:
-    """Return uses as plain data for `look_in_worker`."""
+    """Return uses as plain data for `inspect_uses_in_worker`."""
     return [asdict(use) for use in uses]
 
 

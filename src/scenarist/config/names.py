@@ -28,10 +28,10 @@ def resolve_function_name(value: object, given: NamedObjects | None = None) -> s
     """Return the name ``package.module:name`` of a function or class, given as object or name.
 
     The name resolves to the object in the part of its module that has been loaded so far.
-    `name_fault` checks later whether it still does.
+    `find_name_fault` checks later whether it still does.
 
     Args:
-        given: Receives the name and the object, for `name_fault`.
+        given: Receives the name and the object, for `find_name_fault`.
 
     Raises:
         InvalidError: A worker process could not find it by name (a lambda or a nested function
@@ -87,8 +87,8 @@ def find_name_fault(name: str, value: object) -> str | None:
     leads = "nothing" if found is None else f"another object{_locate_definition(found)}"
     return (
         f"the name {name!r} refers to {leads}, not to the object that was passed"
-        f"{_locate_definition(value)}, but worker processes find functions by name; give it a unique name "
-        "in its module"
+        f"{_locate_definition(value)}, but worker processes find functions by name; give it a "
+        "unique name in its module"
     )
 
 

@@ -122,7 +122,7 @@ class ConfigRegistry(DataNodeRegistry):
         }
         task = self._declarations.declare_task(id, given, find_caller_position())
         if id == DEFAULT_ID:
-            self._declarations.refuse_default("TASK", find_caller_position())
+            self._declarations.reject_default("TASK", find_caller_position())
         return task
 
     def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
@@ -190,7 +190,7 @@ class ConfigRegistry(DataNodeRegistry):
         }
         scenario = self._declarations.declare_scenario(id, given, find_caller_position())
         if id == DEFAULT_ID:
-            self._declarations.refuse_default("SCENARIO", find_caller_position())
+            self._declarations.reject_default("SCENARIO", find_caller_position())
         return scenario
 
     def set_default_scenario_configuration(
@@ -314,7 +314,7 @@ class ConfigRegistry(DataNodeRegistry):
         loaded = Declarations()
         declare_file(loaded, filename)
         # The caller may keep entries of the replaced declarations; reject changes to them.
-        self._declarations.closed = (
+        self._declarations.closed_reason = (
             "this entry was replaced when a file was loaded; get it from the registry again"
         )
         self._declarations = loaded
@@ -365,14 +365,14 @@ class ConfigRegistry(DataNodeRegistry):
 
     def block_update(self) -> None:
         """Reject every change from now on."""
-        self._declarations.closed = (
+        self._declarations.closed_reason = (
             "the configuration is in use, so changes are blocked; make them before the server "
             "starts"
         )
 
     def unblock_update(self) -> None:
         """Allow changes again."""
-        self._declarations.closed = None
+        self._declarations.closed_reason = None
 
 
 Config = ConfigRegistry()

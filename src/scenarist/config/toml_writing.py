@@ -163,7 +163,8 @@ def _format_value(value: object) -> str:
     if type(value) is list:
         return f"[{', '.join(map(_format_value, value))}]"
     if type(value) is dict:
-        return f"{{{', '.join(f'{_format_key(key)} = {_format_value(item)}' for key, item in value.items())}}}"
+        items = (f"{_format_key(key)} = {_format_value(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     return _format_scalar(value)
 
 

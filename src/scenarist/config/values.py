@@ -82,7 +82,7 @@ def parse_value(value: Any) -> Any:
 
 
 def escape_text(text: str) -> str:
-    """Escape a text so that `read_value` returns it unchanged."""
+    """Escape a text so that `parse_value` returns it unchanged."""
     if is_environment_reference(text) or not _SUFFIXED.fullmatch(text):
         return text
     return f"{text}:str"

@@ -89,7 +89,7 @@ def iter_old(reader: Connection, before: datetime) -> Iterator[int]:
 
 
 def delete(connection: Connection, numbers: Sequence[int]) -> int:
-    """Delete rows whose deletion is allowed (`keep_from`); return how many were deleted."""
+    """Delete rows whose deletion is allowed (`set_kept_from`); return how many were deleted."""
     return connection.execute(_DELETE, {"numbers": list(numbers)}).rowcount
 
 
@@ -112,7 +112,7 @@ def list_page(
     found = fetch_page(
         connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches
     )
-    return found.page([_entry(row) for row in found.rows])
+    return found.to_page([_entry(row) for row in found.rows])
 
 
 def _allowed_row(actor: Actor, entity_id: str | None, now: datetime) -> dict[str, Any]:

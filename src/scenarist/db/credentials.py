@@ -7,4 +7,4 @@ _NUMBER = "SELECT number FROM credential_changes"
 
 def read_generation(database: Database) -> int:
     """Return a number that grows when a user, a session, a key or a token loses a right."""
-    return int(database.look(_NUMBER))
+    return int(database.query_scalar(_NUMBER))

@@ -53,7 +53,7 @@ def list_page(connection: Connection, wanted: CycleFilter, request: PageRequest)
     found = fetch_page(
         connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches
     )
-    return found.page([_cycle(row) for row in found.rows])
+    return found.to_page([_cycle(row) for row in found.rows])
 
 
 def _cycle(row: Any) -> Cycle:

@@ -210,7 +210,7 @@ def list_page(
     found = fetch_page(
         connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:

@@ -42,23 +42,23 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
-        self._backend: DatabaseDialect = make_dialect(url, busy_seconds=busy_seconds)
-        self.url = self._backend.url
-        self._engine = self._backend.make_engine()
+        self._dialect: DatabaseDialect = make_dialect(url, busy_seconds=busy_seconds)
+        self.url = self._dialect.url
+        self._engine = self._dialect.make_engine()
         event.listen(self._engine, "handle_error", self._translate)
         self._readers = threading.local()
         self._opened: set[Connection] = set()
         self._losses = 0  # lost connections so far: others as old as they may be lost as well
         self._writer: Connection | None = None
         self._writer_losses = 0
-        self._gate = threading.Lock()
+        self._queue_lock = threading.Lock()
         self._queue: deque[Unit[Any]] = deque()
-        self._is_led = False
+        self._has_leader = False
         self._listeners: list[Callable[[], None]] = []
-        self._ringers: list[Callable[[Topics], None]] = []
+        self._notification_listeners: list[Callable[[Topics], None]] = []
         self._topic_listeners: list[tuple[Topic, Callable[[], None]]] = []
-        self._ear: Listener | None = None
-        self.figures = DatabaseMetrics()
+        self._listener: Listener | None = None
+        self.metrics = DatabaseMetrics()
 
     def __enter__(self) -> Self:
         return self
@@ -74,17 +74,17 @@ class Database:
     @property
     def commits(self) -> int:
         """How many transactions this process has committed so far."""
-        return self.figures.commits
+        return self.metrics.commits
 
     @property
     def name(self) -> str:
         """The name of the database in messages; never contains a password."""
-        return self._backend.name
+        return self._dialect.name
 
     @property
     def file(self) -> Path | None:
         """The database file; None when the database is not a file on this machine."""
-        return self._backend.file
+        return self._dialect.file
 
     def connect(self) -> Connection:
         """Open a connection in autocommit. The caller closes it.
@@ -92,21 +92,21 @@ class Database:
         Raises:
             UnavailableError: The database cannot be opened; the message says why.
         """
-        self.check_place()
+        self.check_file()
         try:
             return self._engine.connect()
         except DBAPIError as error:
             cause = error.orig or error
-            reason = self._backend.trouble_in(cause) or str(cause).strip()
+            reason = self._dialect.failure_in(cause) or str(cause).strip()
             raise UnavailableError(f"{self.name} cannot be opened: {reason}") from error
 
-    def check_place(self) -> None:
+    def check_file(self) -> None:
         """Check that the database file is still the one that this process has open.
 
         Raises:
             UnavailableError: It was removed or replaced: writes to it would be lost.
         """
-        self._backend.check_place()
+        self._dialect.check_file()
 
     @property
     def reader(self) -> Connection:
@@ -119,7 +119,7 @@ class Database:
             connection = self._open_reader(connection)
         return connection
 
-    def look(self, statement: str) -> Any:
+    def query_scalar(self, statement: str) -> Any:
         """Return the single value of a query without parameters, read on this thread's reader.
 
         For queries that run on every request. On SQLite the driver is called directly, which costs
@@ -134,7 +134,7 @@ class Database:
         try:
             (value,) = driver.execute(statement).fetchone()
         except sqlite3.Error as error:
-            raise self._fault_of(error) from error
+            raise self._to_our_error(error) from error
         return value
 
     def write(self, work: Callable[[Connection], T], *, is_preparation: bool = False) -> T:
@@ -155,14 +155,14 @@ class Database:
                 not at all (decision 31).
         """
         unit = Unit(work)
-        with self._gate:
+        with self._queue_lock:
             self._queue.append(unit)
-            leads = not self._is_led
+            leads = not self._has_leader
             if leads:
-                self._is_led = True
+                self._has_leader = True
         if not leads:
-            unit.turn.acquire()
-        if not unit.is_settled:
+            unit.wake_lock.acquire()
+        if not unit.is_done:
             self._lead()
         value = unit.result()
         if not is_preparation:
@@ -193,9 +193,9 @@ class Database:
         """
         self._listeners.append(listener)
 
-    def on_ring(self, listener: Callable[[Topics], None]) -> None:
+    def on_notification(self, listener: Callable[[Topics], None]) -> None:
         """Register a function to call with the topics of other processes' commits (`listen`)."""
-        self._ringers.append(listener)
+        self._notification_listeners.append(listener)
 
     def on_topic(self, topic: Topic, listener: Callable[[], None]) -> None:
         """Register a function to call after each commit about a topic, in any thread.
@@ -212,29 +212,29 @@ class Database:
         Raises:
             UnavailableError: Notifications cannot be received; the message says why.
         """
-        ear = Listener(partial(self._backend.open_bell, self.connect), self._hear)
+        ear = Listener(partial(self._dialect.open_notifier, self.connect), self._on_notification)
         ear.start()
-        self._ear = ear
+        self._listener = ear
 
-    def turn(self, name: str) -> LeaderLock:
+    def leader_lock(self, name: str) -> LeaderLock:
         """Return a leader lock: held by one process on the database at a time."""
-        return self._backend.open_turn(name, self.connect)
+        return self._dialect.open_leader_lock(name, self.connect)
 
     def stop_listening(self) -> None:
         """Stop receiving notifications; commits of this process still notify others."""
-        if self._ear is not None:
-            self._ear.stop()
-            self._ear = None
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
 
-    def _hear(self, topics: Topics) -> None:
+    def _on_notification(self, topics: Topics) -> None:
         if Topic.NEWS in topics:
             for listener in self._listeners:
                 listener()
-        for ringer in self._ringers:
+        for ringer in self._notification_listeners:
             ringer(topics)
-        self._tell(topics)
+        self._call_topic_listeners(topics)
 
-    def _tell(self, topics: Topics) -> None:
+    def _call_topic_listeners(self, topics: Topics) -> None:
         for topic, listener in self._topic_listeners:
             if topic in topics:
                 listener()
@@ -261,40 +261,40 @@ class Database:
 
     def _lead(self) -> None:
         """Commit everything queued, then let the first writer that arrived meanwhile lead."""
-        with self._gate:
+        with self._queue_lock:
             units = list(self._queue)
             self._queue.clear()
-            self.figures.write_waits_since = units[0].asked_at
+            self.metrics.oldest_write_since = units[0].queued_at
         try:
             self._commit(units)
         finally:
-            with self._gate:
+            with self._queue_lock:
                 heir = self._queue[0] if self._queue else None
-                self.figures.write_waits_since = None if heir is None else heir.asked_at
+                self.metrics.oldest_write_since = None if heir is None else heir.queued_at
                 if heir is None:
-                    self._is_led = False
+                    self._has_leader = False
             for unit in units:
-                unit.is_settled = True
-                unit.turn.release()
+                unit.is_done = True
+                unit.wake_lock.release()
             if heir is not None:
-                heir.turn.release()
+                heir.wake_lock.release()
 
     def _commit(self, units: list[Unit[Any]]) -> None:
         topics: Topics = frozenset()
         try:
             asked = perf_counter()
             connection = self._begin(is_shared=len(units) > 1)
-            self.figures.turn_times.add(perf_counter() - asked)
+            self.metrics.write_lock_waits.add(perf_counter() - asked)
             try:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
                     done = perf_counter()
                     topics = notifications.take_topics(connection)
-                    self._backend.commit(connection, topics)
+                    self._dialect.commit(connection, topics)
                     discard_undo(connection)
-                    self.figures.add_commit(len(units), perf_counter() - done)
+                    self.metrics.add_commit(len(units), perf_counter() - done)
                 else:
-                    self._backend.say(connection, "ROLLBACK")
+                    self._dialect.execute_raw(connection, "ROLLBACK")
                     notifications.take_topics(connection)
             except BaseException as error:
                 self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
@@ -303,23 +303,23 @@ class Database:
             self._fail(units, error)
         else:
             if is_worth_it:
-                self.figures.refusal = None
-                self._tell_of_commit(topics)
+                self.metrics.last_write_error = None
+                self._call_listeners(topics)
 
-    def _tell_of_commit(self, topics: Topics) -> None:
+    def _call_listeners(self, topics: Topics) -> None:
         """Call the listeners; an exception in one of them does not fail the commit."""
         try:
             for listener in self._listeners:
                 listener()
-            self._tell(topics)
+            self._call_topic_listeners(topics)
         except Exception:  # noqa: BLE001 - the work is stored, even if a listener fails
             _log.exception("a listener failed after a commit")
 
     def _fail(self, units: list[Unit[Any]], error: BaseException) -> None:
         ended = InDoubtError("the thread that wrote this was stopped; check whether it was done")
-        fault = self._fault_of(error) if isinstance(error, Exception) else ended
+        fault = self._to_our_error(error) if isinstance(error, Exception) else ended
         if isinstance(fault, UnavailableError):
-            self.figures.refusal = (monotonic(), fault.message)
+            self.metrics.last_write_error = (monotonic(), fault.message)
         for unit in units:
             unit.fail(fault)
         if fault is ended:
@@ -332,9 +332,9 @@ class Database:
             self._drop_writer()
         if self._writer is not None:
             try:
-                self._backend.begin(self._writer, *first)
+                self._dialect.begin(self._writer, *first)
             except Exception:
-                if not self._backend.is_lost(self._writer):
+                if not self._dialect.is_lost(self._writer):
                     raise
                 self._lose_writer()
             else:
@@ -344,18 +344,18 @@ class Database:
         self._writer_losses = losses
         # SQLAlchemy sees one endless transaction; the real ones are begun by the backend.
         connection.begin()
-        self._backend.begin(connection, *first)
+        self._dialect.begin(connection, *first)
         return connection
 
     def _run(self, connection: Connection, units: list[Unit[Any]]) -> bool:
         """Run all units of work; return whether there is anything to commit."""
         for unit in units:
-            if not unit.run(connection, self._fault_of):
+            if not unit.run(connection, self._to_our_error):
                 if len(units) == 1:
                     return False
-                self._backend.say(connection, "ROLLBACK TO unit")
+                self._dialect.execute_raw(connection, "ROLLBACK TO unit")
             elif unit is not units[-1]:  # the commit releases the last savepoint
-                self._backend.say(connection, "RELEASE unit", "SAVEPOINT unit")
+                self._dialect.execute_raw(connection, "RELEASE unit", "SAVEPOINT unit")
         return True
 
     def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
@@ -366,7 +366,7 @@ class Database:
                 self._lose_writer()
             else:
                 undo(connection)
-                self._backend.say(connection, "ROLLBACK")
+                self._dialect.execute_raw(connection, "ROLLBACK")
         except Exception:  # noqa: BLE001 - a new connection is a clean start after any error
             # A full disk and the like roll the transaction back by themselves.
             self._lose_writer()
@@ -382,18 +382,18 @@ class Database:
             self._writer.close()
             self._writer = None
 
-    def _fault_of(self, error: Exception) -> Exception:
+    def _to_our_error(self, error: Exception) -> Exception:
         """Convert a driver error about the database itself into one of ours."""
-        reason = self._backend.trouble_in(error)
+        reason = self._dialect.failure_in(error)
         return error if reason is None else record_failure(reason, error)
 
     def _translate(self, context: ExceptionContext) -> None:
         """Convert a driver error into one of ours while SQLAlchemy handles it."""
         if context.connection is None:
             return  # `connect` reports it
-        if context.is_disconnect or self._backend.is_to_be_left(context.original_exception):
+        if context.is_disconnect or self._dialect.is_worth_reconnecting(context.original_exception):
             self._losses += 1
-        reason = self._backend.trouble_in(context.original_exception)
+        reason = self._dialect.failure_in(context.original_exception)
         if reason is not None:
             writer = self._writer if context.connection is self._writer else None
             raise record_failure(reason, context.original_exception, writer)

@@ -68,16 +68,16 @@ def discard_undo(connection: Connection) -> None:
 class Unit(Generic[T]):
     """Unit of work, and the lock that its thread waits on."""
 
-    __slots__ = ("_error", "_value", "_work", "asked_at", "is_settled", "turn")
+    __slots__ = ("_error", "_value", "_work", "is_done", "queued_at", "wake_lock")
 
     def __init__(self, work: Callable[[Connection], T]) -> None:
         self._work = work
         self._value: T | None = None
         self._error: Exception | None = None
-        self.asked_at = monotonic()
-        self.is_settled = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
+        self.queued_at = monotonic()
+        self.is_done = False
+        self.wake_lock = threading.Lock()
+        self.wake_lock.acquire()
 
     def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
         """Run the work; return whether it succeeded. `result` raises what the work raised.

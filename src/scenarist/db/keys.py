@@ -49,7 +49,7 @@ def find_id(connection: Connection, name: str) -> str | None:
 
 def list_page(connection: Connection, request: PageRequest) -> Page[Key]:
     found = fetch_page(connection, select(keys), request, number=keys.c.number, keys=_KEYS)
-    return found.page([_key(row) for row in found.rows])
+    return found.to_page([_key(row) for row in found.rows])
 
 
 def add(connection: Connection, key: Key) -> None:

@@ -20,9 +20,12 @@ from scenarist.system import file_modes
 
 
 class LeaderLock(Protocol):
-    """Leader lock, held from `wait` to `end`; other processes block in `wait` without polling."""
+    """Leader lock, held from `acquire` to `release`.
 
-    def wait(self) -> bool:
+    Other processes block in `acquire` without polling.
+    """
+
+    def acquire(self) -> bool:
         """Wait until the lock is acquired; return False when it is time to stop.
 
         Raises:
@@ -30,16 +33,16 @@ class LeaderLock(Protocol):
         """
         ...
 
-    def keep(self) -> None:
+    def hold(self) -> None:
         """Block while the lock is held; return when it is lost or it is time to stop."""
         ...
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Release the lock."""
         ...
 
     def stop(self) -> None:
-        """Make `wait` and `keep` return; called from another thread."""
+        """Make `acquire` and `hold` return; called from another thread."""
         ...
 
 
@@ -51,7 +54,7 @@ class FileLeaderLock:
         self._stopping = threading.Event()
         self._descriptor: int | None = None
 
-    def wait(self) -> bool:
+    def acquire(self) -> bool:
         try:
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, file_modes.FILE_MODE)
             file_modes.restrict_to_owner(self._file)
@@ -65,10 +68,10 @@ class FileLeaderLock:
         self._descriptor = descriptor
         return True
 
-    def keep(self) -> None:
+    def hold(self) -> None:
         self._stopping.wait()
 
-    def end(self) -> None:
+    def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -97,7 +100,7 @@ class SessionLeaderLock:
         self._stopping = threading.Event()
         self._connection: Connection | None = None
 
-    def wait(self) -> bool:
+    def acquire(self) -> bool:
         if self._stopping.is_set():
             return False
         connection = self._connection = self._connect()
@@ -105,13 +108,13 @@ class SessionLeaderLock:
         try:
             driver.execute(_ACQUIRE.format(turns=_LEADER_LOCKS, name=self._name), prepare=False)
         except Exception as error:
-            self.end()
+            self.release()
             if self._stopping.is_set():
                 return False
             raise UnavailableError(f"the leader lock cannot be acquired: {error}") from error
         return not self._stopping.is_set()
 
-    def keep(self) -> None:
+    def hold(self) -> None:
         if self._connection is None:
             return
         driver: Any = self._connection.connection.driver_connection
@@ -120,7 +123,7 @@ class SessionLeaderLock:
         poll.register(driver.fileno(), select.POLLIN)
         poll.poll()
 
-    def end(self) -> None:
+    def release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):  # the connection may be lost

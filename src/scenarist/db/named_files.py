@@ -109,7 +109,7 @@ def record_found_files(
         edit_id = row.last_edit_id
         if edit_id is None or row.stamp != state.stamp:
             write = last.get(row.place)
-            if write is not None and not write.lies_at(state):
+            if write is not None and not write.is_of(state):
                 outside.append(row.place)
             elif write is not None and write.data_node_id != node_id and row.is_own:
                 replaced[node_id] = write.data_node_id
@@ -138,7 +138,7 @@ def find_replacer(connection: Connection, node: DataNode, state: FileState) -> D
     if node.place is None:
         return None
     write = find_last_writes(connection, [node.place]).get(node.place)
-    if write is None or write.data_node_id == node.id or not write.lies_at(state):
+    if write is None or write.data_node_id == node.id or not write.is_of(state):
         return None
     has_own = connection.execute(_HAS_OWN, {"id": node.id}).scalar()
     return write.data_node_id if has_own else None
@@ -173,7 +173,8 @@ def make_file_edit(
         created_at=now,
         job_id=None,
         actor=None,
-        comment=f"found at {state.path}, {state.size} bytes of {format_timestamp(state.modified_at)}",
+        comment=f"found at {state.path}, {state.size} bytes of "
+        f"{format_timestamp(state.modified_at)}",
         uri=state.path,
         content=None,
         size=state.size,

@@ -30,7 +30,7 @@ class Page(Generic[T]):
     """Page of a list, the position of the next one (None at the end), and a total if asked for."""
 
     items: list[T]
-    following: PagePosition | None
+    next_position: PagePosition | None
     total: int | None = None
 
 
@@ -39,11 +39,11 @@ class PageRows:
     """Rows of a page, before they become entities."""
 
     rows: Sequence[Any]
-    following: PagePosition | None
+    next_position: PagePosition | None
     total: int | None
 
-    def page(self, items: list[T]) -> Page[T]:
-        return Page(items, self.following, self.total)
+    def to_page(self, items: list[T]) -> Page[T]:
+        return Page(items, self.next_position, self.total)
 
 
 def fetch_page(
@@ -95,11 +95,11 @@ def fetch_page(
 class ValueFilter:
     """Filter with several values: the condition of each, and one condition for all of them.
 
-    No row meets two of the conditions in *each*.
+    No row meets two of the conditions in *conditions*.
     """
 
-    each: Sequence[ColumnElement[bool]]
-    together: ColumnElement[bool]
+    conditions: Sequence[ColumnElement[bool]]
+    combined: ColumnElement[bool]
 
 
 def match_any(column: ColumnElement[Any], values: Sequence[str]) -> ValueFilter | None:
@@ -115,17 +115,17 @@ def apply_filters(
     """Apply filters to a query.
 
     Returns:
-        The query, and the conditions of the first filter that has 2 to 16 values: `cut` reads
-        the rows of each in the order of its index.
+        The query, and the conditions of the first filter that has 2 to 16 values: `fetch_page`
+        reads the rows of each in the order of its index.
     """
     branches: Sequence[ColumnElement[bool]] = ()
     for one in filters:
         if one is None:
             continue
-        if not branches and 1 < len(one.each) <= _MAX_BRANCHES:
-            branches = one.each
+        if not branches and 1 < len(one.conditions) <= _MAX_BRANCHES:
+            branches = one.conditions
         else:
-            query = query.where(one.together)
+            query = query.where(one.combined)
     return query, branches
 
 

@@ -66,7 +66,7 @@ class LastWrite:
     data_node_id: DataNodeId
     stamp: str | None
 
-    def lies_at(self, state: FileState) -> bool:
+    def is_of(self, state: FileState) -> bool:
         return self.stamp is None or self.stamp == state.stamp
 
 

@@ -238,7 +238,7 @@ def delete_events(connection: Connection, last: int) -> int:
 def iter_superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
     """Yield the edits older than the newest *kept* of their data node, never its present value.
 
-    Unfinished jobs may still read some of them, see `promised`.
+    Unfinished jobs may still read some of them, see `find_promised`.
     """
     after = 0
     while nodes := reader.execute(_NODES, {"after": after, "kept": kept}).all():

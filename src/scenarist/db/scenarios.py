@@ -212,7 +212,7 @@ def list_page(
         keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
         branches=branches,
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:

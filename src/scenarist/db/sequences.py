@@ -180,7 +180,7 @@ def list_page(
     found = fetch_page(
         connection, query, request, number=sequences.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def of_scenarios(

@@ -90,7 +90,7 @@ def list_page(
     found = fetch_page(
         connection, query, request, number=submissions.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def _select_submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
@@ -106,7 +106,7 @@ def _select_submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
 
 def _has_status(status: SubmissionStatus) -> Any:
     if status.is_finished:
-        # `status` is a literal for the same reason as in db/jobs.py.
+        # `status` is a literal for the same reason as in db/jobs/rows.py.
         return submissions.c.status == literal_column(f"'{status}'")
     # Derived from the jobs: the first of RUNNING, PENDING, BLOCKED that any of them has.
     conditions: list[ColumnElement[bool]] = [submissions.c.status.is_(None)]

@@ -114,7 +114,7 @@ def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) 
     found = fetch_page(
         connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:

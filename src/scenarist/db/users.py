@@ -42,7 +42,7 @@ def exists(connection: Connection, number: int) -> bool:
 def list_page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
     query = select(users).where(users.c.realm == realm)
     found = fetch_page(connection, query, request, number=users.c.number, keys=_KEYS)
-    return found.page([_user(row) for row in found.rows])
+    return found.to_page([_user(row) for row in found.rows])
 
 
 def list_declared(connection: Connection) -> list[User]:

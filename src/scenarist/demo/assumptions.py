@@ -33,7 +33,7 @@ class Assumptions:
             )
 
     @classmethod
-    def read(cls, given: object) -> Self:
+    def parse(cls, given: object) -> Self:
         """Parse assumptions from JSON data; those that are not given take their defaults.
 
         Raises:

@@ -122,7 +122,7 @@ def estimate_demand(
     forecast: Sequence[DayTemperature], assumptions: Mapping[str, object]
 ) -> list[DayDemand]:
     """Estimate the fuel that the plant will burn at the predicted temperatures, in MWh a day."""
-    assumed = Assumptions.read(assumptions)
+    assumed = Assumptions.parse(assumptions)
     demand: list[DayDemand] = []
     for day in forecast:
         degree_days = heating_degree_days(day["temp_celsius"] + assumed.warming_celsius)
@@ -155,7 +155,7 @@ def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) ->
     Raises:
         ValueError: A single day needs more than the store can hold.
     """
-    assumed = Assumptions.read(assumptions)
+    assumed = Assumptions.parse(assumptions)
     deliveries: list[FuelDelivery] = []
     stock = round(assumed.stock_mwh, 6)
     to_come = math.fsum(day["mwh"] for day in demand)

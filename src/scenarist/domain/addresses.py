@@ -68,7 +68,7 @@ def origin_of(scheme: str, host: str) -> str:
 
 
 def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
-    """Return host names and addresses in the form that `host_in` returns.
+    """Return host names and addresses in the form that `parse_host` returns.
 
     Raises:
         InvalidError: A text is not a host, or has a port. The message names it.

@@ -27,7 +27,7 @@ class Behaviour:
     def of(cls, declaration: Any) -> "Behaviour":
         return cls(**{item.name: getattr(declaration, item.name) for item in fields(cls)})
 
-    def changes(self) -> dict[str, Any]:
+    def as_fields(self) -> dict[str, Any]:
         """Return the fields by name, as arguments of `dataclasses.replace` for a record."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
@@ -60,7 +60,7 @@ class DeclaredConfigs:
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
 
-    def scenario_fault(self, config_id: str) -> str | None:
+    def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""
         if config_id in self.scenarios:
             return None
@@ -69,7 +69,7 @@ class DeclaredConfigs:
             "again, or create a scenario from another config"
         )
 
-    def task_fault(
+    def find_task_fault(
         self, config_id: str, inputs: Sequence[str], outputs: Sequence[str]
     ) -> str | None:
         """Return why an existing task cannot run as it is declared now; None if it can.
@@ -87,9 +87,9 @@ class DeclaredConfigs:
         if (now.inputs, now.outputs) == (tuple(inputs), tuple(outputs)):
             return None
         return (
-            f"task {config_id!r} was created as {_format_wiring(inputs, outputs)}, but the application "
-            f"now declares it as {_format_wiring(now.inputs, now.outputs)}; create a new scenario, or "
-            "restore the declaration"
+            f"task {config_id!r} was created as {_format_wiring(inputs, outputs)}, but the "
+            f"application now declares it as {_format_wiring(now.inputs, now.outputs)}; create a "
+            "new scenario, or restore the declaration"
         )
 
 

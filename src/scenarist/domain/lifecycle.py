@@ -82,7 +82,7 @@ def can_dependents_run(status: JobStatus) -> bool:
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
-def decide_attempt_event(  # noqa: PLR0913 - all that decides it
+def decide_attempt_event(  # noqa: PLR0913 - all inputs of the decision
     event: JobEvent,
     *,
     failures: int,
@@ -178,7 +178,7 @@ def is_skippable(made_of: str, outputs: Sequence[CurrentOutput | None], now: dat
     See docs/decisions/0078.
 
     Args:
-        made_of: The `provenance` of what the job would write now.
+        made_of: The `digest_provenance` of what the job would write now.
         outputs: None for each data node without a value.
     """
     return bool(outputs) and all(

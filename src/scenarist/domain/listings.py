@@ -47,7 +47,7 @@ class TimeRange:
     end: datetime | None = None
 
     @property
-    def is_open(self) -> bool:
+    def is_unbounded(self) -> bool:
         return self.start is None and self.end is None
 
 

@@ -36,7 +36,7 @@ def mask_secrets(text: str) -> str:
     """Mask the parts of a text that are recognizable as secrets.
 
     These are users and passwords in URLs, URL parameters with the name of a secret, values
-    assigned to such a name (``password=…``), and the header ``Authorization``. `redacted` finds
+    assigned to such a name (``password=…``), and the header ``Authorization``. `redact` finds
     other secrets.
     """
     if "://" in text:
@@ -69,13 +69,13 @@ class Redactor:
         self._forms = sorted(forms.items(), key=lambda item: -len(item[0]))
 
     def __call__(self, text: str) -> str:
-        """Replace known secrets in a text, and mask those that `without_secrets` finds."""
+        """Replace known secrets in a text, and mask those that `mask_secrets` finds."""
         for form, mark in self._forms:
             if form in text:
                 text = _replace_form(text, form, mark)
         return mask_secrets(text)
 
-    def in_log(self, text: str) -> str:
+    def redact_log(self, text: str) -> str:
         """Redact the log of a job, including parts of secrets where the log was cut."""
         if not text or not self._forms:
             return mask_secrets(text)
@@ -84,11 +84,11 @@ class Redactor:
         whole = []
         for place, (piece, gap) in enumerate(zip(pieces, gaps, strict=True)):
             if place:
-                piece = self._without_beginning(piece)
-            whole += [self(self._without_end(piece, is_last=place == last)), gap]
+                piece = self._mask_cut_beginning(piece)
+            whole += [self(self._mask_cut_end(piece, is_last=place == last)), gap]
         return "".join(whole)
 
-    def _without_end(self, text: str, *, is_last: bool) -> str:
+    def _mask_cut_end(self, text: str, *, is_last: bool) -> str:
         """Mask the beginning of a secret at the end of a text."""
         for form, _ in self._forms:
             if is_last and text.endswith(form):
@@ -98,7 +98,7 @@ class Redactor:
                     return text[:-size] + MASK
         return text
 
-    def _without_beginning(self, text: str) -> str:
+    def _mask_cut_beginning(self, text: str) -> str:
         """Mask the end of a secret at the beginning of a text."""
         for form, _ in self._forms:
             for size in range(min(len(form) - 1, len(text)), _MIN_LENGTH - 1, -1):
@@ -111,7 +111,7 @@ _redactor = Redactor({})
 
 
 def set_known_secrets(known: Mapping[str, str]) -> None:
-    """Set the secrets that `redacted` replaces, by their replacements; forget earlier ones."""
+    """Set the secrets that `redact` replaces, by their replacements; forget earlier ones."""
     global _redactor
     _redactor = Redactor(known)
 
@@ -123,7 +123,7 @@ def redact(text: str) -> str:
 
 def redact_log(text: str) -> str:
     """Replace the secrets known to this process in the log of a job."""
-    return _redactor.in_log(text)
+    return _redactor.redact_log(text)
 
 
 def _iter_parts(secret: str) -> Iterable[str]:

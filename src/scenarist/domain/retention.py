@@ -16,7 +16,7 @@ class Retention:
     leftovers: timedelta | None = None  #: files without a record, after their last change
 
     @property
-    def is_for_ever(self) -> bool:
+    def is_unlimited(self) -> bool:
         return all(getattr(self, item.name) is None for item in fields(self))
 
 

@@ -74,7 +74,7 @@ def extract_secrets(
 
     walk = _SecretReplacer(keep, get_declared_secrets(properties) if marks is None else marks)
     stored = {
-        name: value if name in besides else walk.top(name, value)
+        name: value if name in besides else walk.replace_in(name, value)
         for name, value in properties.items()
         if name != SECRETS_KEY
     }
@@ -88,7 +88,7 @@ def mask_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     variable is not a secret, and neither is a boolean.
     """
     walk = _SecretReplacer(_mask, get_declared_secrets(properties), keeps_rest=True)
-    return {name: walk.top(name, value) for name, value in properties.items()}
+    return {name: walk.replace_in(name, value) for name, value in properties.items()}
 
 
 def find_replacements(
@@ -102,7 +102,7 @@ def find_replacements(
     unreadable, and they reveal nothing.
 
     Args:
-        owner: See `referenced`.
+        owner: See `extract_secrets`.
     """
     stored, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
     found: VariableValues = {}
@@ -155,47 +155,51 @@ class _SecretReplacer:
         self._marks = marks
         self._keeps_rest = keeps_rest
 
-    def top(self, name: str, value: Any) -> Any:
+    def replace_in(self, name: str, value: Any) -> Any:
         """Return a top-level property with its secrets replaced."""
         path = (str(name),)
         if name in self._marks:
-            return self._hide(path, value)
+            return self._replace_all(path, value)
         if name in _HIDDEN:
             options = SHOWN_OPTIONS.get(name)
             if options is None or not isinstance(value, Mapping):
-                return self._hide(path, value)
+                return self._replace_all(path, value)
             return {
-                key: self._plain((*path, str(key)), item)
+                key: self._replace_nested((*path, str(key)), item)
                 if key in options and key not in self._marks
-                else self._hide((*path, str(key)), item)
+                else self._replace_all((*path, str(key)), item)
                 for key, item in value.items()
             }
         if name not in _SHOWN and self._is_secret(name):
-            return self._hide(path, value)
-        return self._plain(path, value)
+            return self._replace_all(path, value)
+        return self._replace_nested(path, value)
 
     def _is_secret(self, name: str) -> bool:
         return name in self._marks or is_secret_name(name)
 
-    def _plain(self, path: tuple[str, ...], value: Any) -> Any:
+    def _replace_nested(self, path: tuple[str, ...], value: Any) -> Any:
         if isinstance(value, Mapping):
             return {
-                key: self._hide((*path, str(key)), item)
+                key: self._replace_all((*path, str(key)), item)
                 if self._is_secret(str(key))
-                else self._plain((*path, str(key)), item)
+                else self._replace_nested((*path, str(key)), item)
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self._plain((*path, str(place)), item) for place, item in enumerate(value)]
+            return [
+                self._replace_nested((*path, str(place)), item) for place, item in enumerate(value)
+            ]
         if not isinstance(value, str) or (shown := mask_secrets(value)) == value:
             return value
         return shown if self._keeps_rest else self._replace(path, value)
 
-    def _hide(self, path: tuple[str, ...], value: Any) -> Any:
+    def _replace_all(self, path: tuple[str, ...], value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {key: self._hide((*path, str(key)), item) for key, item in value.items()}
+            return {key: self._replace_all((*path, str(key)), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._hide((*path, str(place)), item) for place, item in enumerate(value)]
+            return [
+                self._replace_all((*path, str(place)), item) for place, item in enumerate(value)
+            ]
         return self._replace(path, value)
 
 
@@ -217,5 +221,5 @@ def _find_hidden_variables(properties: Mapping[str, Any]) -> set[str]:
     walk = _SecretReplacer(note, get_declared_secrets(properties))
     for name, value in properties.items():
         if name not in UNSTORED_PROPERTIES:
-            walk.top(name, value)
+            walk.replace_in(name, value)
     return found

@@ -104,7 +104,7 @@ def normalize_user_name(name: str) -> str:
 
 
 def validate_new_user_name(name: str) -> str:
-    """Return the name of a new user, normalized like `checked_user_name`.
+    """Return the name of a new user, normalized like `normalize_user_name`.
 
     Raises:
         InvalidError: It is not a valid user name, or is reserved for the server.
@@ -138,8 +138,8 @@ def validate_password(password: str) -> str:
     """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise InvalidError(
-            f"a password must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters; this one "
-            f"has {len(password)}",
+            f"a password must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters; this "
+            f"one has {len(password)}",
             errors=[{"field": "password", "message": "too short or too long"}],
         )
     return password

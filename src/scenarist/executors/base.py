@@ -58,8 +58,8 @@ class WorkerOptions:
     Args:
         search_path: Folders that come first on the module search path.
         modules: Modules to import before a worker accepts jobs; failed imports are ignored.
-        jobs: How many jobs a worker runs before it is replaced; None means any number.
-        memory: Resident bytes above which a worker is replaced after a job. None means that a
+        max_jobs: How many jobs a worker runs before it is replaced; None means any number.
+        max_memory: Resident bytes above which a worker is replaced after a job. None means that a
             worker is replaced when it has grown by more than `GROWTH_LIMIT`.
         log_level: The level of the jobs' logging, unless the application sets one.
         limits: Limits on reading and writing one value; None for jobs, which have no limits.
@@ -67,8 +67,8 @@ class WorkerOptions:
 
     search_path: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
-    jobs: int | None = None
-    memory: int | None = None
+    max_jobs: int | None = None
+    max_memory: int | None = None
     log_level: str = "info"
     limits: ValueLimits | None = None
 
@@ -125,7 +125,7 @@ class Executor(Protocol):
     def machines_version(self) -> int:
         """A number that changes when the machines that run jobs change."""
 
-    def lacks(self, resources: Resources) -> str | None:
+    def find_missing(self, resources: Resources) -> str | None:
         """Return the requested resources that no machine has; None if the job can run."""
 
     def submit(self, requests: Sequence[JobRequest]) -> None:

@@ -22,7 +22,7 @@ class InlineExecutor:
         for request in requests:
             self._deliver([run_request(request)])
 
-    def lacks(self, resources: Resources) -> str | None:
+    def find_missing(self, resources: Resources) -> str | None:
         return None
 
     def cancel(self, number: int) -> bool:

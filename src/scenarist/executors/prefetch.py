@@ -17,11 +17,11 @@ class Prefetch:
         self._mean_seconds = 1.0
 
     @property
-    def ahead(self) -> int:
+    def per_worker(self) -> int:
         """How many requests to accept per worker, in addition to the one that it runs."""
         return min(int(_PREFETCH_SECONDS / self._mean_seconds), _PREFETCH_LIMIT)
 
-    def note(self, outcome: JobOutcome) -> None:
+    def record(self, outcome: JobOutcome) -> None:
         if outcome.started_at is not None and outcome.finished_at is not None:
             seconds = (outcome.finished_at - outcome.started_at).total_seconds()
             self._mean_seconds += (max(seconds, 1e-5) - self._mean_seconds) / 8

@@ -19,11 +19,11 @@ class SecretCipher:
     def __init__(self, keys: SecretKeys) -> None:
         self._keys = keys
 
-    def close(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         name, key = next(iter(self._keys.derive("secrets").items()))
         return f"{_PREFIX}{name}:{_make_fernet(key).encrypt(text.encode()).decode()}"
 
-    def open(self, sealed: str) -> str:
+    def decrypt(self, sealed: str) -> str:
         """Decrypt a text; return it unchanged if an old version stored it without encryption.
 
         Raises:

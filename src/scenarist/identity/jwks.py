@@ -70,7 +70,7 @@ class _CachedKeys:
     tried_at: datetime = _NEVER
     fault: str = ""
 
-    def fitting(self, key_id: str | None, algorithm: str) -> list[_SigningKey]:
+    def find_matching(self, key_id: str | None, algorithm: str) -> list[_SigningKey]:
         return [
             key for key in self.keys if algorithm in key.algorithms and key_id in (None, key.id)
         ]
@@ -101,7 +101,7 @@ class JwksClient:
         self._issuer = issuer
         self._now = now
         self._timeout_seconds = timeout_seconds
-        self._known = _CachedKeys()  # replaced as a whole, so that reading it needs no lock
+        self._cached = _CachedKeys()  # replaced as a whole, so that reading it needs no lock
         self._fetching = threading.Lock()
 
     def get_key(self, key_id: str | None, algorithm: str) -> AllowedPublicKeys:
@@ -114,14 +114,14 @@ class JwksClient:
             UnauthenticatedError: The issuer publishes no such key, or several.
             UnavailableError: The issuer is unavailable, so the key cannot be looked up.
         """
-        known = self._known
-        if not self._is_within(_FRESH, known.fetched_at):
-            known = self._renewed(known)
-        fitting = known.fitting(key_id, algorithm)
+        known = self._cached
+        if not self._is_recent(_FRESH, known.fetched_at):
+            known = self._refresh(known)
+        fitting = known.find_matching(key_id, algorithm)
         if not fitting:
-            known = self._renewed(known)
-            fitting = known.fitting(key_id, algorithm)
-        is_outdated = not self._is_within(_USABLE, known.fetched_at)
+            known = self._refresh(known)
+            fitting = known.find_matching(key_id, algorithm)
+        is_outdated = not self._is_recent(_USABLE, known.fetched_at)
         if is_outdated or (known.fault and not fitting):
             raise UnavailableError(f"the keys of {self._issuer} are not available: {known.fault}")
         if len(fitting) != 1:
@@ -133,7 +133,7 @@ class JwksClient:
             )
         return fitting[0].key
 
-    def _renewed(self, seen: _CachedKeys) -> _CachedKeys:
+    def _refresh(self, seen: _CachedKeys) -> _CachedKeys:
         """Return the keys after a fetch, by this thread or another, if one is due.
 
         Args:
@@ -141,15 +141,15 @@ class JwksClient:
         """
         # While the issuer is unavailable, one thread retries, and the others do not wait for it.
         if not self._fetching.acquire(blocking=not seen.fault):
-            return self._known
+            return self._cached
         try:
-            if self._known is seen and not self._is_within(_PAUSE, seen.tried_at):
-                self._known = self._after_fetch(seen)
-            return self._known
+            if self._cached is seen and not self._is_recent(_PAUSE, seen.tried_at):
+                self._cached = self._fetch_or_record_fault(seen)
+            return self._cached
         finally:
             self._fetching.release()
 
-    def _after_fetch(self, seen: _CachedKeys) -> _CachedKeys:
+    def _fetch_or_record_fault(self, seen: _CachedKeys) -> _CachedKeys:
         # The time before the fetch: its result may contain keys that the issuer withdraws
         # meanwhile.
         tried_at = self._now()
@@ -181,7 +181,7 @@ class JwksClient:
                     "its configuration",
                 )
                 published = await _get_document(
-                    client, self._address_of_keys(document), "its key set"
+                    client, self._read_jwks_uri(document), "its key set"
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise UnavailableError(
@@ -193,7 +193,7 @@ class JwksClient:
             raise UnavailableError(f"no response: {type(error).__name__}: {error}") from None
         return _read_keys(published)
 
-    def _address_of_keys(self, document: dict[str, Any]) -> str:
+    def _read_jwks_uri(self, document: dict[str, Any]) -> str:
         found = document.get("issuer")
         if found != self._issuer:
             raise UnavailableError(
@@ -208,7 +208,7 @@ class JwksClient:
             raise UnavailableError(error.message) from None
         return address
 
-    def _is_within(self, span: timedelta, since: datetime) -> bool:
+    def _is_recent(self, span: timedelta, since: datetime) -> bool:
         """Whether less than *span* has passed; False if the clock was set back."""
         return timedelta(0) <= self._now() - since < span
 

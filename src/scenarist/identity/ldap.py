@@ -106,25 +106,25 @@ class LdapDirectory:
         except UnicodeEncodeError:
             return None
         with closing(LdapConnection(self._ldap3, self._server)) as line:
-            self._become_the_service(line)
-            entry, canonical = self._find_person(line, name)
+            self._bind_service_account(line)
+            entry, canonical = self._find_user(line, name)
             stranger = f"cn={secrets.token_hex(16)},{self._server.base_dn}"
             said = line.bind(entry["dn"] if entry else stranger, shown)
             if said != "success" and said not in _REFUSALS:
-                raise line.unavailable(f"it does not verify passwords: {said}")
+                raise line.make_error(f"it does not verify passwords: {said}")
             if entry is None or said != "success":
                 return None
-            self._become_the_service(line)
-            groups = self._groups_of(line, entry, canonical)
+            self._bind_service_account(line)
+            groups = self._find_groups(line, entry, canonical)
         return Identity(name=canonical.lower(), roles=roles_of_groups(groups, self._roles))
 
-    def _become_the_service(self, line: LdapConnection) -> None:
+    def _bind_service_account(self, line: LdapConnection) -> None:
         said = line.bind(self._service, self._service_password)
         if said != "success":
             who = self._service or "an anonymous user"
-            raise line.unavailable(f"it refuses the bind as {who}: {said}")
+            raise line.make_error(f"it refuses the bind as {who}: {said}")
 
-    def _find_person(self, line: LdapConnection, typed: str) -> tuple[Entry | None, str]:
+    def _find_user(self, line: LdapConnection, typed: str) -> tuple[Entry | None, str]:
         """Return the only entry with a name, and the name as the directory spells it.
 
         If an entry has several names, the one that was typed counts: otherwise, somebody who may
@@ -143,7 +143,7 @@ class LdapDirectory:
             _log.warning("ldap name is unclear", name=typed, dns=[entry["dn"] for entry in entries])
         return None, typed
 
-    def _groups_of(self, line: LdapConnection, entry: Entry, name: str) -> set[str]:
+    def _find_groups(self, line: LdapConnection, entry: Entry, name: str) -> set[str]:
         dn = _escape_filter_value(entry["dn"])
         wish = f"(member={dn})(uniqueMember={dn})"
         uids = _read_values(entry, "uid")

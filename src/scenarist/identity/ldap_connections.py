@@ -44,8 +44,8 @@ class LdapConnection:
         self._server = server
         self._connection: Any = None
         try:
-            self._try(self._connect)
-            self._try(self._secure)
+            self._call(self._connect)
+            self._call(self._secure)
         except UnavailableError:
             self.close()
             raise
@@ -61,12 +61,12 @@ class LdapConnection:
         self._connection.user = dn
         self._connection.password = password if dn else None
         self._connection.authentication = self._ldap3.SIMPLE if dn else self._ldap3.ANONYMOUS
-        self._try(self._connection.bind, read_server_info=False)
+        self._call(self._connection.bind, read_server_info=False)
         return str(self._connection.result["description"])
 
     def search(self, wish: str, attributes: list[str], limit: int = 0) -> tuple[list[Entry], bool]:
         """Return the entries that match a filter, and whether these are all."""
-        self._try(
+        self._call(
             self._connection.search,
             self._server.base_dn,
             wish,
@@ -76,20 +76,20 @@ class LdapConnection:
         )
         said = self._connection.result["description"]
         if said not in ("success", "sizeLimitExceeded"):
-            raise self.unavailable(f"it does not search under {self._server.base_dn}: {said}")
+            raise self.make_error(f"it does not search under {self._server.base_dn}: {said}")
         answers = self._connection.response
         return [entry for entry in answers if entry["type"] == "searchResEntry"], said == "success"
 
-    def unavailable(self, reason: str) -> UnavailableError:
+    def make_error(self, reason: str) -> UnavailableError:
         return UnavailableError(f"the directory {self._server.url} cannot be queried: {reason}")
 
-    def _try(self, question: Callable[..., object], *arguments: object, **options: object) -> None:
+    def _call(self, question: Callable[..., object], *arguments: object, **options: object) -> None:
         try:
             question(*arguments, **options)
         except (self._ldap3.core.exceptions.LDAPExceptionError, OSError) as error:
-            raise self.unavailable(str(error) or type(error).__name__) from None
+            raise self.make_error(str(error) or type(error).__name__) from None
         except Exception:  # noqa: BLE001 - ldap3 has no error of its own for what it cannot decode
-            raise self.unavailable("its response is not LDAP") from None
+            raise self.make_error("its response is not LDAP") from None
 
     def _connect(self) -> None:
         seconds = self._server.seconds

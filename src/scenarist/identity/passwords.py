@@ -39,7 +39,7 @@ class Passwords:
         self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
     @cached_property
-    def _nobodys(self) -> str:
+    def _dummy_hash(self) -> str:
         return self.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
@@ -63,7 +63,7 @@ class Passwords:
             UnavailableError: As for `hash`.
         """
         try:
-            self._hasher.verify(password_hash or self._nobodys, password)
+            self._hasher.verify(password_hash or self._dummy_hash, password)
         except VerificationError as error:
             if str(error) in _MACHINE_ERRORS:
                 raise _unavailable(error) from error

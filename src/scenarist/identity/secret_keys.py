@@ -36,7 +36,7 @@ class SecretKeys:
     Args:
         texts: Each has at least 16 characters; longer and more random ones are stronger.
         file: The file they come from, which is read again whenever it changes.
-        read_at: The result of `_changed_at` before the file was read.
+        read_at: The result of `_get_changed_at` before the file was read.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class SecretKeys:
         read_at: tuple[int, int] | None = None,
     ) -> None:
         self._file = file
-        self._found = _LoadedKeys(_validate(texts), read_at)
+        self._loaded = _LoadedKeys(_validate(texts), read_at)
 
     @classmethod
-    def given(cls, text: str) -> "SecretKeys":
+    def from_setting(cls, text: str) -> "SecretKeys":
         """Read keys from a setting: separated by blanks, newest first.
 
         Raises:
@@ -58,7 +58,7 @@ class SecretKeys:
         return cls(text.split())
 
     @classmethod
-    def kept_in(cls, file: Path) -> "SecretKeys":
+    def from_file(cls, file: Path) -> "SecretKeys":
         """Read keys from a file, one per line; create the file if it is missing.
 
         Raises:
@@ -80,21 +80,21 @@ class SecretKeys:
 
         A change of the file takes effect immediately, for every use and in every thread.
         """
-        self._read_again()
-        found = self._found
+        self._reload_if_changed()
+        found = self._loaded
         derived = found.derived.get(use)
         if derived is None:
             derived = {_derive_name(text): _derive_key(text, use) for text in found.texts}
             found.derived[use] = derived
         return derived
 
-    def _read_again(self) -> None:
+    def _reload_if_changed(self) -> None:
         changed_at = _get_changed_at(self._file)
-        if self._file is None or changed_at == self._found.read_at:
+        if self._file is None or changed_at == self._loaded.read_at:
             return
         # While the file is being changed, the keys read before remain valid.
         with suppress(OSError, InvalidError):
-            self._found = _LoadedKeys(_validate(_read(self._file)), changed_at)
+            self._loaded = _LoadedKeys(_validate(_read(self._file)), changed_at)
 
 
 def generate_key() -> str:

@@ -47,7 +47,7 @@ class TokenSigner:
         self._keys = keys
         self._now = now
 
-    def make(self, name: str, expires_at: datetime) -> SessionToken:
+    def issue(self, name: str, expires_at: datetime) -> SessionToken:
         kid, key = next(iter(self._keys.derive("tokens").items()))
         session_id = secrets.token_urlsafe(24)
         claims = {
@@ -71,7 +71,7 @@ class TokenSigner:
         Raises:
             UnauthenticatedError: This server did not issue the token, or it has expired.
         """
-        claims = self._claims(token)
+        claims = self._decode(token)
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         if expires_at <= self._now():
             raise UnauthenticatedError(
@@ -80,11 +80,11 @@ class TokenSigner:
             )
         return _hash(str(claims["jti"]))
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _decode(self, token: str) -> dict[str, Any]:
         if len(token) > _MAX_LENGTH:
             raise _invalid("it is longer than any that this server issues")
         try:
-            key = self._key(str(jwt.get_unverified_header(token).get("kid")))
+            key = self._find_key(str(jwt.get_unverified_header(token).get("kid")))
             claims: dict[str, Any] = jwt.decode(
                 token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS
             )
@@ -94,7 +94,7 @@ class TokenSigner:
             raise _invalid("its expiry is not valid")
         return claims
 
-    def _key(self, kid: str) -> bytes:
+    def _find_key(self, kid: str) -> bytes:
         key = self._keys.derive("tokens").get(kid)
         if key is None:
             raise _invalid("this server does not have the key it names")

@@ -1,4 +1,5 @@
 """Logs, traces and metrics of this process, for every room.
 
-Imports only `domain`.
+May import: domain.
+Never here: decisions: it only records what other packages report.
 """

@@ -5,13 +5,15 @@ import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 
 from scenarist.domain.redaction import redact
 from scenarist.observability import tracing
-from scenarist.server.settings import LogFormat, LogLevel
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """Id of the current request. structlog's own context variables cost more."""
@@ -24,7 +26,7 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     """Log to standard error, one line per event, as text or JSON.
 
     Lines logged during a request have its ``request_id``. Lines of libraries have the same form,
-    from the level warning. Known secrets are removed from both, see `redacted`.
+    from the level warning. Known secrets are removed from both, see `redact`.
     """
     chain: list[structlog.typing.Processor] = [
         _add_request_id,

@@ -6,10 +6,12 @@ lag behind by a moment. Memory use is constant.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
+
+from scenarist.domain.vocabulary import JobStatus
 
 REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Histogram bounds in seconds, for databases and requests."""
@@ -50,44 +52,57 @@ class Histogram:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.seconds += seconds
 
-    def include(self, other: "Histogram") -> None:
+    def merge(self, other: "Histogram") -> None:
         """Add the counts of another histogram with the same bounds."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.seconds += other.seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """Amount of unfinished work in the database, whichever process does it."""
+
+    jobs: Mapping[JobStatus, int]  #: unfinished jobs by status
+    submissions: int  #: unfinished submissions
+    next_job_wait_seconds: float  #: how long the job to be claimed next has waited; 0 without one
+    deliveries: int  #: webhook messages not delivered yet
+    orchestrators: int  #: orchestrators that claim jobs, as far as is known
 
 
 class DatabaseMetrics:
     """Metrics of the write transactions of a process."""
 
     __slots__ = (
-        *("commit_times", "commits", "refusal", "turn_times"),
-        *("write_waits_since", "writes"),
+        *("commit_durations", "commits", "last_write_error", "oldest_write_since"),
+        *("write_lock_waits", "writes"),
     )
 
     def __init__(self) -> None:
         self.commits = 0
         self.writes = 0  #: units of work in them; a group commit has several
-        self.turn_times = Histogram(REQUEST_BOUNDS)  #: waiting for the write lock
-        self.commit_times = Histogram(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
-        self.write_waits_since: float | None = None  #: start of the oldest unfinished write
-        self.refusal: tuple[float, str] | None = None  #: if the last write failed: when and why
+        self.write_lock_waits = Histogram(REQUEST_BOUNDS)  #: waiting for the write lock
+        self.commit_durations = Histogram(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
+        self.oldest_write_since: float | None = None  #: start of the oldest unfinished write
+        self.last_write_error: tuple[float, str] | None = (
+            None  #: if the last write failed: when and why
+        )
 
     def add_commit(self, writes: int, seconds: float) -> None:
         self.commits += 1
         self.writes += writes
-        self.commit_times.add(seconds)
+        self.commit_durations.add(seconds)
 
     def write_wait_seconds(self) -> float:
         """Return how many seconds the oldest unfinished write has waited; 0 if there is none."""
-        since = self.write_waits_since
+        since = self.oldest_write_since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
-    def write_fault(self) -> str | None:
+    def find_write_fault(self) -> str | None:
         """Return why writes currently fail or hang; None if they do not, as far as is known."""
         waiting = self.write_wait_seconds()
         if waiting > STALLED_SECONDS:
             return f"writes to the database have been waiting for {waiting:.0f} s"
-        refusal = self.refusal
+        refusal = self.last_write_error
         if refusal is not None and monotonic() - refusal[0] < FAILED_WRITE_SECONDS:
             return f"the database accepts no writes: {refusal[1]}"
         return None
@@ -97,18 +112,18 @@ class OrchestratorMetrics:
     """Metrics of the jobs that an orchestrator has run."""
 
     __slots__ = (
-        *("_names", "attempts", "claim_times", "failed_steps", "hand_over_times"),
-        *("run_seconds", "run_times"),
+        *("_labels", "attempts", "claim_delays", "failed_steps", "run_durations"),
+        *("run_seconds", "start_delays"),
     )
 
     def __init__(self) -> None:
         self.failed_steps = 0  #: steps of the loop that records outcomes and claims jobs
-        self.claim_times = Histogram(JOB_BOUNDS)  #: from when a job may run until it is claimed
-        self.hand_over_times = Histogram(JOB_BOUNDS)  #: from its claim to its start in a worker
-        self.run_times = Histogram(JOB_BOUNDS)  #: of an attempt, including reading and writing
+        self.claim_delays = Histogram(JOB_BOUNDS)  #: from when a job may run until it is claimed
+        self.start_delays = Histogram(JOB_BOUNDS)  #: from its claim to its start in a worker
+        self.run_durations = Histogram(JOB_BOUNDS)  #: of an attempt, including reading and writing
         self.attempts: Counter[tuple[str, str]] = Counter()  #: by task config and outcome
         self.run_seconds: dict[str, float] = {}  #: by task config
-        self._names: set[str] = set()
+        self._labels: set[str] = set()
 
     def add_attempt(self, task_config_id: str, ending: str, run_seconds: float | None) -> None:
         """Count an attempt that has ended.
@@ -117,18 +132,18 @@ class OrchestratorMetrics:
             ending: Its outcome: the status of its job if that has ended, else why it runs again.
             run_seconds: How long it ran; None if it did not start.
         """
-        name = self._name(task_config_id)
+        name = self._label_of(task_config_id)
         self.attempts[name, ending] += 1
         if run_seconds is not None:
-            self.run_times.add(run_seconds)
+            self.run_durations.add(run_seconds)
             self.run_seconds[name] = self.run_seconds.get(name, 0.0) + run_seconds
 
-    def _name(self, task_config_id: str) -> str:
+    def _label_of(self, task_config_id: str) -> str:
         """Return the label of a task config; limits the number of labels in a process."""
-        if task_config_id not in self._names:
-            if len(self._names) >= MAX_TASK_LABELS:
+        if task_config_id not in self._labels:
+            if len(self._labels) >= MAX_TASK_LABELS:
                 return OTHER_TASKS_LABEL
-            self._names.add(task_config_id)
+            self._labels.add(task_config_id)
         return task_config_id
 
 
@@ -136,7 +151,7 @@ class MeasuredOrchestrator(Protocol):
     """The metrics that an orchestrator exposes."""
 
     @property
-    def figures(self) -> OrchestratorMetrics: ...
+    def metrics(self) -> OrchestratorMetrics: ...
 
     @property
     def running(self) -> int:
@@ -149,7 +164,7 @@ class MeasuredOrchestrator(Protocol):
 
 class HasListeners(Protocol):
     @property
-    def listeners(self) -> int:
+    def listener_count(self) -> int:
         """How many clients follow the event stream."""
 
 
@@ -159,4 +174,4 @@ class ProcessMetrics:
 
     database: DatabaseMetrics
     orchestrator: MeasuredOrchestrator
-    news: HasListeners
+    notifier: HasListeners

@@ -11,12 +11,12 @@ from prometheus_client.metrics_core import (
 )
 
 from scenarist.observability.metrics import (
+    Backlog,
     DatabaseMetrics,
     Histogram,
     OrchestratorMetrics,
     ProcessMetrics,
 )
-from scenarist.services.health import Backlog
 
 
 def iter_database_metrics(work: Backlog) -> Iterator[Metric]:
@@ -30,7 +30,7 @@ def iter_database_metrics(work: Backlog) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "scenarist_pending_job_age_seconds",
         "How long the next runnable job in the database has waited; 0 if there is none.",
-        value=work.first_waits_seconds,
+        value=work.next_job_wait_seconds,
     )
     yield GaugeMetricFamily(
         "scenarist_submissions_under_way",
@@ -52,7 +52,7 @@ def iter_database_metrics(work: Backlog) -> Iterator[Metric]:
 def iter_process_metrics(figures: ProcessMetrics, *, is_orchestrating: bool) -> Iterator[Metric]:
     """Yield the metrics of one process: what it has done since its start, and what it is doing."""
     yield from _iter_commit_metrics(figures.database)
-    yield from _iter_job_metrics(figures.orchestrator.figures)
+    yield from _iter_job_metrics(figures.orchestrator.metrics)
     yield GaugeMetricFamily(
         "scenarist_orchestrator_up",
         "1 while this process claims jobs.",
@@ -71,7 +71,7 @@ def iter_process_metrics(figures: ProcessMetrics, *, is_orchestrating: bool) -> 
     yield GaugeMetricFamily(
         "scenarist_event_streams",
         "Clients that follow events on this process.",
-        value=figures.news.listeners,
+        value=figures.notifier.listener_count,
     )
 
 
@@ -109,12 +109,12 @@ def _iter_commit_metrics(figures: DatabaseMetrics) -> Iterator[Metric]:
     yield build_histogram(
         "scenarist_database_turn_seconds",
         "Time until a transaction of this process could write, as only one writes at a time.",
-        {(): figures.turn_times},
+        {(): figures.write_lock_waits},
     )
     yield build_histogram(
         "scenarist_database_commit_seconds",
         "Duration of the commits of this process, without the writes, with the sync to disk.",
-        {(): figures.commit_times},
+        {(): figures.commit_durations},
     )
 
 
@@ -122,17 +122,17 @@ def _iter_job_metrics(figures: OrchestratorMetrics) -> Iterator[Metric]:
     yield build_histogram(
         "scenarist_job_claim_seconds",
         "Time from when a job could run to its claim by this process.",
-        {(): figures.claim_times},
+        {(): figures.claim_delays},
     )
     yield build_histogram(
         "scenarist_job_hand_over_seconds",
         "Time from the claim of a job by this process to its start in a worker.",
-        {(): figures.hand_over_times},
+        {(): figures.start_delays},
     )
     yield build_histogram(
         "scenarist_job_run_seconds",
         "Run time of job attempts for this process, including reading and writing of values.",
-        {(): figures.run_times},
+        {(): figures.run_durations},
     )
     attempts = CounterMetricFamily(
         "scenarist_job_attempts",

@@ -112,7 +112,7 @@ def span(
     """Trace the block as a span, whose parent is the current span by default.
 
     Args:
-        parent: Another parent span, in the form that `traceparent` returns.
+        parent: Another parent span, in the form that `get_traceparent` returns.
         headers: Headers of a request, which name the parent in any format of ``OTEL_PROPAGATORS``;
             the span is then a server span.
     """

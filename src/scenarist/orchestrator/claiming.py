@@ -37,28 +37,28 @@ class SortedClaims:
     """Claimed jobs, sorted by what to do with them.
 
     Args:
-        needless: Settlements of jobs that are skipped because their outputs are still valid, or
+        completions: Settlements of jobs that are skipped because their outputs are still valid, or
             that fail because they cannot run.
-        held: Jobs that no machine can run, with the machine that they wait for. The jobs behind
+        waiting: Jobs that no machine can run, with the machine that they wait for. The jobs behind
             them are claimed next.
-        found: Changes recorded because other programs have replaced named files.
+        file_events: Changes recorded because other programs have replaced named files.
     """
 
     to_run: list[JobToRun] = field(default_factory=list)
-    needless: list[Completion] = field(default_factory=list)
-    held: list[tuple[Claim, str]] = field(default_factory=list)
-    found: Sequence[Event] = ()
+    completions: list[Completion] = field(default_factory=list)
+    waiting: list[tuple[Claim, str]] = field(default_factory=list)
+    file_events: Sequence[Event] = ()
 
     @property
-    def lets_others_run(self) -> bool:
-        return bool(self.needless or self.held or self.found)
+    def may_free_others(self) -> bool:
+        return bool(self.completions or self.waiting or self.file_events)
 
     @property
     def changes(self) -> list[Event]:
         moved = [(claim, JobStatus.RUNNING) for claim, _, _ in self.to_run]
-        moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.held]
+        moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.waiting]
         changes = [make_job_event(claim.id, claim.submission_id, to) for claim, to in moved]
-        return [*self.found, *changes]
+        return [*self.file_events, *changes]
 
 
 def sort_claims(
@@ -81,7 +81,7 @@ def sort_claims(
     inputs = gather_inputs(connection, claimed, recipes)
     found, replaced = record_replaced_files(connection, claimed, recipes, inputs, now)
     faults = find_faults(connection, claimed, recipes, inputs) | replaced
-    taking = SortedClaims(found=found)
+    taking = SortedClaims(file_events=found)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
@@ -89,18 +89,18 @@ def sort_claims(
             made_of = digest_provenance(claim.task_id, [value.edit_id for value in values])
             claim = replace(claim, made_of=made_of)
         if claim.number in faults:
-            taking.needless.append(
+            taking.completions.append(
                 complete_refused(claim, recipe.config_id, faults[claim.number], now)
             )
         elif can_skip(connection, claim, recipe, values, now):
-            taking.needless.append(complete_skipped(claim, recipe, now))
+            taking.completions.append(complete_skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
-            taking.held.append((claim, f"a machine with {lacking}"))
+            taking.waiting.append((claim, f"a machine with {lacking}"))
         elif is_suspect(claim) and suspects:
-            taking.held.append((claim, _MACHINE_WITHOUT_SUSPECTS))
+            taking.waiting.append((claim, _MACHINE_WITHOUT_SUSPECTS))
         else:
             suspects += is_suspect(claim)
             taking.to_run.append((claim, recipe, values))
-    if taking.held:
-        claims.block_for_machine(connection, taking.held)
+    if taking.waiting:
+        claims.block_for_machine(connection, taking.waiting)
     return taking

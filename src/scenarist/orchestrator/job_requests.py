@@ -45,33 +45,33 @@ class RecipeCache:
 
     def __init__(self, declared: DeclaredConfigs | None = None) -> None:
         self._declared = declared
-        self._kept: dict[TaskId, TaskRecipe] = {}
+        self._recipes: dict[TaskId, TaskRecipe] = {}
 
     def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
         """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
-        if len(self._kept) >= _CACHE_LIMIT:
-            self._kept.clear()
-        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
+        if len(self._recipes) >= _CACHE_LIMIT:
+            self._recipes.clear()
+        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._recipes]
         if unknown:
             found = get_recipes(connection, unknown)
-            self._kept |= {task_id: self._as_declared(found[task_id]) for task_id in found}
+            self._recipes |= {task_id: self._as_declared(found[task_id]) for task_id in found}
 
     def get(self, task_id: TaskId) -> TaskRecipe:
-        return self._kept[task_id]
+        return self._recipes[task_id]
 
     def find(self, task_id: TaskId) -> TaskRecipe | None:
-        return self._kept.get(task_id)
+        return self._recipes.get(task_id)
 
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
             return recipe
         inputs = [end.config_id for end in recipe.inputs]
         outputs = [end.config_id for end in recipe.outputs]
-        fault = self._declared.task_fault(recipe.config_id, inputs, outputs)
+        fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)
         if fault is not None:
             return replace(recipe, mismatch=fault)
         now = self._declared.tasks[recipe.config_id]
-        changes: dict[str, Any] = now.behaviour.changes()
+        changes: dict[str, Any] = now.behaviour.as_fields()
         return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
 
 
@@ -252,7 +252,7 @@ def build_request(
                 properties=properties,
                 uri=value.uri,
                 content=value.content,
-                kept=fingerprint_of(properties, value.size, value.digest, value.stamp),
+                fingerprint=fingerprint_of(properties, value.size, value.digest, value.stamp),
             )
             for end, value in zip(recipe.inputs, inputs, strict=True)
             for storage_type, properties in [_storage_of(end, value.kept_as)]

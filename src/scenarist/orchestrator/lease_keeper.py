@@ -36,8 +36,8 @@ class RequeueResult:
     """Result of handing back the jobs of a holder."""
 
     jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
-    ended: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
-    changes: Sequence[Event]
+    finished: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
+    events: Sequence[Event]
 
 
 def requeue_jobs(
@@ -73,8 +73,8 @@ def requeue_jobs(
         changes += release_machine_waits(connection, now)
     return RequeueResult(
         jobs=handed,
-        ended=[*stopped.ended, *given.ended],
-        changes=[*stopped.changes, *given.changes, *changes],
+        finished=[*stopped.finished, *given.finished],
+        events=[*stopped.changes, *given.changes, *changes],
     )
 
 
@@ -102,13 +102,13 @@ class LeaseKeeper:
     ) -> None:
         self._database = database
         self._lease = lease
-        self._terms = lease.terms
-        self._is_at_work = is_at_work
-        self._finish = finish
+        self._terms = lease.options
+        self._has_running_jobs = is_at_work
+        self._on_requeued = finish
         self._wake = wake
-        self._observation = LeaseMonitor(lease.terms)
+        self._monitor = LeaseMonitor(lease.options)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
-        self._look_at: float | None = None
+        self._check_at: float | None = None
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
         self._thread: BackgroundThread | None = None
@@ -121,11 +121,11 @@ class LeaseKeeper:
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None and self._processes is not None:
-            self._processes.poke()
+            self._processes.interrupt()
             self._thread.join()
             self._processes.close()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """End the lease, and put the jobs that still run under it back to PENDING.
 
         Raises:
@@ -134,22 +134,22 @@ class LeaseKeeper:
 
         def work(connection: Connection) -> RequeueResult:
             leases.release(connection, self._lease.holder_id)
-            return self._put_back(connection, self._lease.holder_id, is_lost=False)
+            return self._requeue(connection, self._lease.holder_id, is_lost=False)
 
-        self._finish(self._database.write(work))
+        self._on_requeued(self._database.write(work))
 
-    def claimed(self) -> None:
+    def start_renewing(self) -> None:
         """Note that jobs run under the lease, so that it is renewed."""
-        if not self._lease.is_used:
-            self._lease.is_used = True
-            self._poke()
+        if not self._lease.has_claimed:
+            self._lease.has_claimed = True
+            self._interrupt()
 
-    def hear(self, topics: Topics) -> None:
+    def on_notification(self, topics: Topics) -> None:
         """Handle a notification that another process has committed a change: it may run jobs."""
-        if topics == EVERYTHING or self._look_at is None:
-            wait = 0.0 if topics == EVERYTHING else self._terms.third
-            self._look_at = self._terms.elapsed() + wait
-            self._poke()
+        if topics == EVERYTHING or self._check_at is None:
+            wait = 0.0 if topics == EVERYTHING else self._terms.renewal_seconds
+            self._check_at = self._terms.elapsed() + wait
+            self._interrupt()
 
     def recover(self) -> None:
         """Begin the lease, and take over from holders that are certainly gone.
@@ -157,7 +157,7 @@ class LeaseKeeper:
         Raises:
             UnavailableError: The database rejected a transaction.
         """
-        self._lease.confirm(self._database.write(self._lease.hold))
+        self._lease.confirm(self._database.write(self._lease.renew_if_due))
         own = self._lease.holder_id
         reader = self._database.reader
         for holder in leases.list_all(reader):
@@ -168,26 +168,26 @@ class LeaseKeeper:
                 connection, before=self._lease.now() - _IDLE_LIMIT
             )
         )
-        self.look()
+        self.check_holders()
 
-    def keep(self) -> None:
+    def run_once(self) -> None:
         """Renew the lease and check the other holders, if either is due.
 
         Raises:
             UnavailableError: The database rejected a transaction.
         """
         now = self._terms.elapsed()
-        if self._is_needed() and now >= self._lease.due_at:
+        if self._is_renewal_needed() and now >= self._lease.due_at:
             self._renew()
-        if self._look_at is not None and now >= self._look_at:
-            self.look()
+        if self._check_at is not None and now >= self._check_at:
+            self.check_holders()
 
-    def look(self) -> None:
+    def check_holders(self) -> None:
         """Take over from holders that are gone, and schedule the next check."""
         found = leases.list_running(self._database.reader, but=self._lease.holder_id)
         # A notification arrives when another holder begins to run jobs.
-        self._look_at = self._terms.elapsed() + self._terms.third if found else None
-        gone = self._observation.gone(found)
+        self._check_at = self._terms.elapsed() + self._terms.renewal_seconds if found else None
+        gone = self._monitor.find_lost(found)
         if self._processes is not None:
             self._processes.watch({holder.process for holder in found if holder not in gone})
         for holder in gone:
@@ -198,28 +198,28 @@ class LeaseKeeper:
 
         def work(connection: Connection) -> RequeueResult | None:
             is_ended = leases.expire(connection, holder)
-            return self._put_back(connection, holder.id, is_lost=True) if is_ended else None
+            return self._requeue(connection, holder.id, is_lost=True) if is_ended else None
 
         back = self._database.write(work)
         if back is not None:
             _log.warning("holder gone", holder_id=holder.id, jobs=len(back.jobs))
-            self._finish(back)
+            self._on_requeued(back)
 
-    def _put_back(
+    def _requeue(
         self, connection: Connection, holder_id: HolderId, *, is_lost: bool
     ) -> RequeueResult:
         now = self._lease.now()
         back = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
-        event_log.add(connection, back.changes, now)
+        event_log.add(connection, back.events, now)
         return back
 
-    def _is_needed(self) -> bool:
-        return not self._lease.is_lost and (self._lease.is_used or self._is_at_work())
+    def _is_renewal_needed(self) -> bool:
+        return not self._lease.is_lost and (self._lease.has_claimed or self._has_running_jobs())
 
     def _renew(self) -> None:
         holder_id = self._lease.holder_id
         try:
-            self._lease.confirm(self._database.write(self._lease.hold))
+            self._lease.confirm(self._database.write(self._lease.renew_if_due))
         except LeaseLostError:
             if holder_id == self._lease.holder_id:
                 self._lease.is_lost = True
@@ -227,27 +227,27 @@ class LeaseKeeper:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            if self._processes is not None and self._processes.wait(self._seconds()):
-                self._look_at = self._terms.elapsed()
+            if self._processes is not None and self._processes.wait(self._seconds_to_next()):
+                self._check_at = self._terms.elapsed()
             if self._stopping.is_set():
                 return
             try:
-                self.keep()
+                self.run_once()
             except UnavailableError as error:
                 _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
-                self._observation.forget()
+                self._monitor.reset()
                 self._stopping.wait(_RETRY_SECONDS)
             except Exception:  # noqa: BLE001 - the thread must survive any error
                 _log.exception("lease not renewed")
                 self._stopping.wait(_RETRY_SECONDS)
 
-    def _seconds(self) -> float | None:
+    def _seconds_to_next(self) -> float | None:
         """Return the seconds until something is due; None if nothing is scheduled."""
-        due = [] if self._look_at is None else [self._look_at]
-        if self._is_needed():
+        due = [] if self._check_at is None else [self._check_at]
+        if self._is_renewal_needed():
             due.append(self._lease.due_at)
         return max(0.0, min(due) - self._terms.elapsed()) if due else None
 
-    def _poke(self) -> None:
+    def _interrupt(self) -> None:
         if self._processes is not None and not self._stopping.is_set():
-            self._processes.poke()
+            self._processes.interrupt()

@@ -35,7 +35,7 @@ class LeaseOptions:
     elapsed: Callable[[], float] = boot_seconds
 
     @property
-    def third(self) -> float:
+    def renewal_seconds(self) -> float:
         return self.seconds / 3
 
 
@@ -47,24 +47,24 @@ class Lease:
     """
 
     def __init__(self, terms: LeaseOptions, now: Callable[[], datetime]) -> None:
-        self.terms = terms
+        self.options = terms
         self.now = now
-        self.give_up()
+        self.start_over()
 
-    def give_up(self) -> None:
+    def start_over(self) -> None:
         """Take a new holder identifier, under which no job runs yet."""
         self.holder_id = HolderId(f"HOLDER_{make_uuid(self.now())}")
         self.is_lost = False
-        self.is_used = False  #: whether jobs were claimed since the last renewal
+        self.has_claimed = False  #: whether jobs were claimed since the last renewal
         self._is_begun = False
         self._renewed_at = 0.0
 
     @property
     def due_at(self) -> float:
         """The time of the next renewal, in elapsed seconds."""
-        return self._renewed_at + self.terms.third
+        return self._renewed_at + self.options.renewal_seconds
 
-    def hold(self, connection: Connection) -> float | None:
+    def renew_if_due(self, connection: Connection) -> float | None:
         """Begin or renew the lease if that is due, in the transaction that claims jobs.
 
         Returns:
@@ -73,7 +73,7 @@ class Lease:
         Raises:
             LeaseLostError: The lease is lost, and no jobs may be claimed under it.
         """
-        asked_at = self.terms.elapsed()
+        asked_at = self.options.elapsed()
         if self._is_begun and asked_at < self.due_at:
             return None
         if self._is_begun:
@@ -83,17 +83,17 @@ class Lease:
             leases.add(
                 connection,
                 self.holder_id,
-                process=self.terms.process,
-                lease_seconds=self.terms.seconds,
+                process=self.options.process,
+                lease_seconds=self.options.seconds,
                 now=self.now(),
             )
         return asked_at
 
     def confirm(self, asked_at: float | None) -> None:
-        """Count the lease from *asked_at*, because the transaction of `hold` has committed."""
+        """Count the lease from *asked_at*, once the transaction of `renew_if_due` has committed."""
         if asked_at is not None:
             self._renewed_at = asked_at
-            self._is_begun, self.is_used = True, False
+            self._is_begun, self.has_claimed = True, False
 
 
 class LeaseMonitor:
@@ -107,18 +107,18 @@ class LeaseMonitor:
     def __init__(self, terms: LeaseOptions) -> None:
         self._terms = terms
         self._seen: dict[HolderId, tuple[int, float]] = {}
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
-    def gone(self, found: Sequence[Holder]) -> list[Holder]:
+    def find_lost(self, found: Sequence[Holder]) -> list[Holder]:
         """Return the holders that have lost their lease, given all other holders that run jobs."""
         now = self._terms.elapsed()
-        if now - self._looked_at > 2 * self._terms.third:
+        if now - self._checked_at > 2 * self._terms.renewal_seconds:
             self._seen.clear()
-        self._looked_at = now
+        self._checked_at = now
         seen, self._seen = self._seen, {}
         return [holder for holder in found if self._is_gone(holder, seen.get(holder.id), now)]
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self._seen.clear()
 
     def _is_gone(self, holder: Holder, seen: tuple[int, float] | None, now: float) -> bool:

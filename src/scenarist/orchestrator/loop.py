@@ -81,34 +81,36 @@ class Orchestrator:
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
         self._lease = Lease(terms, now)
-        self._keeper = LeaseKeeper(
+        self._lease_keeper = LeaseKeeper(
             database,
             self._lease,
             is_at_work=lambda: bool(self._running),
-            finish=self._finish,
+            finish=self._apply_requeue,
             wake=self.wake,
         )
         self._executor: Executor | None = None
-        self._watch = JobMetrics()
-        self.figures = self._watch.figures
+        self._job_metrics = JobMetrics()
+        self.metrics = self._job_metrics.counters
         self._steps = StepWriter(
-            database, self._lease, RecipeCache(declared), self._watch, wake=self.wake
+            database, self._lease, RecipeCache(declared), self._job_metrics, wake=self.wake
         )
         # Attempts that were given up when the lease was lost, and that have not ended yet.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
-        self.asking = WorkerCalls(lambda: self._executor)
-        self._something = threading.Event()
-        self._gathered = threading.Event()  # the only running job has ended: do not wait for more
+        self.worker_calls = WorkerCalls(lambda: self._executor)
+        self._wake_event = threading.Event()
+        self._last_job_ended = (
+            threading.Event()
+        )  # the only running job has ended: do not wait for more
         self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when running jobs are stopped too
         self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
         # An item means that no job is running, or that `stop` must not wait any longer.
-        self._quiet: SimpleQueue[None] = SimpleQueue()
+        self._idle_signals: SimpleQueue[None] = SimpleQueue()
         self._thread: BackgroundThread | None = None
-        self._is_stop_asked = True  # whether other processes may have asked jobs to stop
+        self._may_have_stop_requests = True  # whether other processes may have asked jobs to stop
 
     @property
     def is_running(self) -> bool:
@@ -140,8 +142,8 @@ class Orchestrator:
         """
         self._executor = executor
         self.recover()
-        self._keeper.start()
-        self._something.set()
+        self._lease_keeper.start()
+        self._wake_event.set()
         self._thread = BackgroundThread("orchestrator", self._loop)
         self._thread.start()
 
@@ -151,7 +153,7 @@ class Orchestrator:
 
     def recover(self) -> None:
         """Begin the lease, and put the jobs of holders that are certainly gone back to PENDING."""
-        self._keeper.recover()
+        self._lease_keeper.recover()
 
     def drain(self) -> None:
         """Stop claiming jobs and accepting worker calls; running jobs continue until `stop`."""
@@ -159,13 +161,13 @@ class Orchestrator:
             self._drain_until = time.monotonic() + self._drain_seconds
             if self._running:
                 _log.info("draining", jobs=len(self._running), seconds=self._drain_seconds)
-        self.asking.hang_up()
+        self.worker_calls.stop_accepting()
 
-    def hurry(self) -> None:
+    def force_exit(self) -> None:
         """Make `stop` wait no longer for running jobs; safe to call in a signal handler."""
         self._grace_seconds = 0.0
         self._drain_until = time.monotonic()
-        self._quiet.put(None)
+        self._idle_signals.put(None)
 
     def stop(self) -> None:
         """Drain, then stop the jobs that are still running and put them back to PENDING.
@@ -174,14 +176,14 @@ class Orchestrator:
         have not ended by then are stopped, with their grace period.
         """
         self.drain()
-        self._wait_for_quiet()
+        self._wait_until_idle()
         if self._running:
             self._interrupted = frozenset(self._running)
             self.cancel(list(self._interrupted))
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
-            self._wait_for_quiet()
+            self._wait_until_idle()
         self._is_stopping = True
-        self._something.set()
+        self._wake_event.set()
         if self._thread is not None:
             self._thread.join()
         if self._executor is not None:
@@ -189,45 +191,45 @@ class Orchestrator:
         if self._outcomes:
             self.step(claims_too=False)
         try:
-            self._keeper.leave()
+            self._lease_keeper.release()
         finally:
-            self._keeper.stop()
+            self._lease_keeper.stop()
 
-    def _wait_for_quiet(self) -> None:
+    def _wait_until_idle(self) -> None:
         """Wait until no job is running, or until the time in ``_drain_until``."""
         while self._running and self._thread is not None:
             left = (self._drain_until or 0.0) - time.monotonic()
             if left <= 0:
                 return
             with contextlib.suppress(Empty):
-                self._quiet.get(timeout=left)
+                self._idle_signals.get(timeout=left)
 
     def wake(self) -> None:
         """Have the loop look for jobs that can run: something was submitted or written."""
-        self._something.set()
+        self._wake_event.set()
 
-    def hear(self, topics: Topics) -> None:
+    def on_notification(self, topics: Topics) -> None:
         """Handle a notification that another process has committed a change."""
         if Topic.STOP in topics:
-            self._is_stop_asked = True
+            self._may_have_stop_requests = True
         if Topic.WORK in topics:
             self._steps.is_due_unknown = True
         if topics & {Topic.STOP, Topic.WORK}:
-            self._something.set()
-        self._keeper.hear(topics)
+            self._wake_event.set()
+        self._lease_keeper.on_notification(topics)
 
     def cancel(self, numbers: Sequence[int]) -> None:
         """Stop running jobs that were asked to stop; ignore those that do not run here."""
         self._to_stop.extend(numbers)
-        self._something.set()
+        self._wake_event.set()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; an empty list means that it has free slots."""
-        self.asking.deliver(outcomes)
+        self.worker_calls.deliver(outcomes)
         self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
         if len(self._running) == len(self._outcomes) == 1:
-            self._gathered.set()
-        self._something.set()
+            self._last_job_ended.set()
+        self._wake_event.set()
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Record outcomes, release waiting jobs and claim jobs in one transaction, then submit.
@@ -243,26 +245,26 @@ class Orchestrator:
         if executor is None:
             raise RuntimeError("attach an executor first")
         if self._lease.is_lost:
-            self._give_up(executor)
-        self._stop_asked(executor)  # does not concern the jobs that this step claims
+            self._give_up_lease(executor)
+        self._stop_requested(executor)  # does not concern the jobs that this step claims
         # Outcomes stay in the queue until they are recorded, so an error cannot lose them.
         outcomes = [self._outcomes[place] for place in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
-        if not outcomes and not slots and not self._steps.has_other_machines(executor):
+        if not outcomes and not slots and not self._steps.have_machines_changed(executor):
             return False
         now = self._now()
         ending = build_completions(outcomes, self._running, now, interrupted=self._interrupted)
         try:
             step = self._steps.write(executor, ending, slots, now, running=self._running)
         except LeaseLostError:
-            self._give_up(executor)  # these attempts have ended
+            self._give_up_lease(executor)  # these attempts have ended
             return True
-        self._lease.confirm(step.held)
-        self._follow(executor, step, ending, outcomes, now)
-        return bool(step.settled or step.taken)
+        self._lease.confirm(step.lease_renewed_at)
+        self._apply_step(executor, step, ending, outcomes, now)
+        return bool(step.handled or step.to_run)
 
-    def _follow(
+    def _apply_step(
         self,
         executor: Executor,
         step: StepResult,
@@ -271,7 +273,7 @@ class Orchestrator:
         now: datetime,
     ) -> None:
         """Apply the effects of a committed step: forget settled jobs, submit claimed ones."""
-        settled = {item.number for item in step.settled}
+        settled = {item.number for item in step.handled}
         for number in settled:
             self._running.pop(number, None)  # a job that could not be prepared was never there
         left = {item.number for item in ending} - settled
@@ -279,19 +281,19 @@ class Orchestrator:
             self._outcomes.popleft()
         self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
         try:
-            self._hand_out(executor, step.taken, now)
+            self._submit(executor, step.to_run, now)
         except BaseException:
             self._steps.is_in_doubt = True  # jobs may be claimed that were never submitted
             raise
-        self._watch.settled(step.recorded, ending, now)
-        if step.ended:
-            self._announce(step.ended)
+        self._job_metrics.record_completed(step.recorded, ending, now)
+        if step.finished:
+            self._announce(step.finished)
 
     def _free_slots(self, executor: Executor) -> int:
         """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
         return 0 if self._drain_until is not None or self._given_up else executor.free_slots
 
-    def _hand_out(self, executor: Executor, taken: Sequence[JobToRun], now: datetime) -> None:
+    def _submit(self, executor: Executor, taken: Sequence[JobToRun], now: datetime) -> None:
         requests = []
         handed_out = []
         for claim, recipe, inputs in taken:
@@ -311,9 +313,9 @@ class Orchestrator:
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
             handed_out.append((claim, recipe, inputs))
-        executor.submit(self._watch.claimed(handed_out, requests))
+        executor.submit(self._job_metrics.record_claimed(handed_out, requests))
         if taken:
-            self._keeper.claimed()
+            self._lease_keeper.start_renewing()
 
     def _fail(self, claim: Claim, recipe: TaskRecipe, reason: str) -> None:
         """Fail a job that was claimed and cannot be submitted to the executor."""
@@ -323,53 +325,53 @@ class Orchestrator:
             [build_outcome(request, JobEvent.RAISED, sanitize_text(reason)[:_REASON_LIMIT])]
         )
 
-    def _stop_asked(self, executor: Executor) -> None:
+    def _stop_requested(self, executor: Executor) -> None:
         """Stop the jobs that this process or another one has asked to stop."""
-        if self._is_stop_asked:
-            self._is_stop_asked = False
+        if self._may_have_stop_requests:
+            self._may_have_stop_requests = False
             try:
-                self._to_stop += self._asked_elsewhere()
+                self._to_stop += self._find_stop_requests()
             except BaseException:
-                self._is_stop_asked = True
+                self._may_have_stop_requests = True
                 raise
         while self._to_stop:
             executor.cancel(self._to_stop.popleft())
 
-    def _asked_elsewhere(self) -> list[int]:
+    def _find_stop_requests(self) -> list[int]:
         asked = cancellation.find_cancel_requested
         return asked(self._database.reader, self._lease.holder_id) if self._running else []
 
-    def _give_up(self, executor: Executor) -> None:
+    def _give_up_lease(self, executor: Executor) -> None:
         """Stop the jobs of a lease that another holder has ended, and begin a new lease."""
         _log.error("lease lost", holder_id=self._lease.holder_id, jobs=len(self._running))
-        self._lease.give_up()
+        self._lease.start_over()
         given_up, self._running = self._running, {}
         for number, (claim, _, _) in given_up.items():
             self._given_up.add((number, claim.attempt))
             executor.cancel(number)
 
-    def _finish(self, back: RequeueResult) -> None:
+    def _apply_requeue(self, back: RequeueResult) -> None:
         """Apply the effects of a committed hand-back: log it, announce it, and wake the loop."""
-        self._watch.handed_back(back.jobs, self._now())
-        if back.ended:
-            self._announce(back.ended)
+        self._job_metrics.record_requeued(back.jobs, self._now())
+        if back.finished:
+            self._announce(back.finished)
         self.wake()
 
     def _loop(self) -> None:
         while not self._is_stopping:
-            self._something.wait(self._seconds_to_next_due())
-            self._something.clear()
-            self._gathered.clear()
+            self._wake_event.wait(self._seconds_to_next_due())
+            self._wake_event.clear()
+            self._last_job_ended.clear()
             try:
                 started = time.monotonic()
                 has_moved = self.step()
                 if not self._running and self._drain_until is not None:
-                    self._quiet.put(None)
+                    self._idle_signals.put(None)
                 if has_moved:
                     took = time.monotonic() - started
                     gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
-                    self._gathered.wait(min(gather, _LONGEST_GATHER_SECONDS))
-                if not self._steps.has_left:
+                    self._last_job_ended.wait(min(gather, _LONGEST_GATHER_SECONDS))
+                if not self._steps.has_unfinished_work:
                     continue
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
@@ -377,7 +379,7 @@ class Orchestrator:
                 self._steps.fault = "steps of the orchestrator fail; the log says why"
                 _log.exception("step failed")
             time.sleep(_RETRY_SECONDS)
-            self._something.set()
+            self._wake_event.set()
 
     def _seconds_to_next_due(self) -> float | None:
         if self._steps.next_due is None:

@@ -22,7 +22,7 @@ JobRef = tuple[JobId, SubmissionId]
 
 _SUCCESSES = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
 _FAILURES = frozenset({JobStatus.FAILED, RETRIED, LOST})
-# The settlement came too late: the job had been taken from this holder.
+# The completion came too late: the job had been taken from this holder.
 _NOT_RECORDED = "NOT_RECORDED"
 
 _log = structlog.get_logger(__name__)
@@ -32,45 +32,45 @@ class JobMetrics:
     """Metrics, log lines and spans of jobs; the loop reports changes only after their commit."""
 
     def __init__(self) -> None:
-        self.figures = OrchestratorMetrics()
+        self.counters = OrchestratorMetrics()
         self._spans = AttemptSpans()
 
-    def look(self, connection: Connection, taken: Sequence[JobToRun]) -> None:
+    def read_traces(self, connection: Connection, taken: Sequence[JobToRun]) -> None:
         """Read the traces that the jobs being claimed belong to."""
-        self._spans.look(connection, [claim for claim, _, _ in taken])
+        self._spans.read_parents(connection, [claim for claim, _, _ in taken])
 
-    def claimed(
+    def record_claimed(
         self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Record claimed jobs; return their requests, with the spans for their workers."""
         for claim, _, _ in taken:
             waited = seconds_between(claim.pending_since, claim.claimed_at)
-            self.figures.claim_times.add(waited or 0.0)
-        return self._spans.begun(taken, requests)
+            self.counters.claim_delays.add(waited or 0.0)
+        return self._spans.open_spans(taken, requests)
 
-    def settled(
+    def record_completed(
         self, recorded: Sequence[Completion], returned: Sequence[Completion], now: datetime
     ) -> None:
         """Count and log the recorded attempts, and close the spans of all that have returned."""
         if tracing.is_on():
             for item in recorded:
-                self._spans.ended(item.job_id, _outcome_of(item), now)
+                self._spans.close_span(item.job_id, _outcome_of(item), now)
             for item in returned:
-                self._spans.ended(item.job_id, _NOT_RECORDED, now)
+                self._spans.close_span(item.job_id, _NOT_RECORDED, now)
         tells_all = _log.is_enabled_for(logging.DEBUG)
         for item in recorded:
             ending = _outcome_of(item)
             if item.started_after is not None:
-                self.figures.hand_over_times.add(item.started_after)
-            self.figures.add_attempt(item.task_config_id, ending, item.run_seconds)
+                self.counters.start_delays.add(item.started_after)
+            self.counters.add_attempt(item.task_config_id, ending, item.run_seconds)
             # Successful attempts can number thousands per second, so they are logged at debug only.
             if tells_all or ending not in _SUCCESSES:
                 _log_attempt(item, ending)
 
-    def handed_back(self, jobs: Sequence[JobRef], now: datetime) -> None:
+    def record_requeued(self, jobs: Sequence[JobRef], now: datetime) -> None:
         """Record jobs that run again because their holder stops or is gone."""
         for job_id, submission_id in jobs:
-            self._spans.ended(job_id, HANDED_BACK, now)
+            self._spans.close_span(job_id, HANDED_BACK, now)
             _log.info("job handed back", job_id=job_id, submission_id=submission_id)
 
 

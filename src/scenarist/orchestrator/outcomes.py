@@ -1,4 +1,4 @@
-"""Turns outcomes of attempts into settlements: the job's next status and what is recorded."""
+"""Turns outcomes of attempts into completions: the job's next status and what is recorded."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -33,19 +33,19 @@ def build_completions(
     *,
     interrupted: Collection[int] = (),
 ) -> list[Completion]:
-    """Build settlements from the outcomes of running jobs; skip attempts that are not running here.
+    """Build completions from the outcomes of running jobs; skip attempts that are not running here.
 
     Only the first outcome of an attempt counts.
 
     Args:
         interrupted: The numbers of the jobs that were stopped so that they run again later.
     """
-    settlements: dict[int, Completion] = {}
+    completions: dict[int, Completion] = {}
     for outcome in outcomes:
         mine = running.get(outcome.number)
         if mine is None or mine[0].attempt != outcome.attempt:
             continue
-        if outcome.number in settlements:
+        if outcome.number in completions:
             _log.error(
                 "a second outcome of an attempt is dropped",
                 job_id=mine[0].id,
@@ -55,14 +55,14 @@ def build_completions(
             continue
         if outcome.number in interrupted and outcome.event is not JobEvent.SUCCEEDED:
             outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
-        settlements[outcome.number] = build_completion(*mine, outcome, now)
-    return list(settlements.values())
+        completions[outcome.number] = build_completion(*mine, outcome, now)
+    return list(completions.values())
 
 
 def build_completion(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> Completion:
-    """Build the settlement to record for the outcome of one attempt."""
+    """Build the completion to record for the outcome of one attempt."""
     event = decide_attempt_event(
         outcome.event,
         failures=claim.failures,
@@ -87,7 +87,7 @@ def build_completion(
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, event),
         edits=_build_edits(claim, recipe, request, outcome, now),
-        has_ends=bool(recipe.outputs or recipe.inputs),
+        has_data_nodes=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         stopped_at=outcome.stopped_at,
         reason=None if reason is None else redact(reason),
@@ -107,7 +107,7 @@ def build_completion(
 
 
 def complete_given_up(lost: LostAttempt, now: datetime) -> Completion:
-    """Build the settlement of a job whose holder is gone, and that must not run again."""
+    """Build the completion of a job whose holder is gone, and that must not run again."""
     return Completion(
         number=lost.number,
         job_id=lost.id,
@@ -122,7 +122,7 @@ def complete_given_up(lost: LostAttempt, now: datetime) -> Completion:
 
 
 def complete_refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Completion:
-    """Build the settlement of a job that cannot run, now or in another attempt."""
+    """Build the completion of a job that cannot run, now or in another attempt."""
     return Completion(
         number=claim.number,
         job_id=claim.id,
@@ -136,14 +136,14 @@ def complete_refused(claim: Claim, task_config_id: str, reason: str, now: dateti
 
 
 def complete_unrecordable(item: Completion, cause: str) -> Completion:
-    """Build the settlement of a job whose outcome the database rejects; the outcome is dropped."""
+    """Build the completion of a job whose outcome the database rejects; the outcome is dropped."""
     return Completion(
         number=item.number,
         job_id=item.job_id,
         submission_id=item.submission_id,
         attempt=item.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
-        has_ends=item.has_ends,
+        has_data_nodes=item.has_data_nodes,
         run_at=item.run_at,
         reason=f"it ended as {item.status}, which could not be recorded: {redact(cause)}",
         task_config_id=item.task_config_id,

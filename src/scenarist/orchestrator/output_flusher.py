@@ -36,31 +36,31 @@ class OutputFlusher:
         self._database = database
         self._read = read
         self._pause_seconds = pause_seconds
-        self._something = threading.Event()
-        self._is_over = threading.Event()
+        self._wake_event = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = BackgroundThread("outputs", self._loop)
 
     def start(self) -> None:
         self._thread.start()
 
-    def note(self) -> None:
+    def wake(self) -> None:
         """Note that a job has written something; return at once."""
-        self._something.set()
+        self._wake_event.set()
 
     def stop(self) -> None:
-        self._is_over.set()
-        self._something.set()
+        self._stop_event.set()
+        self._wake_event.set()
         self._thread.join()
 
     def _loop(self) -> None:
         while True:
-            self._something.wait()
-            if self._is_over.wait(self._pause_seconds):
+            self._wake_event.wait()
+            if self._stop_event.wait(self._pause_seconds):
                 return
-            self._something.clear()
-            self.keep()
+            self._wake_event.clear()
+            self.flush()
 
-    def keep(self) -> None:
+    def flush(self) -> None:
         # Worker calls on behalf of requests have negative numbers, and no log.
         outputs = {key: redact_log(text) for key, text in self._read().items() if key[0] >= 0}
         if not outputs:

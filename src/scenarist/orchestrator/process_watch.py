@@ -60,7 +60,7 @@ class ProcessWatch:
     def watch(self, processes: Collection[str]) -> None:
         """Watch these processes and no others; ignore those of other machines."""
         for process in self._watched.keys() - set(processes):
-            self._drop(process)
+            self._unwatch(process)
         for process in processes:
             number = _find_local_pid(process)
             if number is None or process in self._watched:
@@ -70,7 +70,7 @@ class ProcessWatch:
                 self._poll.register(descriptor, select.POLLIN)
 
     def wait(self, seconds: float | None) -> bool:
-        """Return whether a watched process ended, before the timeout and before `poke`."""
+        """Return whether a watched process ended, before the timeout and before `interrupt`."""
         found = self._poll.poll(None if seconds is None else seconds * 1000)
         ready = {descriptor for descriptor, _ in found}
         if self._reader.fileno() in ready:
@@ -78,21 +78,21 @@ class ProcessWatch:
                 self._reader.recv(4096)
         ended = [process for process, descriptor in self._watched.items() if descriptor in ready]
         for process in ended:
-            self._drop(process)
+            self._unwatch(process)
         return bool(ended)
 
-    def poke(self) -> None:
+    def interrupt(self) -> None:
         """Make `wait` return; may be called from any thread."""
         with suppress(OSError):  # a wake-up is pending already, or the socket is closed
             self._writer.send(b"\0")
 
     def close(self) -> None:
         for process in list(self._watched):
-            self._drop(process)
+            self._unwatch(process)
         self._reader.close()
         self._writer.close()
 
-    def _drop(self, process: str) -> None:
+    def _unwatch(self, process: str) -> None:
         descriptor = self._watched.pop(process)
         self._poll.unregister(descriptor)
         os.close(descriptor)

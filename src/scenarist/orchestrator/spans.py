@@ -32,24 +32,24 @@ class AttemptSpans:
         self._parents: dict[SubmissionId, str] = {}
         self._open: dict[JobId, Span] = {}
 
-    def look(self, connection: Connection, claims: Sequence[Claim]) -> None:
+    def read_parents(self, connection: Connection, claims: Sequence[Claim]) -> None:
         """Read the spans in which the jobs' submissions were made."""
         if tracing.is_on() and claims:
             ids = list(dict.fromkeys(claim.submission_id for claim in claims))
             self._parents = submission_rows.find_traceparents(connection, ids)
 
-    def begun(
+    def open_spans(
         self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Open the spans of claimed jobs; return the requests with the workers' parent spans."""
         if not tracing.is_on():
             return requests
         return [
-            replace(request, traceparent=self._begin(claim, recipe.config_id))
+            replace(request, traceparent=self._open_span(claim, recipe.config_id))
             for (claim, recipe, _), request in zip(taken, requests, strict=True)
         ]
 
-    def ended(self, job_id: JobId, ending: str, now: datetime) -> None:
+    def close_span(self, job_id: JobId, ending: str, now: datetime) -> None:
         """Close the span of a job, if it is still open."""
         opened = self._open.pop(job_id, None)
         if opened is not None:
@@ -57,7 +57,7 @@ class AttemptSpans:
                 opened, {"scenarist.ending": ending}, is_amiss=ending not in _SUCCESSES, at=now
             )
 
-    def _begin(self, claim: Claim, task: str) -> str | None:
+    def _open_span(self, claim: Claim, task: str) -> str | None:
         opened, written = tracing.open_span(
             f"job {task}",
             {

@@ -38,23 +38,24 @@ class StepResult:
     """Result of a committed step.
 
     Args:
-        settled: The settlements that need no more work: recorded, or dropped because they came
+        handled: The completions that need no more work: recorded, or dropped because they came
             too late.
-        recorded: The settlements that were recorded.
-        held: The time to confirm to the lease after the commit; None if it was not renewed.
+        recorded: The completions that were recorded.
+        lease_renewed_at: The time to confirm to the lease after the commit; None if it was not
+            renewed.
     """
 
-    settled: list[Completion] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    taken: list[JobToRun] = field(default_factory=list)
+    handled: list[Completion] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    to_run: list[JobToRun] = field(default_factory=list)
     recorded: list[Completion] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
-    held: float | None = None
+    lease_renewed_at: float | None = None
 
     def add(self, other: "StepResult") -> None:
-        self.settled += other.settled
-        self.ended += other.ended
-        self.taken += other.taken
+        self.handled += other.handled
+        self.finished += other.finished
+        self.to_run += other.to_run
         self.recorded += other.recorded
 
 
@@ -81,8 +82,8 @@ class StepWriter:
         self._database = database
         self._lease = lease
         self._recipes = recipes
-        self._watch = watch
-        self._figures: OrchestratorMetrics = watch.figures
+        self._job_metrics = watch
+        self._metrics: OrchestratorMetrics = watch.counters
         self._wake = wake
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
@@ -90,9 +91,9 @@ class StepWriter:
         self.is_due_unknown = True  #: whether other processes may have scheduled retries
         self.next_due: datetime | None = None
         self.fault: str | None = None  #: why the last step failed
-        self.has_left = False  #: whether the last step left work that must be retried
+        self.has_unfinished_work = False  #: whether the last step left work that must be retried
 
-    def has_other_machines(self, executor: Executor) -> bool:
+    def have_machines_changed(self, executor: Executor) -> bool:
         """Whether the machines have changed since the last step."""
         return executor.machines_version != self._machines_version
 
@@ -118,29 +119,31 @@ class StepWriter:
         version = executor.machines_version
         try:
             step = self._database.write(
-                lambda connection: self._record(connection, executor, ending, slots, now, running)
+                lambda connection: self._write_whole(
+                    connection, executor, ending, slots, now, running
+                )
             )
         except LeaseLostError:
             raise
         except UnavailableError as error:
-            self._note(error)
+            self._record_fault(error)
             self.is_in_doubt |= isinstance(error, InDoubtError)
             raise
         except Exception as error:  # noqa: BLE001 - one job's error must not affect the others
-            self._note(error)
+            self._record_fault(error)
             _log.exception("step failed", outcomes=len(ending))
             return self._write_in_parts(executor, ending, slots, now, running)
-        self.is_in_doubt = self.has_left = False
+        self.is_in_doubt = self.has_unfinished_work = False
         self.fault = None
         self._machines_version = version
         return step
 
-    def _note(self, error: Exception) -> None:
+    def _record_fault(self, error: Exception) -> None:
         self.is_due_unknown = True
         self.fault = f"steps of the orchestrator fail: {_format_cause(error)}"
-        self._figures.failed_steps += 1
+        self._metrics.failed_steps += 1
 
-    def _record(
+    def _write_whole(
         self,
         connection: Connection,
         executor: Executor,
@@ -149,19 +152,19 @@ class StepWriter:
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
     ) -> StepResult:
-        step = StepResult(settled=list(ending))
-        step.held = self._lease.hold(connection) if slots else None
+        step = StepResult(handled=list(ending))
+        step.lease_renewed_at = self._lease.renew_if_due(connection) if slots else None
         # A stored claim that this process does not know of would stay RUNNING for ever.
         if self.is_in_doubt:
             back = requeue_jobs(connection, self._lease.holder_id, now, but=list(running))
-            step.ended += back.ended
-            step.changes += back.changes
-        self._settle(connection, ending, now, step)
+            step.finished += back.finished
+            step.changes += back.events
+        self._complete(connection, ending, now, step)
         is_put_off = any(item.not_before is not None for item in ending)
         if is_put_off or self.is_due_unknown or self.next_due is not None:
             self.is_due_unknown = False
             self.next_due = claims.find_next_due(connection, now)
-        if self.has_other_machines(executor) or any(item.is_suspect for item in ending):
+        if self.have_machines_changed(executor) or any(item.is_suspect for item in ending):
             step.changes += propagate.release_machine_waits(connection, now)
         if slots:
             claimed = claims.claim(connection, self._lease.holder_id, limit=slots, now=now)
@@ -169,22 +172,22 @@ class StepWriter:
             suspects = sum(
                 is_suspect(claim) for claim, _, _ in running.values() if claim.number not in done
             )
-            self._take(connection, executor, claimed, now, step, suspects=suspects)
+            self._prepare(connection, executor, claimed, now, step, suspects=suspects)
         event_log.add(connection, step.changes, now)
         return step
 
-    def _settle(
+    def _complete(
         self, connection: Connection, some: Sequence[Completion], now: datetime, step: StepResult
     ) -> None:
         if not some:
             return
         holder_id = self._lease.holder_id
         settled = complete.complete_attempts(connection, some, holder_id=holder_id, now=now)
-        step.ended += settled.consequences.ended
+        step.finished += settled.consequences.finished
         step.changes += settled.consequences.changes
-        step.recorded += settled.standing
+        step.recorded += settled.completions
 
-    def _take(
+    def _prepare(
         self,
         connection: Connection,
         executor: Executor,
@@ -195,13 +198,13 @@ class StepWriter:
         suspects: int,
     ) -> None:
         taking = sort_claims(
-            connection, claimed, self._recipes, executor.lacks, now=now, suspects=suspects
+            connection, claimed, self._recipes, executor.find_missing, now=now, suspects=suspects
         )
-        self._watch.look(connection, taking.to_run)
+        self._job_metrics.read_traces(connection, taking.to_run)
         step.changes += taking.changes
-        step.taken += taking.to_run
-        self._settle(connection, taking.needless, now, step)
-        if taking.lets_others_run:
+        step.to_run += taking.to_run
+        self._complete(connection, taking.completions, now, step)
+        if taking.may_free_others:
             self._wake()  # for the jobs that were released, or that came after those
 
     def _write_in_parts(
@@ -215,27 +218,27 @@ class StepWriter:
         """Repeat a failed step part by part, until the database rejects one."""
         whole = StepResult()
         # Cleared by the next step that succeeds as a whole; the loop tries one soon.
-        self.is_in_doubt = self.has_left = True
+        self.is_in_doubt = self.has_unfinished_work = True
         try:
             for item in ending:
-                self._settle_alone(item, now, whole)
+                self._complete_one(item, now, whole)
             for _ in range(slots):
-                taken = [claim for claim, _, _ in [*running.values(), *whole.taken]]
+                taken = [claim for claim, _, _ in [*running.values(), *whole.to_run]]
                 suspects = sum(map(is_suspect, taken))
-                if not self._claim_alone(executor, now, whole, suspects):
+                if not self._claim_one(executor, now, whole, suspects):
                     break
         except (UnavailableError, LeaseLostError) as error:
             # The next step does the rest, or gives it up.
             _log.error("step put off", reason=_format_cause(error))
         return whole
 
-    def _settle_alone(self, item: Completion, now: datetime, whole: StepResult) -> None:
+    def _complete_one(self, item: Completion, now: datetime, whole: StepResult) -> None:
         """Record one outcome, or that it cannot be recorded."""
 
         def record(what: Completion) -> StepResult:
             def work(connection: Connection) -> StepResult:
-                step = StepResult(settled=[item])
-                self._settle(connection, [what], now, step)
+                step = StepResult(handled=[item])
+                self._complete(connection, [what], now, step)
                 event_log.add(connection, step.changes, now)
                 return step
 
@@ -256,14 +259,14 @@ class StepWriter:
             except Exception:  # noqa: BLE001 - it is retried, and the other jobs continue
                 _log.exception("a job cannot be ended", job_id=item.job_id)
 
-    def _claim_alone(
+    def _claim_one(
         self, executor: Executor, now: datetime, whole: StepResult, suspects: int
     ) -> bool:
         """Claim one job, or fail it if it cannot be prepared; return whether there was a job."""
         holder_id = self._lease.holder_id
 
         def claim(connection: Connection) -> tuple[float | None, list[Claim]]:
-            held = self._lease.hold(connection)
+            held = self._lease.renew_if_due(connection)
             return held, claims.claim(connection, holder_id, limit=1, now=now)
 
         held, claimed = self._database.write(claim)
@@ -273,7 +276,7 @@ class StepWriter:
 
         def take(connection: Connection) -> StepResult:
             step = StepResult()
-            self._take(connection, executor, claimed, now, step, suspects=suspects)
+            self._prepare(connection, executor, claimed, now, step, suspects=suspects)
             event_log.add(connection, step.changes, now)
             return step
 
@@ -287,7 +290,7 @@ class StepWriter:
             known = self._recipes.find(one.task_id)
             config_id = "" if known is None else known.config_id
             reason = f"it could not be prepared: {_format_cause(error)}"
-            self._settle_alone(complete_refused(one, config_id, reason, now), now, whole)
+            self._complete_one(complete_refused(one, config_id, reason, now), now, whole)
         return True
 
 

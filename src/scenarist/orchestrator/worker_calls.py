@@ -28,24 +28,24 @@ class WorkerCalls:
 
     def __init__(self, find_executor: Callable[[], Executor | None]) -> None:
         self._find_executor = find_executor
-        self._asked: dict[int, Future[JobOutcome]] = {}
+        self._futures: dict[int, Future[JobOutcome]] = {}
         self._numbers = itertools.count(-1, -1)
-        self._has_hung_up = False
+        self._is_stopped = False
 
-    def ask(self, request: JobRequest) -> WorkerCall:
+    def submit(self, request: JobRequest) -> WorkerCall:
         """Submit a request to the executor.
 
         Raises:
             UnavailableError: This process has no executor, or it is stopping.
         """
-        executor = None if self._has_hung_up else self._find_executor()
+        executor = None if self._is_stopped else self._find_executor()
         if executor is None:
             raise UnavailableError(_NO_WORKER)
         number = next(self._numbers)
-        asked = self._asked[number] = Future()
-        # Checked again after the call is registered, so that `hang_up` cannot miss it.
-        if self._has_hung_up:
-            self._asked.pop(number, None)
+        asked = self._futures[number] = Future()
+        # Checked again after the call is registered, so that `stop_accepting` cannot miss it.
+        if self._is_stopped:
+            self._futures.pop(number, None)
             raise UnavailableError(_NO_WORKER)
         executor.submit([replace(request, number=number)])
         return WorkerCall(asked, lambda: executor.cancel(number))
@@ -53,16 +53,16 @@ class WorkerCalls:
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; ignore those of jobs."""
         for outcome in outcomes:
-            if (asked := self._asked.pop(outcome.number, None)) is not None:
+            if (asked := self._futures.pop(outcome.number, None)) is not None:
                 asked.set_result(outcome)
 
-    def hang_up(self) -> None:
+    def stop_accepting(self) -> None:
         """Accept no more calls, because the server is stopping.
 
         New calls, and calls without an outcome, fail with UnavailableError.
         """
-        self._has_hung_up = True
-        for number in list(self._asked):
-            asked = self._asked.pop(number, None)
+        self._is_stopped = True
+        for number in list(self._futures):
+            asked = self._futures.pop(number, None)
             if asked is not None:
                 asked.set_exception(UnavailableError(_NO_WORKER))

@@ -40,11 +40,11 @@ class Layout(Generic[KeyT]):
     """Coordinates of all boxes and edges.
 
     Args:
-        ways: For each edge, its bends between the two boxes.
+        edges: For each edge, its bends between the two boxes.
     """
 
     boxes: Mapping[KeyT, Box]
-    ways: Mapping[tuple[KeyT, KeyT], Sequence[Box]]
+    edges: Mapping[tuple[KeyT, KeyT], Sequence[Box]]
     width: float
     height: float
 
@@ -94,7 +94,7 @@ def lay_out(
             )
             for key, size in sizes.items()
         },
-        ways={way: [spot(point) for point in chain[1:-1]] for way, chain in chains.items()},
+        edges={way: [spot(point) for point in chain[1:-1]] for way, chain in chains.items()},
         width=sum(widths) + gap.width * max(len(layers) - 1, 0),
         height=max((middles[point] + heights[point] / 2 for point in middles), default=0.0),
     )

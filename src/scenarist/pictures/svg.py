@@ -156,7 +156,7 @@ def _draw_graph(parent: Element, graph: _Graph) -> None:
     # Smaller sequences are drawn on top of larger ones.
     for number, name, tasks in sorted(graph.sequences, key=lambda sequence: -len(sequence[2])):
         _draw_background(body, graph, number, name, tasks)
-    for (start, end), bends in graph.layout.ways.items():
+    for (start, end), bends in graph.layout.edges.items():
         _draw_edge(body, boxes[start], bends, boxes[end])
     for node in config.data_nodes:
         _draw_box(body, boxes["node", node.id], node.id, _describe_node(node), is_task=False)
@@ -183,7 +183,7 @@ def _draw_background(
     parent: Element, graph: _Graph, number: int, name: str, tasks: Sequence[TaskConfig]
 ) -> None:
     """Colour the background of a sequence: its tasks and the data nodes between them."""
-    boxes, ways = graph.layout.boxes, graph.layout.ways
+    boxes, ways = graph.layout.boxes, graph.layout.edges
     written = {node.id for task in tasks for node in task.outputs}
     between = {node.id for task in tasks for node in task.inputs if node.id in written}
     keys = [("task", task.id) for task in tasks] + [("node", id) for id in sorted(between)]

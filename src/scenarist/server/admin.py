@@ -164,7 +164,9 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         seal = SecretCipher(open_secret_keys(settings, database))
 
         def work(connection: Connection) -> None:
-            subscriber_rows.change_secrets(connection, lambda kept: seal.close(seal.open(kept)))
+            subscriber_rows.change_secrets(
+                connection, lambda kept: seal.encrypt(seal.decrypt(kept))
+            )
             operation = "secret rotate --forget-old" if forget_old else "secret rotate"
             audit.record_allowed(connection, _build_operator(operation), None, _now())
 
@@ -183,7 +185,7 @@ def prune(settings: Settings, *, is_dry_run: bool) -> PruneCounts:
         NotFoundError: There is no database.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    if settings.retention.is_for_ever:
+    if settings.retention.is_unlimited:
         raise InvalidError(
             "nothing to delete was specified; say how much is kept, for example with "
             "--keep-jobs-days 30"

@@ -45,12 +45,12 @@ class AuthComponents:
     """
 
     authenticator: Authenticator | None
-    signing_in: SessionService
+    sessions: SessionService
     users: UserService
     keys: KeyService
     audit: AuditService
     refusals: RefusalCounter | None
-    seal: SecretCipher
+    cipher: SecretCipher
 
 
 def build_auth(
@@ -74,14 +74,14 @@ def build_auth(
     )
     users = UserService(database, passwords, now=now, realm=realm or Realm.LOCAL)
     if realm is Realm.LOCAL:
-        users.declare(
+        users.sync_declared(
             _build_configuration_actor(),
             _resolve_table(declared.roles),
             _resolve_table(declared.passwords),
         )
     return AuthComponents(
         authenticator=None if settings.auth == "none" else authenticator,
-        signing_in=SessionService(
+        sessions=SessionService(
             database,
             authenticator,
             signer,
@@ -95,7 +95,7 @@ def build_auth(
         keys=KeyService(database, now=now),
         audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
         refusals=None if settings.auth == "none" else RefusalCounter(database, now=now),
-        seal=SecretCipher(keys),
+        cipher=SecretCipher(keys),
     )
 
 

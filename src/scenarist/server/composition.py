@@ -86,16 +86,16 @@ class Server:
     database: Database
     services: Services
     orchestration: OrchestratorRuntime
-    gate: AuthMiddleware
+    auth: AuthMiddleware
     asgi: Litestar
 
-    def hang_up(self) -> None:
+    def stop_accepting(self) -> None:
         """Let the server stop: end streams and waiting requests, and claim no more jobs.
 
         Running jobs get their time to end (`drain_seconds`).
         """
-        self.services.news.end()
-        self.services.completions.end()
+        self.services.change_notifier.close()
+        self.services.completions.close()
         self.orchestration.drain()
 
 
@@ -110,7 +110,7 @@ def open_server(
     """Open the database and build all parts; close everything at the end of the block.
 
     Args:
-        application: An application that has passed `check`.
+        application: An application that has passed `check_application`.
         make_executor: Replaces the pool of worker processes. The orchestrator is then attached
             without a thread, and the caller runs its steps.
 
@@ -124,9 +124,9 @@ def open_server(
         database = stack.enter_context(_open_database(settings.database))
         log_folder_warnings(settings, database)
         completions = CompletionNotifier(database)
-        database.on_ring(completions.hear)
+        database.on_notification(completions.on_notification)
         orchestration = OrchestratorRuntime(
-            application, settings, database, announce=completions.announce, now=now
+            application, settings, database, announce=completions.notify, now=now
         )
         authorization = build_auth(database, settings, application.registry.authentication, now)
         gate = build_auth_middleware(settings, authorization, database)
@@ -137,18 +137,18 @@ def open_server(
         )
         if make_executor is None:
             database.listen()
-            orchestration.start(stack, authorization.seal)
+            orchestration.start(stack, authorization.cipher)
         else:
             orchestration.attach(make_executor)
         yield Server(
             database=database,
             services=services,
             orchestration=orchestration,
-            gate=gate,
+            auth=gate,
             asgi=create_app(
                 services,
                 gate,
-                ProcessMetrics(database.figures, orchestration, services.news),
+                ProcessMetrics(database.metrics, orchestration, services.change_notifier),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
                 hosts=get_allowed_hosts(settings),
@@ -189,9 +189,9 @@ def serve(
         address = f"http://{host}:{port}"
         door = HttpServer(
             server.asgi,
-            hang_up=server.hang_up,
-            hurry=server.orchestration.hurry,
-            count_refusal=server.gate.count_refusal,
+            hang_up=server.stop_accepting,
+            hurry=server.orchestration.force_exit,
+            count_refusal=server.auth.count_refusal,
             find_stranger=open_peer_check(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
@@ -232,7 +232,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         def handle_exit(number: int, frame: object) -> None:
             nonlocal is_stopping
             if is_stopping:
-                orchestration.hurry()
+                orchestration.force_exit()
             is_stopping = True
             signals.put(number)
 
@@ -302,8 +302,8 @@ def _build_services(  # noqa: PLR0913 - all that services are made of
     recorder = ValueWriter(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
-    compute = build_compute(lambda: orchestration.asking)
-    read = build_compute(lambda: orchestration.reading)
+    compute = build_compute(lambda: orchestration.calls)
+    read = build_compute(lambda: orchestration.value_calls)
     limits = read_value_limits(settings)
     return Services(
         configs=ConfigService(registry),
@@ -335,11 +335,11 @@ def _build_services(  # noqa: PLR0913 - all that services are made of
         ),
         orchestration=OrchestrationService(database, now=now, wake=wake),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
-        changes=EventLogService(database),
-        news=_build_change_notifier(database),
+        event_log=EventLogService(database),
+        change_notifier=_build_change_notifier(database),
         completions=completions,
         health=_build_health_service(database, orchestration, now),
-        signing_in=authorization.signing_in,
+        sessions=authorization.sessions,
         users=authorization.users,
         keys=authorization.keys,
         audit=authorization.audit,
@@ -357,7 +357,7 @@ def _build_canceller(
         now=now,
         stop=orchestration.cancel,
         wake=orchestration.wake,
-        announce=completions.announce,
+        announce=completions.notify,
     )
 
 
@@ -371,7 +371,7 @@ def _build_subscriber_service(
         database,
         now=now,
         may_be_private=settings.webhook_private_addresses,
-        seal=authorization.seal.close,
+        seal=authorization.cipher.encrypt,
     )
 
 
@@ -389,7 +389,7 @@ def _build_health_service(
 
 def _build_change_notifier(database: Database) -> ChangeNotifier:
     news = ChangeNotifier()
-    database.on_commit(news.announce)
+    database.on_commit(news.notify)
     return news
 
 

@@ -9,7 +9,7 @@ _MIN_CONNECTIONS = 16
 
 
 class Closable(Protocol):
-    def make_room(self) -> None:
+    def close_idle(self) -> None:
         """Close the connection, which is idle."""
 
 
@@ -37,19 +37,19 @@ class ConnectionLimiter:
         self._all_idle: dict[Closable, str] = {}
         self._count = 0
 
-    def take(self, connection: Closable, address: str, *, is_proxy: bool = False) -> bool:
+    def admit(self, connection: Closable, address: str, *, is_proxy: bool = False) -> bool:
         """Admit a new connection; False if all connections have requests in progress."""
         own = self._counts.get(address, 0)
-        if not is_proxy and own >= self._limit_of_address and not self._close_one(address):
+        if not is_proxy and own >= self._limit_of_address and not self._close_idlest(address):
             return False
-        if self._count >= self.limit and not self._close_one(None):
+        if self._count >= self.limit and not self._close_idlest(None):
             return False
         self._count += 1
         self._counts[address] = self._counts.get(address, 0) + 1
         self.set_idle(connection, address)
         return True
 
-    def give_back(self, connection: Closable, address: str) -> None:
+    def release(self, connection: Closable, address: str) -> None:
         self.set_busy(connection, address)
         self._count -= 1
         self._counts[address] -= 1
@@ -67,13 +67,13 @@ class ConnectionLimiter:
             if not of_address:
                 del self._idle[address]
 
-    def _close_one(self, address: str | None) -> bool:
+    def _close_idlest(self, address: str | None) -> bool:
         """Close the connection idle longest, of one address or of all; False if there is none."""
         idle = self._all_idle if address is None else self._idle.get(address, {})
         longest = next(iter(idle), None)
         if longest is None:
             return False
-        longest.make_room()
+        longest.close_idle()
         return True
 
 

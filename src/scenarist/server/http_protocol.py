@@ -37,8 +37,8 @@ class ConnectionLimits:
     waiting_requests: int = 100  #: sent on one connection before the first has its response
     head_seconds: float = 20  #: to receive the request line and headers
     body_seconds: float = 60  #: without receiving a byte of an incomplete body
-    answer_seconds: float = 60  #: without the client reading a byte of an incomplete response
-    farewell_seconds: float = 5  #: for the client to read an early response and to stop sending
+    response_seconds: float = 60  #: without the client reading a byte of an incomplete response
+    linger_seconds: float = 5  #: for the client to read an early response and to stop sending
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -61,80 +61,80 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(*arguments, **others)
         self._limits = limits
-        self._places = places
+        self._limiter = places
         self._is_proxy = is_proxy
         self._count_refusal = count_refusal
-        self._find_stranger = find_stranger
-        self._stranger: str | None = None  # why the user at the other end is not served
+        self._check_peer = find_stranger
+        self._peer_refusal: str | None = None  # why the user at the other end is not served
         self._address = ""
-        self._has_place = False
+        self._is_admitted = False
         self._is_in_head = False
         self._is_in_body = False
         self._chunk = 0  # bytes of the last chunk
         self._first_chunk = 0  # bytes of the chunk in which the head began
-        self._coming = 0  # bytes of chunks since then, or since the last one with body bytes
+        self._received = 0  # bytes of chunks since then, or since the last one with body bytes
         self._keeps_alive = False  # after a request whose body is incomplete
-        self._patience: asyncio.TimerHandle | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+        self._write_timeout: asyncio.TimerHandle | None = None
         self._is_over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         is_proxy = self._is_proxy(self._address)
-        self._has_place = self._places.take(self, self._address, is_proxy=is_proxy)
-        if not self._has_place:
+        self._is_admitted = self._limiter.admit(self, self._address, is_proxy=is_proxy)
+        if not self._is_admitted:
             detail = "the server has reached its limit of connections; try again later"
             refusal = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
             self._is_over = True
-            self._count(refusal)
+            self._report_refusal(refusal)
             # Close at once: lingering would keep the descriptor that is needed elsewhere.
             self.transport.write(build_response(refusal, self.server_state.default_headers))
             self.transport.close()
             return
-        if self._find_stranger is not None and not is_proxy and self.server and self.client:
-            self._stranger = self._find_stranger(self.server, self.client)
-        self._wait(self._limits.head_seconds)
+        if self._check_peer is not None and not is_proxy and self.server and self.client:
+            self._peer_refusal = self._check_peer(self.server, self.client)
+        self._start_timeout(self._limits.head_seconds)
 
-    def make_room(self) -> None:
+    def close_idle(self) -> None:
         self._is_over = True
-        self._release_place()
+        self._release_slot()
         self.transport.close()
 
-    def _release_place(self) -> None:
-        if self._has_place:
-            self._has_place = False
-            self._places.give_back(self, self._address)
+    def _release_slot(self) -> None:
+        if self._is_admitted:
+            self._is_admitted = False
+            self._limiter.release(self, self._address)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        self._stop_watching()
-        self._release_place()
+        self._cancel_timeout()
+        self._cancel_write_timeout()
+        self._release_slot()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._has_place and self.cycle.response_complete:  # else the next request is running
-            self._places.set_idle(self, self._address)
+        if self._is_admitted and self.cycle.response_complete:  # else the next request is running
+            self._limiter.set_idle(self, self._address)
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
             return
         self._unset_keepalive_if_required()
         self._chunk = len(data)
-        self._coming += self._chunk
+        self._received += self._chunk
         try:
             self._feed(data)
             if self._is_in_head or self._is_in_body:
-                self._check_size(self._coming)
+                self._check_size(self._received)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal_of_coding() or to_refusal(error))
+            self._refuse(self._find_coding_refusal() or to_refusal(error))
         except RefusedError as refusal:
             self._refuse(refusal)
         except MemoryError:
             self._refuse(make_memory_refusal())
         else:
-            self._wait_for_more()
+            self._update_timeout()
 
     def _feed(self, data: bytes) -> None:
         rest = None
@@ -180,13 +180,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._is_in_head = True
         self._first_chunk = self._chunk
-        self._coming = 0
+        self._received = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         limits = self._limits
         # Measure exactly only if a limit may be exceeded: this check is cheaper.
-        most_bytes = self._first_chunk + self._coming
+        most_bytes = self._first_chunk + self._received
         if most_bytes > limits.target_bytes or len(self.headers) > limits.header_fields:
             self._check_size()
         if self.parser.should_upgrade():
@@ -202,11 +202,11 @@ class HttpProtocol(HttpToolsProtocol):
                 "too many requests are waiting on this connection",
             )
         self._check_head()
-        self._places.set_busy(self, self._address)
+        self._limiter.set_busy(self, self._address)
         super().on_headers_complete()
         self._is_in_head, self._is_in_body = False, True
-        self._coming = 0
-        self._stop_waiting()
+        self._received = 0
+        self._cancel_timeout()
         # The parser reports trailers as headers too; an application must not take them for headers
         # (RFC 9110, section 6.5.1).
         self.headers = []
@@ -216,10 +216,10 @@ class HttpProtocol(HttpToolsProtocol):
 
         Every request of a user of this machine who is not served is refused here too.
         """
-        if self._stranger is not None:
-            raise RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
+        if self._peer_refusal is not None:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._peer_refusal)
         hosts = sum(1 for name, _ in self.headers if name == b"host")
-        if (refusal := self._refusal_of_coding()) is not None:
+        if (refusal := self._find_coding_refusal()) is not None:
             raise refusal
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             number = "more than one header" if hosts else "no header"
@@ -229,7 +229,7 @@ class HttpProtocol(HttpToolsProtocol):
                 f"the request has {number} Host; send exactly one",
             )
 
-    def _refusal_of_coding(self) -> RefusedError | None:
+    def _find_coding_refusal(self) -> RefusedError | None:
         for name, value in self.headers:
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 return RefusedError(
@@ -240,26 +240,26 @@ class HttpProtocol(HttpToolsProtocol):
         return None
 
     def on_body(self, body: bytes) -> None:
-        self._coming = 0
+        self._received = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._is_in_body:  # else it is parsed again
             self._is_in_body = False
-            if self._patience is not None:
-                self._stop_waiting()
-                self._keep_alive_again()
+            if self._timeout is not None:
+                self._cancel_timeout()
+                self._restore_keep_alive()
             super().on_message_complete()
 
-    def _wait_for_more(self) -> None:
+    def _update_timeout(self) -> None:
         if self._is_in_body:
-            self._stop_waiting()
-            self._wait(self._limits.body_seconds)
-            self._keep_alive_no_longer()
-        elif self._patience is None and (self._is_in_head or self.cycle.response_complete):
-            self._wait(self._limits.head_seconds)
+            self._cancel_timeout()
+            self._start_timeout(self._limits.body_seconds)
+            self._disable_keep_alive()
+        elif self._timeout is None and (self._is_in_head or self.cycle.response_complete):
+            self._start_timeout(self._limits.head_seconds)
 
-    def _keep_alive_no_longer(self) -> None:
+    def _disable_keep_alive(self) -> None:
         """Disable keep-alive and half-close for a response sent before the body was read.
 
         The server cannot know whether the client continues with the body or with the next request.
@@ -270,11 +270,11 @@ class HttpProtocol(HttpToolsProtocol):
             line = SimpleNamespace(
                 write=self.transport.write,
                 is_closing=self.transport.is_closing,
-                close=self._say_farewell,
+                close=self._linger_close,
             )
             cycle.transport = cast("asyncio.Transport", line)
 
-    def _keep_alive_again(self) -> None:
+    def _restore_keep_alive(self) -> None:
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps_alive
             self.cycle.transport = self.transport
@@ -283,17 +283,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._keeps_alive = False
         super().shutdown()
 
-    def _wait(self, seconds: float) -> None:
-        self._patience = self.loop.call_later(seconds, self._lose_patience)
+    def _start_timeout(self, seconds: float) -> None:
+        self._timeout = self.loop.call_later(seconds, self._on_timeout)
 
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _cancel_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
 
-    def _lose_patience(self) -> None:
+    def _on_timeout(self) -> None:
         if self._is_in_body and self.flow.read_paused:
-            self._wait(self._limits.body_seconds)  # our side has paused reading
+            self._start_timeout(self._limits.body_seconds)  # our side has paused reading
         elif not (self._is_in_head or self._is_in_body):
             self.transport.close()
         else:
@@ -302,29 +302,29 @@ class HttpProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_reader(None)
+        self._check_write_progress(None)
 
     def resume_writing(self) -> None:
-        self._stop_watching()
+        self._cancel_write_timeout()
         super().resume_writing()
 
-    def _watch_reader(self, before: int | None) -> None:
+    def _check_write_progress(self, before: int | None) -> None:
         left = self.transport.get_write_buffer_size()
         if before is not None and left >= before:
             self.transport.abort()
         else:
-            seconds = self._limits.answer_seconds
-            self._watch = self.loop.call_later(seconds, self._watch_reader, left)
+            seconds = self._limits.response_seconds
+            self._write_timeout = self.loop.call_later(seconds, self._check_write_progress, left)
 
-    def _stop_watching(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+    def _cancel_write_timeout(self) -> None:
+        if self._write_timeout is not None:
+            self._write_timeout.cancel()
+            self._write_timeout = None
 
     def _refuse(self, refusal: RefusedError) -> None:
         """Stop reading; send the refusal, unless its response has begun or others are pending."""
         self._is_over = True
-        self._stop_waiting()
+        self._cancel_timeout()
         if self.transport.is_closing():
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
@@ -339,24 +339,24 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.keep_alive = False
             return
         _log.info("request refused", client=self.client, code=refusal.code)
-        self._count(refusal)
+        self._report_refusal(refusal)
         if self.pipeline:
             self.transport.close()
             return
         if not is_begun:
             self.transport.write(build_response(refusal, self.server_state.default_headers))
-        self._say_farewell()
+        self._linger_close()
 
-    def _count(self, refusal: RefusedError) -> None:
+    def _report_refusal(self, refusal: RefusedError) -> None:
         """Report a refusal by a limit."""
         if self._count_refusal is not None and refusal.code in LIMIT_CODES:
             self._count_refusal(self._address, refusal.code, refusal.detail)
 
-    def _say_farewell(self) -> None:
+    def _linger_close(self) -> None:
         """Half-close and linger: closing with unread bytes would discard what was sent."""
         self._is_over = True
-        self._stop_waiting()
+        self._cancel_timeout()
         self.flow.resume_reading()
         self.transport.write_eof()
-        seconds = self._limits.farewell_seconds
-        self._patience = self.loop.call_later(seconds, self.transport.close)
+        seconds = self._limits.linger_seconds
+        self._timeout = self.loop.call_later(seconds, self.transport.close)

@@ -101,8 +101,8 @@ class HttpServer(uvicorn.Server):
                 forwarded_allow_ips=proxies,
             )
         )
-        self._hang_up = hang_up
-        self._hurry = hurry
+        self._stop_accepting = hang_up
+        self._on_force_exit = hurry
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -113,11 +113,11 @@ class HttpServer(uvicorn.Server):
         """Stop at the first signal; at the second, stop waiting for what can be repeated later."""
         if self.should_exit:
             self.force_exit = True
-            self._hurry()
+            self._on_force_exit()
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._hang_up()
+        self._stop_accepting()
         await super().shutdown(sockets)
 
 

@@ -80,8 +80,8 @@ def open_secret_keys(settings: Settings, database: Database) -> SecretKeys:
         UnavailableError: The file can be neither read nor created.
     """
     if settings.secret_key is not None:
-        return SecretKeys.given(settings.secret_key)
-    return SecretKeys.kept_in(find_secret_key_file(settings, database))
+        return SecretKeys.from_setting(settings.secret_key)
+    return SecretKeys.from_file(find_secret_key_file(settings, database))
 
 
 def find_secret_key_file(settings: Settings, database: Database) -> Path:
@@ -118,6 +118,6 @@ def prepare_folder(folder: Path, name: str) -> None:
 
 
 def log_folder_warnings(settings: Settings, database: Database) -> None:
-    """Log the warnings of `folder_warnings`."""
+    """Log the warnings of `find_folder_warnings`."""
     for warning in find_folder_warnings(settings, database):
         structlog.get_logger(__name__).warning(warning)

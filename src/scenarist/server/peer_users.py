@@ -45,14 +45,14 @@ class PeerUserLookup:
         netlink = getattr(socket, "AF_NETLINK", None)
         if netlink is None:
             raise OSError(errno.ENOSYS, "only Linux reports the owners of sockets")
-        self._line = socket.socket(netlink, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _INET_DIAG)
-        self._line.setblocking(False)
-        self._turn = 0
+        self._socket = socket.socket(netlink, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _INET_DIAG)
+        self._socket.setblocking(False)
+        self._sequence = 0
 
     def close(self) -> None:
-        self._line.close()
+        self._socket.close()
 
-    def find(self, here: Address, there: Address) -> int | None:
+    def find_user(self, here: Address, there: Address) -> int | None:
         """Return the user id at the other end of a connection on this machine.
 
         None if there is no such socket, or if it was closed: the kernel reports root as the owner
@@ -63,7 +63,7 @@ class PeerUserLookup:
             there: The address of the other end.
         """
         family, ours, theirs = _pack_addresses(here[0], there[0])
-        self._turn = (self._turn + 1) & 0xFFFFFFFF
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         question = (
             _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, _ALL_STATES)
             + _ENDS.pack(there[1], here[1], theirs, ours)
@@ -72,11 +72,13 @@ class PeerUserLookup:
         )
         length = _HEADER.size + len(question)
         try:
-            self._line.send(_HEADER.pack(length, _BY_FAMILY, _REQUEST, self._turn, 0) + question)
+            self._socket.send(
+                _HEADER.pack(length, _BY_FAMILY, _REQUEST, self._sequence, 0) + question
+            )
             while True:
-                answer = self._line.recv(4096)
+                answer = self._socket.recv(4096)
                 _, kind, _, turn, _ = _HEADER.unpack_from(answer)
-                if turn == self._turn:
+                if turn == self._sequence:
                     break
         except OSError:
             return None
@@ -93,7 +95,7 @@ def open_peer_user_lookup() -> PeerUserLookup | None:
         with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as listener:
             address = listener.getsockname()
             with socket.create_connection(address, timeout=5) as caller:
-                if owners.find(address, caller.getsockname()) == os.geteuid():
+                if owners.find_user(address, caller.getsockname()) == os.geteuid():
                     return owners
         owners.close()
     return None
@@ -126,7 +128,7 @@ def make_peer_check(owners: PeerUserLookup) -> Callable[[Address, Address], str 
     served = {0, os.geteuid()}
 
     def find_stranger(here: Address, there: Address) -> str | None:
-        owner = owners.find(here, there)
+        owner = owners.find_user(here, there)
         if owner in served:
             return None
         who = "an unknown user" if owner is None else f"the user with the number {owner}"

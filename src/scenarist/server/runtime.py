@@ -61,12 +61,12 @@ class OrchestratorRuntime:
             application, database, folder=get_storage_location(settings), now=now
         )
         self.orchestrator: Orchestrator | None = None
-        self._own_workers: CallWorkers | None = None
-        self._readers = CallWorkers(self._open_readers)
-        self.reading = self._readers.asking
+        self._call_workers: CallWorkers | None = None
+        self._value_workers = CallWorkers(self._open_value_workers)
+        self.value_calls = self._value_workers.calls
         if settings.no_orchestrator:
-            self._own_workers = CallWorkers(self._open_workers)
-            self.asking: WorkerCalls = self._own_workers.asking
+            self._call_workers = CallWorkers(self._open_workers)
+            self.calls: WorkerCalls = self._call_workers.calls
         else:
             self.orchestrator = Orchestrator(
                 database,
@@ -78,7 +78,7 @@ class OrchestratorRuntime:
                 terms=LeaseOptions(seconds=settings.lease_seconds, process=identify_own_process()),
                 declared=self.declared,
             )
-            self.asking = self.orchestrator.asking
+            self.calls = self.orchestrator.worker_calls
 
     @property
     def is_running(self) -> bool | None:
@@ -95,9 +95,9 @@ class OrchestratorRuntime:
         return None if self.orchestrator is None else self.orchestrator.step_fault
 
     @property
-    def figures(self) -> OrchestratorMetrics:
+    def metrics(self) -> OrchestratorMetrics:
         """Metrics of the orchestrator of this process."""
-        return _NO_METRICS if self.orchestrator is None else self.orchestrator.figures
+        return _NO_METRICS if self.orchestrator is None else self.orchestrator.metrics
 
     @property
     def running(self) -> int:
@@ -109,15 +109,15 @@ class OrchestratorRuntime:
 
     def drain(self) -> None:
         """Claim no more jobs, and end calls to workers for requests; running jobs continue."""
-        self.asking.hang_up()
-        self.reading.hang_up()
+        self.calls.stop_accepting()
+        self.value_calls.stop_accepting()
         if self.orchestrator is not None:
             self.orchestrator.drain()
 
-    def hurry(self) -> None:
+    def force_exit(self) -> None:
         """Stop waiting for running jobs; safe in a signal handler."""
         if self.orchestrator is not None:
-            self.orchestrator.hurry()
+            self.orchestrator.force_exit()
 
     def wake(self) -> None:
         """Look for runnable jobs; other processes are notified by the commit."""
@@ -137,10 +137,10 @@ class OrchestratorRuntime:
             UnavailableError: The database or the executor cannot be used.
         """
         orchestrator, settings = self.orchestrator, self._settings
-        stack.callback(self._readers.close)
+        stack.callback(self._value_workers.close)
         if orchestrator is None:
-            if self._own_workers is not None:
-                stack.callback(self._own_workers.close)
+            if self._call_workers is not None:
+                stack.callback(self._call_workers.close)
             return
         executor = open_executor(
             settings.executor,
@@ -150,23 +150,23 @@ class OrchestratorRuntime:
             terms=self._worker_terms(),
         )
         stack.callback(orchestrator.stop)
-        self._keep_outputs(stack, executor)
-        self._database.on_ring(orchestrator.hear)
+        self._start_output_flusher(stack, executor)
+        self._database.on_notification(orchestrator.on_notification)
         orchestrator.start(executor)
-        self._send_webhooks(stack, seal)
-        self._watch_files(stack)
-        self._keep_up(stack)
+        self._start_webhooks(stack, seal)
+        self._start_file_watch(stack)
+        self._start_maintenance(stack)
 
     def attach(self, make_executor: Callable[[OutcomeCallback], Executor]) -> None:
         """Attach the orchestrator without a thread: the caller runs its steps."""
         if self.orchestrator is not None:
-            self.reading = self.asking
+            self.value_calls = self.calls
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
     def _open_workers(self, deliver: OutcomeCallback) -> Executor:
         return LocalExecutor(deliver, size=self._settings.workers, terms=self._worker_terms())
 
-    def _open_readers(self, deliver: OutcomeCallback) -> Executor:
+    def _open_value_workers(self, deliver: OutcomeCallback) -> Executor:
         terms = replace(self._worker_terms(), limits=read_value_limits(self._settings))
         return LocalExecutor(deliver, size=VALUE_WORKERS, terms=terms)
 
@@ -174,38 +174,38 @@ class OrchestratorRuntime:
         return WorkerOptions(
             search_path=_find_search_path(self._application),
             modules=_find_modules(self._application),
-            jobs=self._settings.worker_jobs,
-            memory=self._settings.worker_bytes,
+            max_jobs=self._settings.worker_jobs,
+            max_memory=self._settings.worker_bytes,
             log_level=self._settings.job_log_level or self._settings.log_level,
         )
 
-    def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:
+    def _start_output_flusher(self, stack: ExitStack, executor: Executor) -> None:
         keeper = OutputFlusher(self._database, executor.read_output)
-        executor.on_output(keeper.note)
+        executor.on_output(keeper.wake)
         stack.callback(keeper.stop)
         keeper.start()
 
-    def _send_webhooks(self, stack: ExitStack, seal: SecretCipher) -> None:
+    def _start_webhooks(self, stack: ExitStack, seal: SecretCipher) -> None:
         def make() -> Dispatcher:
             sender = Sender(
                 now=self._now,
                 may_be_private=self._settings.webhook_private_addresses,
-                unseal=seal.open,
+                unseal=seal.decrypt,
             )
             return Dispatcher(self._database, sender, now=self._now)
 
-        dispatching = DispatcherElection(self._database.turn("webhooks"), make)
+        dispatching = DispatcherElection(self._database.leader_lock("webhooks"), make)
         self._database.on_commit(dispatching.wake)
         stack.callback(dispatching.stop)
         dispatching.start()
 
-    def _watch_files(self, stack: ExitStack) -> None:
+    def _start_file_watch(self, stack: ExitStack) -> None:
         watch = FileWatch(self._database, now=self._now, wake=self.wake)
         stack.callback(watch.stop)
         watch.start()
 
-    def _keep_up(self, stack: ExitStack) -> None:
-        if self._settings.retention.is_for_ever:
+    def _start_maintenance(self, stack: ExitStack) -> None:
+        if self._settings.retention.is_unlimited:
             return
         folder = get_storage_location(self._settings)
         upkeep = Maintenance(self._database, self._settings.retention, folder=folder, now=self._now)

@@ -14,9 +14,8 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import MASK, mask_secrets
 from scenarist.domain.resources import RESOURCE_PARSERS
 from scenarist.domain.retention import Retention
+from scenarist.observability.logs import LogFormat, LogLevel
 
-LogFormat = Literal["text", "json"]
-LogLevel = Literal["debug", "info", "warning", "error"]
 Auth = Literal["none", "local", "ldap", "oidc"]
 ExecutorName = Literal["local", "ray", "dask"]
 

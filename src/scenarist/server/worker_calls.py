@@ -26,18 +26,18 @@ class CallWorkers:
         self._open_executor = open_executor
         self._lock = threading.Lock()
         self._executor: Executor | None = None
-        self.asking = WorkerCalls(self._find)
+        self.calls = WorkerCalls(self._get_executor)
 
     def close(self) -> None:
-        self.asking.hang_up()
+        self.calls.stop_accepting()
         with self._lock:
             if self._executor is not None:
                 self._executor.close()
 
-    def _find(self) -> Executor:
+    def _get_executor(self) -> Executor:
         with self._lock:
             if self._executor is None:
-                self._executor = self._open_executor(self.asking.deliver)
+                self._executor = self._open_executor(self.calls.deliver)
             return self._executor
 
 
@@ -45,7 +45,7 @@ def build_compute(find_asking: Callable[[], WorkerCalls]) -> CallInWorker:
     """Return a function that runs computations in the available workers."""
 
     def compute(computation: FunctionCall) -> CallResult:
-        asked = find_asking().ask(
+        asked = find_asking().submit(
             JobRequest(
                 number=0,
                 attempt=1,

@@ -36,10 +36,10 @@ class AuditService:
         self.now = now
         self._lock = threading.Lock()
         self._rate = refusals_per_second
-        self._at_once = float(refusals_per_second * _BURST_SECONDS)
-        self._room = self._at_once
+        self._burst = float(refusals_per_second * _BURST_SECONDS)
+        self._budget = self._burst
         self._counted_at = now()
-        self._passed_over = 0
+        self._dropped = 0
 
     def list_page(
         self, actor: Actor, wanted: AuditFilter, request: PageRequest
@@ -53,7 +53,7 @@ class AuditService:
         Raises:
             UnavailableError: The database cannot be written; the refusal is counted.
         """
-        passed_over = self._take_room()
+        passed_over = self._check_rate()
         if passed_over is None:
             return
         kept = entry
@@ -64,19 +64,19 @@ class AuditService:
             self._database.write(lambda connection: audit_rows.add(connection, kept))
         except UnavailableError:
             with self._lock:
-                self._passed_over += passed_over + 1
+                self._dropped += passed_over + 1
             raise
 
-    def _take_room(self) -> int | None:
+    def _check_rate(self) -> int | None:
         """Return how many refusals were dropped before this one; None to drop it too."""
         with self._lock:
             now = self.now()
             gone = max(0.0, (now - self._counted_at).total_seconds())
             self._counted_at = now
-            self._room = min(self._at_once, self._room + gone * self._rate)
-            if self._room < 1:
-                self._passed_over += 1
+            self._budget = min(self._burst, self._budget + gone * self._rate)
+            if self._budget < 1:
+                self._dropped += 1
                 return None
-            self._room -= 1
-            passed_over, self._passed_over = self._passed_over, 0
+            self._budget -= 1
+            passed_over, self._dropped = self._dropped, 0
             return passed_over

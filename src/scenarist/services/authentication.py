@@ -66,7 +66,7 @@ class VerifiedCredential:
         secret_hash: For a key, the hash that its record must have.
         identity: For an issuer's token, the identity that it states.
         expires_at: For an issuer's token, its expiry.
-        good_until: For an issuer's token, when it must be verified again at the latest.
+        valid_until: For an issuer's token, when it must be verified again at the latest.
     """
 
     kind: CredentialKind
@@ -74,7 +74,7 @@ class VerifiedCredential:
     secret_hash: str = ""
     identity: Identity | None = None
     expires_at: datetime | None = None
-    good_until: datetime | None = None
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Validity:
 class _CachedActor:
     verified: VerifiedCredential
     actor: Actor
-    life: _Validity
+    validity: _Validity
     generation: int
 
 
@@ -127,23 +127,23 @@ class Authenticator:
         self._now = now
         self._realm = realm
         self._issuer = issuer
-        self._known: dict[str, _CachedActor] = {}
+        self._cache: dict[str, _CachedActor] = {}
 
-    def recall(self, credential: str) -> Actor | None:
+    def find_cached(self, credential: str) -> Actor | None:
         """Return the actor of a credential that was admitted before; None if it must be verified.
 
         Raises:
             UnauthenticatedError: It is no longer valid; the message says why.
         """
-        known = self._known.get(credential)
+        known = self._cache.get(credential)
         if known is None:
             return None
         generation = credential_rows.read_generation(self._database)
-        if not known.life.includes(self._now()):
-            self._known.pop(credential, None)
+        if not known.validity.includes(self._now()):
+            self._cache.pop(credential, None)
             return None
         if known.generation != generation:
-            return self.admit(credential, known.verified)
+            return self.authenticate(credential, known.verified)
         return known.actor
 
     def needs_network(self, credential: str) -> bool:
@@ -167,10 +167,10 @@ class Authenticator:
             id=token.digest,
             identity=token.identity,
             expires_at=token.expires_at,
-            good_until=min(token.expires_at, self._now() + _REVERIFY_AFTER),
+            valid_until=min(token.expires_at, self._now() + _REVERIFY_AFTER),
         )
 
-    def admit(self, credential: str, verified: VerifiedCredential) -> Actor:
+    def authenticate(self, credential: str, verified: VerifiedCredential) -> Actor:
         """Return the actor of a genuine credential, if the credential is still valid.
 
         Raises:
@@ -178,33 +178,33 @@ class Authenticator:
         """
         # Read this first: then the next request sees whatever is committed from now on.
         generation = credential_rows.read_generation(self._database)
-        self._known.pop(credential, None)
-        actor, life = self._look(self._database.reader, verified)
+        self._cache.pop(credential, None)
+        actor, life = self._load(self._database.reader, verified)
         now = self._now()
         if not life.includes(now):
             why = f"the credential expired at {format_timestamp(life.ends_at)}"
             if now < life.ends_at:
                 why = "the server's clock was set back after the credential was issued"
             raise UnauthenticatedError(f"{why}; get a new one", code="token_expired")
-        if len(self._known) >= _CACHE_LIMIT:
-            self._known.clear()
-        self._known[credential] = _CachedActor(
-            verified=verified, actor=actor, life=life, generation=generation
+        if len(self._cache) >= _CACHE_LIMIT:
+            self._cache.clear()
+        self._cache[credential] = _CachedActor(
+            verified=verified, actor=actor, validity=life, generation=generation
         )
         return actor
 
-    def _look(
+    def _load(
         self, connection: Connection, verified: VerifiedCredential
     ) -> tuple[Actor, _Validity]:
         match verified.kind:
             case CredentialKind.SESSION:
-                return self._session(connection, verified)
+                return self._load_session(connection, verified)
             case CredentialKind.KEY:
                 return _load_key(connection, verified)
             case CredentialKind.ISSUED:
                 return _load_issued(connection, verified)
 
-    def _session(
+    def _load_session(
         self, connection: Connection, verified: VerifiedCredential
     ) -> tuple[Actor, _Validity]:
         session = session_rows.find(connection, verified.id)
@@ -234,14 +234,14 @@ def _load_key(connection: Connection, verified: VerifiedCredential) -> tuple[Act
 
 
 def _load_issued(connection: Connection, verified: VerifiedCredential) -> tuple[Actor, _Validity]:
-    if verified.identity is None or verified.good_until is None:
+    if verified.identity is None or verified.valid_until is None:
         raise UnauthenticatedError("the token does not state an identity")
     if session_rows.is_revoked(connection, verified.id):
         raise UnauthenticatedError(
             "the token was signed out; sign in again with its issuer", code="token_revoked"
         )
     known = verified.identity
-    life = _Validity(verified.good_until - _REVERIFY_AFTER, verified.good_until)
+    life = _Validity(verified.valid_until - _REVERIFY_AFTER, verified.valid_until)
     return Actor(known.name, known.roles, subject=known.subject), life
 
 

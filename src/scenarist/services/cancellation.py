@@ -64,7 +64,7 @@ class Canceller:
             event_log.add(connection, consequences.changes, now)
             audit.record_allowed(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
-            return running, consequences.ended, look(connection)
+            return running, consequences.finished, look(connection)
 
         running, ended, seen = self._database.write(work)
         if running:

@@ -41,7 +41,7 @@ class ComparisonFault:
     error: ScenaristError
 
     @property
-    def place(self) -> str:
+    def path(self) -> str:
         return ".".join(filter(None, (self.data_node_config_id, self.comparator)))
 
 
@@ -101,8 +101,8 @@ class ComparisonService:
             UnavailableError: There is no result, because no worker is available.
         """
         actor.require(Permission.EXECUTE)
-        scenarios = self._scenarios(scenario_ids)
-        config = self._config_of(scenarios)
+        scenarios = self._load_scenarios(scenario_ids)
+        config = self._find_config(scenarios)
         chosen = _choose_data_nodes(config, data_node_config_ids)
         values = find_newest_values(self._database.reader, scenario_ids, chosen)
         runs: list[_ComparatorRun] = []
@@ -126,7 +126,7 @@ class ComparisonService:
                 lambda connection: audit.record_allowed(connection, actor, None, self._now())
             )
         results: dict[str, dict[str, str]] = {}
-        for run, outcome in zip(runs, self._outcomes(runs), strict=True):
+        for run, outcome in zip(runs, self._run_all(runs), strict=True):
             if isinstance(outcome, str):
                 results.setdefault(run.node, {})[run.label] = outcome
             else:
@@ -139,14 +139,14 @@ class ComparisonService:
             raise _merge_faults(faults)
         return ComparisonOutcome(results=results, faults=faults)
 
-    def _outcomes(self, runs: "Sequence[_ComparatorRun]") -> list[str | ScenaristError]:
+    def _run_all(self, runs: "Sequence[_ComparatorRun]") -> list[str | ScenaristError]:
         """Run comparators concurrently, so that a slow one does not delay the others."""
         if not runs:
             return []
 
         def outcome(run: _ComparatorRun) -> str | ScenaristError:
             try:
-                return self._result(run)
+                return self._run_comparator(run)
             except ScenaristError as error:
                 return error
 
@@ -155,7 +155,7 @@ class ComparisonService:
             futures = [pool.submit(copy_context().run, outcome, run) for run in runs]
             return [future.result() for future in futures]
 
-    def _scenarios(self, scenario_ids: Sequence[str]) -> list[Scenario]:
+    def _load_scenarios(self, scenario_ids: Sequence[str]) -> list[Scenario]:
         if len(scenario_ids) < 2:
             raise InvalidError(
                 f"a comparison needs two or more scenarios; got {len(scenario_ids)}",
@@ -179,7 +179,7 @@ class ComparisonService:
             raise NotFoundError(f"no scenario has the identifier {', '.join(unknown)}")
         return scenarios
 
-    def _config_of(self, scenarios: Sequence[Scenario]) -> ScenarioConfig:
+    def _find_config(self, scenarios: Sequence[Scenario]) -> ScenarioConfig:
         config_ids = list(dict.fromkeys(scenario.config_id for scenario in scenarios))
         if len(config_ids) > 1:
             raise InvalidError(
@@ -195,7 +195,7 @@ class ComparisonService:
             )
         return config
 
-    def _result(self, run: "_ComparatorRun") -> str:
+    def _run_comparator(self, run: "_ComparatorRun") -> str:
         target = WriteTarget(
             data_node_id=_RESULT_ID,
             edit_id=make_uuid(self._now()),
@@ -208,7 +208,7 @@ class ComparisonService:
                 properties=value.properties,
                 uri=value.uri,
                 content=value.content,
-                kept=fingerprint_of(value.properties, value.size, value.digest, value.stamp),
+                fingerprint=fingerprint_of(value.properties, value.size, value.digest, value.stamp),
             )
             for _, value in run.values
         )
@@ -273,12 +273,13 @@ def _find_missing(
     ]
     if unwritten:
         return ConflictError(
-            f"data node {config_id!r} has no value yet in {_join_first(unwritten)}; write one, or submit "
-            "the tasks that produce it",
+            f"data node {config_id!r} has no value yet in {_join_first(unwritten)}; write one, or "
+            "submit the tasks that produce it",
             code="data_node_not_written",
         )
     replaced = [
-        f"{_describe_scenario(scenario)}: {describe_replacement(value.data_node_id, value.replaced_by)}"
+        f"{_describe_scenario(scenario)}: "
+        f"{describe_replacement(value.data_node_id, value.replaced_by)}"
         for scenario, value in found
         if value is not None and value.replaced_by is not None
     ]
@@ -314,7 +315,7 @@ def _merge_faults(faults: Sequence[ComparisonFault]) -> ScenaristError:
     return type(error)(
         f"none of the comparators has a result; the first reason: {error.message}",
         code=error.reason,
-        errors=[{"field": fault.place, "message": fault.error.message} for fault in faults],
+        errors=[{"field": fault.path, "message": fault.error.message} for fault in faults],
     )
 
 

@@ -17,9 +17,9 @@ class CompletionNotifier:
         self._lock = threading.Lock()
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._loops: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
-        self._has_ended = False
+        self._is_closed = False
 
-    def announce(self, ended: Iterable[str]) -> None:
+    def notify(self, ended: Iterable[str]) -> None:
         """Wake those that wait for one of these jobs or submissions; thread-safe."""
         with self._lock:
             if not self._waiting:
@@ -28,14 +28,14 @@ class CompletionNotifier:
             for event in events:
                 self._loops[event].call_soon_threadsafe(event.set)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Wake all waiting requests because the server stops; they return the present state."""
         with self._lock:
-            self._has_ended = True
+            self._is_closed = True
             for event, loop in self._loops.items():
                 loop.call_soon_threadsafe(event.set)
 
-    def hear(self, topics: Topics) -> None:
+    def on_notification(self, topics: Topics) -> None:
         """Check everything that is waited for after a commit of another process.
 
         Raises:
@@ -46,9 +46,9 @@ class CompletionNotifier:
         with self._lock:
             waited_for = list(self._waiting)
         if waited_for:
-            self.announce(job_rows.find_finished(self._database.reader, waited_for))
+            self.notify(job_rows.find_finished(self._database.reader, waited_for))
 
-    def expect(self, entity_id: str) -> "Waiter":
+    def make_waiter(self, entity_id: str) -> "Waiter":
         """Return a waiter for the end of an entity; enter it, then check the status, then wait."""
         return Waiter(self, entity_id)
 
@@ -56,7 +56,7 @@ class CompletionNotifier:
         with self._lock:
             self._waiting.setdefault(entity_id, []).append(event)
             self._loops[event] = asyncio.get_running_loop()
-            if self._has_ended:
+            if self._is_closed:
                 event.set()
 
     def _remove(self, entity_id: str, event: asyncio.Event) -> None:
@@ -72,16 +72,16 @@ class Waiter:
     """Waits for the end of one job or submission within a ``with`` block."""
 
     def __init__(self, completions: CompletionNotifier, entity_id: str) -> None:
-        self._completions = completions
+        self._notifier = completions
         self._entity_id = entity_id
         self._event = asyncio.Event()
 
     def __enter__(self) -> "Waiter":
-        self._completions._add(self._entity_id, self._event)  # noqa: SLF001 - one class in two
+        self._notifier._add(self._entity_id, self._event)  # noqa: SLF001 - one class in two
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._completions._remove(self._entity_id, self._event)  # noqa: SLF001
+        self._notifier._remove(self._entity_id, self._event)  # noqa: SLF001
 
     async def wait(self, seconds: float) -> bool:
         """Return True when it has ended or the server stops, False on timeout."""

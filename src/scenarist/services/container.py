@@ -45,11 +45,11 @@ class Services:
     jobs: JobService
     orchestration: OrchestrationService
     subscribers: SubscriberService
-    changes: EventLogService
-    news: ChangeNotifier
+    event_log: EventLogService
+    change_notifier: ChangeNotifier
     completions: CompletionNotifier
     health: HealthService
-    signing_in: SessionService
+    sessions: SessionService
     users: UserService
     keys: KeyService
     audit: AuditService

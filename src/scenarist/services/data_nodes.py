@@ -55,7 +55,7 @@ class DataNodeService:
         self._database = database
         self._registry = registry
         self._now = now
-        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
@@ -81,12 +81,12 @@ class DataNodeService:
         config = get_config(self._registry.data_nodes, config_id, "data node")
 
         def work(making: EntityBuilder) -> tuple[DataNode, bool]:
-            node_id = making.data_node(config)
+            node_id = making.find_or_create_data_node(config)
             node = get_data_node(making.connection, node_id, making.now)
             audit.record_allowed(making.connection, actor, node.id, making.now)
             return node, bool(making.changes)
 
-        return self._maker.make(actor, work)
+        return self._factory.create(actor, work)
 
     def delete(self, actor: Actor, data_node_id: str, *, expect: Expect | None = None) -> None:
         """Delete an unreferenced data node with its values; files that users named stay.

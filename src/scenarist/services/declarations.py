@@ -16,7 +16,7 @@ def load_declared(application: Application) -> DeclaredConfigs:
             inputs=tuple(node.id for node in config.inputs),
             outputs=tuple(node.id for node in config.outputs),
             behaviour=Behaviour.of(config),
-            code_digest=digests.of(
+            code_digest=digests.digest_of(
                 [
                     config.function,
                     *(
@@ -34,11 +34,11 @@ def load_declared(application: Application) -> DeclaredConfigs:
 
 def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:
     """Return why a task cannot run as the application declares it now; None if it can."""
-    return declared.task_fault(task.config_id, task.input_configs, task.output_configs)
+    return declared.find_task_fault(task.config_id, task.input_configs, task.output_configs)
 
 
 def as_declared(task: Task, declared: DeclaredConfigs | None) -> Task:
     """Return a task with its declared behaviour, or as recorded if the declaration differs."""
     if declared is None or find_task_fault(task, declared) is not None:
         return task
-    return replace(task, **declared.tasks[task.config_id].behaviour.changes())
+    return replace(task, **declared.tasks[task.config_id].behaviour.as_fields())

@@ -49,7 +49,7 @@ def find_drift(
     _compare_nodes(connection, registry, drift)
     _compare_tasks(connection, registry, declared, drift)
     for config_id, count in drift_rows.count_scenarios(connection).items():
-        fault = declared.scenario_fault(config_id)
+        fault = declared.find_scenario_fault(config_id)
         if fault is not None:
             drift.lines.append(f"{_format_count(count, 'scenario')} cannot be submitted: {fault}")
     return drift
@@ -79,8 +79,8 @@ def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drif
             differing.add(config_id)
         if scope is not config.scope:
             drift.lines.append(
-                f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the scope "
-                f"{scope}; new ones get the scope {config.scope}"
+                f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the "
+                f"scope {scope}; new ones get the scope {config.scope}"
             )
     for config_id in registry.data_nodes:
         if config_id in differing:

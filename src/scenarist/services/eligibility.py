@@ -68,9 +68,9 @@ def _find_declaration_faults(
     """Return why tasks cannot run because the application has changed their declaration."""
     if declared is None:
         return []
-    faults = [declared.scenario_fault(scenario.config_id)]
+    faults = [declared.find_scenario_fault(scenario.config_id)]
     faults += [
-        declared.task_fault(task.config_id, task.inputs, task.outputs)
+        declared.find_task_fault(task.config_id, task.inputs, task.outputs)
         for task in eligibility.find_wiring(connection, scenario.id)
     ]
     return [fault for fault in faults if fault is not None]

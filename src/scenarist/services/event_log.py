@@ -28,15 +28,15 @@ class EventCursor:
     position: int = 0
 
     @property
-    def following(self) -> "EventCursor":
+    def next(self) -> "EventCursor":
         """The cursor after the change at this cursor."""
         if self.position == _END_POSITION:
             return EventCursor(self.number + 1)
         return EventCursor(self.number, self.position + 1)
 
     @property
-    def preceding(self) -> "EventCursor":
-        """The cursor whose `following` this one is."""
+    def previous(self) -> "EventCursor":
+        """The cursor whose `next` this one is."""
         if self.position:
             return EventCursor(self.number, self.position - 1)
         return EventCursor(self.number - 1, _END_POSITION)
@@ -51,7 +51,7 @@ class EventFilter:
     changes: frozenset[ChangeType] = frozenset()
     submission_ids: frozenset[str] = frozenset()
 
-    def fits(self, event: Event) -> bool:
+    def matches(self, event: Event) -> bool:
         """Return whether a change matches; a submission matches its own `submission_ids`."""
         return (
             (not self.kinds or event.kind in self.kinds)
@@ -74,13 +74,13 @@ class StreamStart:
             have been deleted.
     """
 
-    at: EventCursor
+    cursor: EventCursor
     oldest: EventCursor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedEvent:
-    mark: EventCursor
+    cursor: EventCursor
     at: datetime
     event: Event
 
@@ -89,8 +89,8 @@ class LoggedEvent:
 class EventPage:
     """A page of the log: the changes that match, and the cursor of the next page."""
 
-    changes: Sequence[LoggedEvent]
-    following: EventCursor
+    events: Sequence[LoggedEvent]
+    next_cursor: EventCursor
     is_last: bool  #: whether the end of the log was reached
 
 
@@ -109,7 +109,7 @@ class EventLogService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, actor: Actor, seen: EventCursor | None) -> StreamStart:
+    def find_start(self, actor: Actor, seen: EventCursor | None) -> StreamStart:
         """Return where to start for a client that has read the log up to the change *seen*.
 
         Without *seen*, start at the end of the log. If not all later changes are kept, or *seen*
@@ -118,81 +118,81 @@ class EventLogService:
         actor.require(Permission.READ)
         oldest, newest = event_rows.find_bounds(self._database.reader)
         if seen is None:
-            return StreamStart(at=EventCursor(newest + 1))
-        if oldest <= seen.following.number and seen.number <= newest:
-            return StreamStart(at=seen.following)
+            return StreamStart(cursor=EventCursor(newest + 1))
+        if oldest <= seen.next.number and seen.number <= newest:
+            return StreamStart(cursor=seen.next)
         first = EventCursor(max(oldest, 1))
-        return StreamStart(at=first, oldest=first)
+        return StreamStart(cursor=first, oldest=first)
 
-    def read_many(self, wishes: Sequence[EventRequest]) -> list[EventPage | ScenaristError]:
+    def read_many(self, requests: Sequence[EventRequest]) -> list[EventPage | ScenaristError]:
         """Read for several actors; return one result per request, in order.
 
         Most readers wait at the same cursor, so that each page of the log is read only once.
         """
         parts: dict[int, _Rows] = {}
         answers: list[EventPage | ScenaristError] = []
-        for wish in wishes:
+        for request in requests:
             try:
-                wish.actor.require(Permission.READ)
+                request.actor.require(Permission.READ)
             except ScenaristError as refusal:
                 answers.append(refusal)
                 continue
-            number = wish.after.number
+            number = request.after.number
             if number not in parts:
-                parts[number] = self._rows(number)
-            answers.append(_make_page(parts[number], wish.after, wish.wanted))
+                parts[number] = self._read_rows(number)
+            answers.append(_make_page(parts[number], request.after, request.wanted))
         return answers
 
-    def _rows(self, first: int) -> _Rows:
+    def _read_rows(self, first: int) -> _Rows:
         return event_rows.read(self._database.reader, first=first, limit=_TRANSACTIONS_PER_PAGE)
 
 
 def _make_page(rows: _Rows, after: EventCursor, wanted: EventFilter) -> EventPage:
     changes = [
-        LoggedEvent(mark=mark, at=at, event=event)
+        LoggedEvent(cursor=mark, at=at, event=event)
         for number, at, events in rows
         for position, event in enumerate(events)
-        if (mark := EventCursor(number, position)) >= after and wanted.fits(event)
+        if (mark := EventCursor(number, position)) >= after and wanted.matches(event)
     ]
     following = EventCursor(rows[-1][0] + 1) if rows else after
     return EventPage(
-        changes=changes, following=following, is_last=len(rows) < _TRANSACTIONS_PER_PAGE
+        events=changes, next_cursor=following, is_last=len(rows) < _TRANSACTIONS_PER_PAGE
     )
 
 
 class ChangeNotifier:
     """Change notifier: wakes coroutines of one event loop after commits in any thread.
 
-    Readers are woken at most once per `_SPACING_SECONDS`, however fast commits come. Without
+    Readers are woken at most once per `_MIN_INTERVAL_SECONDS`, however fast commits come. Without
     readers, a commit does no extra work.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._readers: set[ChangeListener] = set()
+        self._listeners: set[ChangeListener] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_told = False
-        self._last_ring = 0.0
-        self.is_over = False  #: whether the server stops and no notification will follow
+        self._is_scheduled = False
+        self._last_wake = 0.0
+        self.is_closed = False  #: whether the server stops and no notification will follow
 
     @property
-    def listeners(self) -> int:
-        return len(self._readers)
+    def listener_count(self) -> int:
+        return len(self._listeners)
 
-    def announce(self) -> None:
+    def notify(self) -> None:
         """Wake the readers after a commit; thread-safe."""
-        if not self._readers or self._is_told:
+        if not self._listeners or self._is_scheduled:
             return
         with self._lock:
             # Without readers the loop may be closed already.
-            if self._readers and self._loop is not None and not self._is_told:
-                self._is_told = True
-                self._loop.call_soon_threadsafe(self._ring_soon, self._loop)
+            if self._listeners and self._loop is not None and not self._is_scheduled:
+                self._is_scheduled = True
+                self._loop.call_soon_threadsafe(self._schedule_wake, self._loop)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Wake all readers for good because the server stops; call this in the event loop."""
-        self.is_over = True
-        self._ring(asyncio.get_running_loop())
+        self.is_closed = True
+        self._wake_all(asyncio.get_running_loop())
 
     def listen(self) -> "ChangeListener":
         """Return a reader; enter it, then read the log, then wait."""
@@ -200,58 +200,58 @@ class ChangeNotifier:
 
     def _add(self, reader: "ChangeListener") -> None:
         with self._lock:
-            if not self._readers:
+            if not self._listeners:
                 self._loop = asyncio.get_running_loop()
-                self._is_told = False
-            self._readers.add(reader)
+                self._is_scheduled = False
+            self._listeners.add(reader)
 
     def _remove(self, reader: "ChangeListener") -> None:
         with self._lock:
-            self._readers.discard(reader)
+            self._listeners.discard(reader)
 
-    def _ring_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        wait = self._last_ring + _MIN_INTERVAL_SECONDS - loop.time()
+    def _schedule_wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        wait = self._last_wake + _MIN_INTERVAL_SECONDS - loop.time()
         if wait > 0:
-            loop.call_later(wait, self._ring, loop)
+            loop.call_later(wait, self._wake_all, loop)
         else:
-            self._ring(loop)
+            self._wake_all(loop)
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _wake_all(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
-            self._is_told = False
-            readers = list(self._readers)
-        self._last_ring = loop.time()
+            self._is_scheduled = False
+            readers = list(self._listeners)
+        self._last_wake = loop.time()
         for reader in readers:
-            reader.ring()
+            reader.wake()
 
 
 class ChangeListener:
     """Waits for notifications within a ``with`` block."""
 
     def __init__(self, news: ChangeNotifier) -> None:
-        self._news = news
+        self._notifier = news
         self._event = asyncio.Event()
 
     def __enter__(self) -> "ChangeListener":
-        self._news._add(self)  # noqa: SLF001 - two halves of one class
+        self._notifier._add(self)  # noqa: SLF001 - two halves of one class
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._news._remove(self)  # noqa: SLF001
+        self._notifier._remove(self)  # noqa: SLF001
 
     @property
-    def is_over(self) -> bool:
-        return self._news.is_over
+    def is_closed(self) -> bool:
+        return self._notifier.is_closed
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self._event.set()
 
-    def catch_up(self) -> None:
+    def reset(self) -> None:
         """Reset the notification; read the log after this."""
         self._event.clear()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for a notification since the last `catch_up`; return False on timeout."""
+        """Wait for a notification since the last `reset`; return False on timeout."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:

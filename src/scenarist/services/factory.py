@@ -69,7 +69,7 @@ class EntityFactory:
         self._now = now
         self._version = version
 
-    def make(self, actor: Actor, work: "Callable[[EntityBuilder], T]") -> T:
+    def create(self, actor: Actor, work: "Callable[[EntityBuilder], T]") -> T:
         """Call *work* in a transaction to create entities; if it fails, discard their values.
 
         First values that are too large for a row are written between two transactions, so that no
@@ -181,7 +181,7 @@ class EntityBuilder:
     owner: Owner = Owner()  # noqa: RUF009 - frozen
     outputs: Collection[str] = ()
 
-    def data_node(self, config: DataNodeConfig) -> DataNodeId:
+    def find_or_create_data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
         placing = make_placement(config, self.owner)
         known = self.prepared.get(config.id)
@@ -208,12 +208,12 @@ class EntityBuilder:
         )
         node_id, is_new = data_node_rows.find_or_create(self.connection, node)
         if is_new:
-            self.note(EntityKind.DATA_NODE, node_id)
-            first = self.first_edit(node, config.properties, key=config.id)
+            self.log_created(EntityKind.DATA_NODE, node_id)
+            first = self.make_first_edit(node, config.properties, key=config.id)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
 
-    def task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
+    def find_or_create_task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
         """Find the task of a config and its owner, or create it.
 
         Args:
@@ -248,23 +248,25 @@ class EntityBuilder:
             ),
         )
         if is_new:
-            self.note(EntityKind.TASK, task_id)
+            self.log_created(EntityKind.TASK, task_id)
         return task_id
 
-    def note(self, kind: EntityKind, entity_id: str) -> None:
+    def log_created(self, kind: EntityKind, entity_id: str) -> None:
         """Add the event that an entity was created."""
         self.changes.append(
             Event(kind=kind, id=entity_id, change=ChangeType.CREATED, actor=self.actor)
         )
 
-    def first_edit(self, node: DataNode, properties: Mapping[str, Any], *, key: str) -> Edit | None:
+    def make_first_edit(
+        self, node: DataNode, properties: Mapping[str, Any], *, key: str
+    ) -> Edit | None:
         """Return the edit of a value that exists already, else of the default data, if any.
 
         Args:
             key: Key in *prepared* of a value that is too large for a row; until it is written,
                 there is no edit.
         """
-        found = self.found_edit(node)
+        found = self.find_existing_edit(node)
         storage = find_storage(node.storage_type)
         if found is not None or storage.is_external or "default_data" not in properties:
             return found
@@ -292,7 +294,7 @@ class EntityBuilder:
         replacement.publish()
         return make_edit(node.id, edit_id, written, at=self.now, actor=None)
 
-    def found_edit(self, node: DataNode) -> Edit | None:
+    def find_existing_edit(self, node: DataNode) -> Edit | None:
         """Return the edit of a value that already exists at the place of a data node, if any.
 
         If a task writes the data node, a value that another data node wrote to the same place
@@ -306,7 +308,7 @@ class EntityBuilder:
             return None
         at = [] if node.place is None else [node.place]
         for write in find_last_writes(self.connection, at).values():
-            if not write.lies_at(state):
+            if not write.is_of(state):
                 delete_places(self.connection, at)
             elif is_output and write.data_node_id != node.id:
                 return None

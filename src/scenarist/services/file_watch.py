@@ -46,32 +46,32 @@ class FileWatch:
         self._wake = wake
         self._awaited: dict[DataNodeId, tuple[str, Mapping[str, Any]]] = {}
         self._seen: dict[DataNodeId, FileState] = {}
-        self._put_off: dict[DataNodeId, tuple[FileState, float]] = {}
+        self._rejected: dict[DataNodeId, tuple[FileState, float]] = {}
         self._is_stale = True
         self._stopping = threading.Event()
-        self._something = threading.Event()
+        self._wake_event = threading.Event()
         self._thread: BackgroundThread | None = None
         database.on_topic(Topic.FILES, self.refresh)
 
     def start(self) -> None:
         """Check at once what jobs already wait for, then poll until `stop`."""
-        self._something.set()
+        self._wake_event.set()
         self._thread = BackgroundThread("file watch", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
-        self._something.set()
+        self._wake_event.set()
         if self._thread is not None:
             self._thread.join()
 
     def refresh(self) -> None:
         """Query again which files jobs wait for; thread-safe."""
         self._is_stale = True
-        self._something.set()
+        self._wake_event.set()
 
     @property
-    def is_looking(self) -> bool:
+    def is_polling(self) -> bool:
         """Whether any job waits for a named file, as of the last query."""
         return bool(self._awaited)
 
@@ -93,13 +93,13 @@ class FileWatch:
             except BaseException:
                 self._is_stale = True
                 raise
-        whole = self._find_whole()
+        whole = self._find_complete()
         if not whole:
             return False
         self._is_stale = True
         return self._record(whole)
 
-    def _find_whole(self) -> dict[DataNodeId, FileState]:
+    def _find_complete(self) -> dict[DataNodeId, FileState]:
         seen, self._seen = self._seen, {}
         now = self._now()
         whole = {}
@@ -108,13 +108,13 @@ class FileWatch:
             if state is not None:
                 self._seen[node_id] = state
                 is_whole = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
-                if is_whole and not self._is_put_off(node_id, state):
+                if is_whole and not self._is_rejected(node_id, state):
                     whole[node_id] = state
         return whole
 
-    def _is_put_off(self, node_id: DataNodeId, state: FileState) -> bool:
+    def _is_rejected(self, node_id: DataNodeId, state: FileState) -> bool:
         """Return whether a file was just rejected: it belongs to a job or to another data node."""
-        known, until = self._put_off.get(node_id, (None, 0.0))
+        known, until = self._rejected.get(node_id, (None, 0.0))
         return known == state and time.monotonic() < until
 
     def _read_awaited(self) -> dict[DataNodeId, tuple[str, Mapping[str, Any]]]:
@@ -134,7 +134,7 @@ class FileWatch:
 
         noticed = self._database.write(work)
         again = time.monotonic() + _RETRY_SECONDS
-        self._put_off = {
+        self._rejected = {
             node_id: (state, again)
             for node_id, state in whole.items()
             if node_id not in noticed.edits
@@ -146,8 +146,8 @@ class FileWatch:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            self._something.wait(POLL_SECONDS if self._awaited or self._is_stale else None)
-            self._something.clear()
+            self._wake_event.wait(POLL_SECONDS if self._awaited or self._is_stale else None)
+            self._wake_event.clear()
             if self._stopping.is_set():
                 return
             try:

@@ -36,7 +36,7 @@ from scenarist.storage.operations.transfers import (
 )
 
 _CHUNK = 256 * 1024
-_STORE_UPLOAD = "scenarist.storage.operations.uploading:keep"
+_STORE_UPLOAD = "scenarist.storage.operations.uploading:accept_upload"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,11 +140,11 @@ class FileService:
                 check_file(len(data))
                 written = store_upload(data, target)
         except TooLargeError:
-            written = self._kept_by_worker(data, replace(target, properties=node.properties))
+            written = self._store_in_worker(data, replace(target, properties=node.properties))
         value = NewValue(data_node_id=node.id, edit_id=EditId(target.edit_id), written=written)
         return self._recorder.record(actor, value, options)
 
-    def _kept_by_worker(self, data: bytes, target: WriteTarget) -> WrittenValue:
+    def _store_in_worker(self, data: bytes, target: WriteTarget) -> WrittenValue:
         """Have a worker check and store an upload that needs, or may need, much memory."""
         answer = replace(target, storage_type="json", properties={})
         folder = None if is_url(self._folder) else self._folder

@@ -1,7 +1,6 @@
 """Health and readiness of the server; called by machines, and so without an actor."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 
 from scenarist.db import deliveries as delivery_rows
@@ -9,19 +8,8 @@ from scenarist.db import leases as holder_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.vocabulary import JobStatus
+from scenarist.observability.metrics import Backlog
 from scenarist.system.background import find_fault
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
-    """Amount of unfinished work in the database, whichever process does it."""
-
-    jobs: Mapping[JobStatus, int]  #: unfinished jobs by status
-    submissions: int  #: unfinished submissions
-    first_waits_seconds: float  #: how long the job to be claimed next has waited; 0 without one
-    deliveries: int  #: webhook messages not delivered yet
-    orchestrators: int  #: orchestrators that claim jobs, as far as is known
 
 
 class HealthService:
@@ -57,8 +45,8 @@ class HealthService:
         Raises:
             UnavailableError: The server is not ready; the message says why.
         """
-        self._database.check_place()
-        if (refused := self._database.figures.write_fault()) is not None:
+        self._database.check_file()
+        if (refused := self._database.metrics.find_write_fault()) is not None:
             raise UnavailableError(refused)
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
@@ -77,7 +65,7 @@ class HealthService:
         """Whether this process claims jobs."""
         return bool(self._is_orchestrating())
 
-    def count_work(self) -> Backlog:
+    def count_backlog(self) -> Backlog:
         """Count the unfinished work.
 
         Raises:
@@ -89,7 +77,7 @@ class HealthService:
         return Backlog(
             jobs=job_rows.count_unfinished(reader),
             submissions=job_rows.count_unfinished_submissions(reader),
-            first_waits_seconds=0.0 if first is None else max(0.0, (now - first).total_seconds()),
+            next_job_wait_seconds=0.0 if first is None else max(0.0, (now - first).total_seconds()),
             deliveries=delivery_rows.count_pending(reader),
             orchestrators=holder_rows.count(reader),
         )

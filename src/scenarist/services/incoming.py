@@ -17,6 +17,6 @@ def limit_memory(limits: ValueLimits, body: bytes) -> Iterator[None]:
     Raises:
         TooLargeError: Parsing the body would need more.
     """
-    with apply_limits(replace(limits, room=limits.memory // _PART)):
+    with apply_limits(replace(limits, available=limits.memory // _PART)):
         check_json(body)
         yield

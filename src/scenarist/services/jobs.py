@@ -43,7 +43,7 @@ class JobService:
 
     def get(self, actor: Actor, job_id: str) -> Job:
         actor.require(Permission.READ)
-        return self._with_fault(_get(self._database.reader, job_id))
+        return self._add_fault(_get(self._database.reader, job_id))
 
     def get_log(self, actor: Actor, job_id: str) -> list[tuple[int, str]]:
         """Return number and output of each attempt; attempts without output are omitted."""
@@ -53,9 +53,9 @@ class JobService:
     def list_page(self, actor: Actor, wanted: JobFilter, request: PageRequest) -> Page[Job]:
         actor.require(Permission.READ)
         found = job_rows.list_page(self._database.reader, wanted, request)
-        return replace(found, items=[self._with_fault(job) for job in found.items])
+        return replace(found, items=[self._add_fault(job) for job in found.items])
 
-    def _with_fault(self, job: Job) -> Job:
+    def _add_fault(self, job: Job) -> Job:
         if job.status is not JobStatus.PENDING or job.waiting_for:
             return job
         fault = self._executor_fault()

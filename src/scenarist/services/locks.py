@@ -95,8 +95,9 @@ def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
         return
     until = "" if node.locked_until is None else f" until {format_timestamp(node.locked_until)}"
     raise ConflictError(
-        f"data node {node.id} is locked by {describe_lock(node.locked_by, node.lock_holder)}{until}; "
-        "wait until the lock expires, or ask its holder or an administrator to unlock it",
+        f"data node {node.id} is locked by "
+        f"{describe_lock(node.locked_by, node.lock_holder)}{until}; wait until the lock "
+        "expires, or ask its holder or an administrator to unlock it",
         code="data_node_locked",
     )
 

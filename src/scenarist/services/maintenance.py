@@ -50,7 +50,7 @@ class Maintenance:
         self._started_at = now() - timedelta(seconds=elapsed())
         self._stopping = threading.Event()
         self._service = PruningService(
-            database, folder=folder, now=self._steady_now, pause=self._rest
+            database, folder=folder, now=self._steady_now, pause=self._pause
         )
         self._thread: BackgroundThread | None = None
 
@@ -98,7 +98,7 @@ class Maintenance:
                 _log.exception("pruning failed")
                 wait = PRUNING_INTERVAL
 
-    def _rest(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
             raise _StoppedError
 

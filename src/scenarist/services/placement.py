@@ -20,8 +20,8 @@ class Placement:
 
     Args:
         properties: As stored: secrets as references, placeholders replaced.
-        declaration: See `declaration_of`; does not depend on the values of placeholders.
-        place: See `place_of`.
+        declaration: See `digest_declaration`; does not depend on the values of placeholders.
+        place: See `digest_location`.
     """
 
     storage_type: str
@@ -31,7 +31,7 @@ class Placement:
     place: str | None
 
     @property
-    def resolved(self) -> dict[str, Any]:
+    def resolved_properties(self) -> dict[str, Any]:
         """The properties with references to environment variables resolved."""
         return resolve_properties(self.properties)
 
@@ -39,7 +39,7 @@ class Placement:
 def export_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Put the secrets of an application into environment variables, which its records refer to.
 
-    From now on, the messages of this process are redacted; see `learn_secrets`.
+    From now on, the messages of this process are redacted; see `register_secrets`.
 
     Args:
         others: Further secrets, each with its replacement.

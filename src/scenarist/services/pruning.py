@@ -79,18 +79,18 @@ class PruningService:
             )
         run = _PruningRun(self._database, self._pause, is_dry_run=is_dry_run)
         if retention.jobs is not None:
-            run.submissions(now - retention.jobs)
+            run.prune_submissions(now - retention.jobs)
         if retention.logs is not None:
-            run.logs(now - retention.logs)
+            run.prune_logs(now - retention.logs)
         if retention.events is not None:
-            run.events(now - retention.events)
+            run.prune_events(now - retention.events)
         if retention.audit is not None:
-            run.audit(now - retention.audit)
+            run.prune_audit(now - retention.audit)
         if retention.edits is not None:
-            run.edits(retention.edits)
+            run.prune_edits(retention.edits)
         if retention.leftovers is not None:
-            run.leftovers(self._folder, now - retention.leftovers)
-        run.requests(self._folder, now - _MAX_REQUEST_TIME)
+            run.prune_orphans(self._folder, now - retention.leftovers)
+        run.prune_request_files(self._folder, now - _MAX_REQUEST_TIME)
         return run.pruned
 
 
@@ -105,7 +105,7 @@ class _PruningRun:
         self._is_dry_run = is_dry_run
         self.pruned = PruneCounts()
 
-    def submissions(self, before: datetime) -> None:
+    def prune_submissions(self, before: datetime) -> None:
         for some in _group_by_size(rows.iter_finished_submissions(self._database.reader, before)):
             ids = [item.id for item in some]
             gone, jobs = self._delete(
@@ -115,26 +115,26 @@ class _PruningRun:
             self.pruned.submissions += gone
             self.pruned.jobs += jobs
 
-    def logs(self, before: datetime) -> None:
+    def prune_logs(self, before: datetime) -> None:
         for some in _batch(
             rows.iter_old_logs(self._database.reader, before), _ROWS_PER_TRANSACTION
         ):
             self.pruned.logs += self._delete(partial(rows.delete_logs, found=some), len(some))
 
-    def events(self, before: datetime) -> None:
+    def prune_events(self, before: datetime) -> None:
         for some in _batch(
             rows.iter_old_events(self._database.reader, before), _ROWS_PER_TRANSACTION
         ):
             work = partial(rows.delete_events, last=some[-1])
             self.pruned.events += self._delete(work, len(some))
 
-    def audit(self, before: datetime) -> None:
+    def prune_audit(self, before: datetime) -> None:
         if not self._is_dry_run:
             self._database.write(lambda connection: audit.set_kept_from(connection, before))
         for some in _batch(audit.iter_old(self._database.reader, before), _ROWS_PER_TRANSACTION):
             self.pruned.audit += self._delete(partial(audit.delete, numbers=some), len(some))
 
-    def edits(self, kept: int) -> None:
+    def prune_edits(self, kept: int) -> None:
         reader = self._database.reader
         for found in _batch(rows.iter_superseded_edits(reader, kept), _EDITS_PER_CHECK):
             # Only the newest edit becomes the input of a job. An edit that is superseded, and is
@@ -150,7 +150,7 @@ class _PruningRun:
                 self.pruned.files += len(files)
                 self._remove(files)
 
-    def leftovers(self, folder: str, before: datetime) -> None:
+    def prune_orphans(self, folder: str, before: datetime) -> None:
         for some in _batch(iter_node_folders(folder, before), _FOLDERS_PER_CHECK):
             # Read after listing the files: records committed in between refer to their files.
             reader, ids = self._database.reader, [item.data_node_id for item in some]
@@ -159,14 +159,14 @@ class _PruningRun:
             known = rows.find_known_data_nodes(reader, ids)
             for item in some:
                 if item.data_node_id not in busy:
-                    self._clear(item, recorded, is_known=item.data_node_id in known)
+                    self._clear_folder(item, recorded, is_known=item.data_node_id in known)
 
-    def requests(self, folder: str, before: datetime) -> None:
+    def prune_request_files(self, folder: str, before: datetime) -> None:
         left = find_request_files(folder, before)
         self.pruned.leftovers += len(left)
         self._remove(left)
 
-    def _clear(self, item: NodeFolder, recorded: set[str], *, is_known: bool) -> None:
+    def _clear_folder(self, item: NodeFolder, recorded: set[str], *, is_known: bool) -> None:
         left = [path for path in item.old_files if os.path.basename(path) not in recorded]
         self.pruned.leftovers += len(left)
         self._remove(left)

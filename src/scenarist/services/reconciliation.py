@@ -58,7 +58,7 @@ def reconcile(
         return drift.lines
 
     maker = EntityFactory(database, folder=folder, now=now, version="")  # it creates no entities
-    for difference in maker.make(SERVER, work):
+    for difference in maker.create(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
 
@@ -74,9 +74,9 @@ def _record_moves(
         making.outputs = {config.id} if item.before.is_made else ()
         node = get_data_node(making.connection, item.before.id, making.now)
         if item.before.last_edit_id is None:
-            found = making.first_edit(node, config.properties, key=node.id)
+            found = making.make_first_edit(node, config.properties, key=node.id)
         else:
-            found = making.found_edit(node)
+            found = making.find_existing_edit(node)
             if found is None and is_named_file(node) and not item.before.is_made:
                 without.append(node.id)
         comment = f"the configuration changed: {describe_change(item)}"

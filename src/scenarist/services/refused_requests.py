@@ -31,7 +31,7 @@ class _Count:
 class RefusalCounter:
     """Writes one audit row per minute, address and operation.
 
-    A flood of requests thus neither fills the disk nor blocks the database: `note` only counts,
+    A flood of requests thus neither fills the disk nor blocks the database: `count` only counts,
     and is thread-safe. If there are more addresses than rows in a minute, the rest are counted
     together.
     """
@@ -43,7 +43,7 @@ class RefusalCounter:
         self._counts: dict[tuple[str, str], _Count] = {}
         self._timer: threading.Timer | None = None
 
-    def note(self, address: str, operation: str, reason: str) -> None:
+    def count(self, address: str, operation: str, reason: str) -> None:
         """Count a refusal.
 
         Args:

@@ -100,13 +100,13 @@ class ScenarioService:
         self._now = now
         self._version = version
         self._zone = zone
-        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
-        """Create a scenario as `create_standing` does; return only the scenario."""
+        """Create a scenario as `create_with_eligibility` does; return only the scenario."""
         return self._create(actor, new, lambda _, scenario: scenario)
 
-    def create_standing(self, actor: Actor, new: NewScenario) -> Eligibility:
+    def create_with_eligibility(self, actor: Actor, new: NewScenario) -> Eligibility:
         """Create a scenario with its cycle, data nodes, tasks and sequences in one transaction.
 
         Data nodes and tasks with a wider scope are shared with the other scenarios of the cycle,
@@ -117,7 +117,7 @@ class ScenarioService:
             InvalidError: The name, a tag, the properties or the date are invalid.
         """
         return self._create(
-            actor, new, lambda within, made: self._standing(within, _get(within, made.id))
+            actor, new, lambda within, made: self._find_eligibility(within, _get(within, made.id))
         )
 
     def _create(
@@ -129,19 +129,19 @@ class ScenarioService:
             new,
             name=None if new.name is None else validate_name(new.name),
             tags=validate_tags(new.tags, self.authorized_tags(config.id)),
-            properties=self._checked(new.properties, config),
+            properties=self._check_properties(new.properties, config),
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
-        return self._maker.make(
+        return self._factory.create(
             actor,
-            lambda making: look(making.connection, self._make(making, actor, config, checked)),
+            lambda making: look(making.connection, self._build(making, actor, config, checked)),
         )
 
     def get(self, actor: Actor, scenario_id: str) -> Eligibility:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._standing(connection, _get(connection, scenario_id))
+        return self._find_eligibility(connection, _get(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
@@ -171,13 +171,13 @@ class ScenarioService:
 
         def work(connection: Connection) -> Eligibility:
             scenario = _get(connection, scenario_id)
-            self._check(connection, scenario, expect)
-            changed = self._changed(scenario, change)
+            self._check_expected(connection, scenario, expect)
+            changed = self._apply_change(scenario, change)
             audit.record_allowed(connection, actor, scenario.id, self._now())
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
-                self._log(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
-            return self._standing(connection, changed)
+                self._add_events(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
+            return self._find_eligibility(connection, changed)
 
         return self._database.write(work)
 
@@ -202,10 +202,10 @@ class ScenarioService:
                 former = scenario_rows.find_primary(connection, scenario.cycle_id)
                 scenario_rows.set_primary(connection, scenario.id, instead_of=former)
                 moved = [scenario.id] if former is None else [former, scenario.id]
-                self._log(
+                self._add_events(
                     connection, [_make_event(ChangeType.UPDATED, item, actor) for item in moved]
                 )
-            return self._standing(connection, replace(scenario, is_primary=True))
+            return self._find_eligibility(connection, replace(scenario, is_primary=True))
 
         return self._database.write(work)
 
@@ -234,13 +234,13 @@ class ScenarioService:
 
         def look(connection: Connection) -> Cascade:
             scenario = _get(connection, scenario_id)
-            self._check(connection, scenario, expect)
+            self._check_expected(connection, scenario, expect)
             return _find_deletable(connection, scenario)
 
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
-            self._log(connection, make_deletion_events(cascade, actor.ref))
+            self._add_events(connection, make_deletion_events(cascade, actor.ref))
             audit.record_allowed(connection, actor, scenario_id, self._now())
             return cascade, uris
 
@@ -250,14 +250,14 @@ class ScenarioService:
         remove_files(uris)
         return cascade
 
-    def _make(
+    def _build(
         self, making: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
     ) -> Scenario:
         created_at = new.created_at or making.now
         scenario_id = ids.make_scenario_id(config.id, make_uuid(making.now))
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(making.connection, actor, scenario_id, making.now)
-        cycle = self._cycle(making, config.frequency, created_at)
+        cycle = self._find_or_create_cycle(making, config.frequency, created_at)
         making.owners = {
             Scope.SCENARIO: scenario_id,
             Scope.CYCLE: None if cycle is None else cycle.id,
@@ -271,8 +271,8 @@ class ScenarioService:
             cycle_name=None if cycle is None else cycle.name,
         )
         making.outputs = {node.id for task in config.tasks for node in task.outputs}
-        nodes = {node.id: making.data_node(node) for node in config.data_nodes}
-        tasks = {task.id: making.task(task, nodes) for task in config.tasks}
+        nodes = {node.id: making.find_or_create_data_node(node) for node in config.data_nodes}
+        tasks = {task.id: making.find_or_create_task(task, nodes) for task in config.tasks}
         sequences = tuple(
             entities.Sequence(
                 id=ids.make_sequence_id(name, scenario_id),
@@ -302,13 +302,13 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(making.connection, scenario)
-        making.note(EntityKind.SCENARIO, scenario.id)
+        making.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(making.connection, sequence)
-            making.note(EntityKind.SEQUENCE, sequence.id)
+            making.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario
 
-    def _cycle(
+    def _find_or_create_cycle(
         self, making: EntityBuilder, frequency: Frequency | None, created_at: datetime
     ) -> Cycle | None:
         if frequency is None:
@@ -316,10 +316,10 @@ class ScenarioService:
         wanted = make_cycle(frequency, created_at, self._zone, making.now)
         cycle, is_new = cycle_rows.find_or_create(making.connection, wanted)
         if is_new:
-            making.note(EntityKind.CYCLE, cycle.id)
+            making.log_created(EntityKind.CYCLE, cycle.id)
         return cycle
 
-    def _changed(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
+    def _apply_change(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
         name, tags, properties = scenario.name, scenario.tags, scenario.properties
         if change.name is not UNSET:
             name = None if change.name is None else validate_name(change.name)
@@ -327,10 +327,12 @@ class ScenarioService:
             tags = validate_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
             config = self._registry.scenarios.get(scenario.config_id)
-            properties = merge_properties(properties, self._checked(change.properties, config))
+            properties = merge_properties(
+                properties, self._check_properties(change.properties, config)
+            )
         return replace(scenario, name=name, tags=tags, properties=properties)
 
-    def _checked(
+    def _check_properties(
         self, properties: Mapping[str, Any], config: ScenarioConfig | None
     ) -> Mapping[str, Any]:
         """Return properties that a client gave, unchanged.
@@ -349,14 +351,16 @@ class ScenarioService:
             )
         return properties
 
-    def _check(self, connection: Connection, scenario: Scenario, expect: Expect | None) -> None:
+    def _check_expected(
+        self, connection: Connection, scenario: Scenario, expect: Expect | None
+    ) -> None:
         if expect is not None:
-            expect(self._standing(connection, scenario))
+            expect(self._find_eligibility(connection, scenario))
 
-    def _standing(self, connection: Connection, scenario: Scenario) -> Eligibility:
+    def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
         return find_eligibility(connection, scenario, self._declared, self._now())
 
-    def _log(self, connection: Connection, changes: list[Event]) -> None:
+    def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())
 
 

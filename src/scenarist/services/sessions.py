@@ -104,15 +104,15 @@ class SessionService:
         self._directory = directory
         self._session_length = session_length
         # Throttled addresses: when to read their count again, and the end of the time window.
-        self._refused: dict[str, tuple[datetime, datetime]] = {}
+        self._throttled: dict[str, tuple[datetime, datetime]] = {}
 
-    def require_tries(self, address: str) -> None:
+    def refuse_throttled(self, address: str) -> None:
         """Refuse an address that was throttled a moment ago, without a thread or the database.
 
         Raises:
             ThrottledError: It has reached its limit of sign-ins; says how long to wait.
         """
-        if (refused := self._refused.get(rate_limit_key(address))) is not None:
+        if (refused := self._throttled.get(rate_limit_key(address))) is not None:
             look_again_at, until = refused
             now = self._now()
             if is_unexpired(look_again_at, now, _RECHECK_AFTER):
@@ -135,11 +135,11 @@ class SessionService:
                 code="sign_in_elsewhere",
             )
         plain = name.lower()
-        taken = self._take_try(plain, origin)
-        opened = self._opened(self._right(plain, password, origin), taken, origin)
+        taken = self._count_attempt(plain, origin)
+        opened = self._open(self._require_verified(plain, password, origin), taken, origin)
         if opened is None:
             # The user was changed in the meantime, such as by a concurrent rehash of the password.
-            opened = self._opened(self._right(plain, password, origin), taken, origin)
+            opened = self._open(self._require_verified(plain, password, origin), taken, origin)
         if opened is None:
             self._refuse(plain, origin, "the user was changed at the same time; sign in again")
         return opened
@@ -181,8 +181,8 @@ class SessionService:
         origin = actor.origin or Origin("", "")
         if self._realm is not Realm.LOCAL or actor.user_number is None or actor.key_id is not None:
             raise ConflictError("this server stores no password for you", code="no_password_here")
-        taken = self._take_try(actor.name, origin)
-        judged = self._judged(actor.name, old)
+        taken = self._count_attempt(actor.name, origin)
+        judged = self._verify(actor.name, old)
         if judged is None or judged.user.number != actor.user_number:
             self._refuse(actor.name, origin, "the old password is wrong")
         if judged.user.is_password_declared:
@@ -205,7 +205,7 @@ class SessionService:
         if not self._database.write(work):
             self._refuse(actor.name, origin, "the user was changed at the same time; sign in again")
 
-    def _take_try(self, name: str, origin: Origin) -> tuple[AttemptLimit, ...]:
+    def _count_attempt(self, name: str, origin: Origin) -> tuple[AttemptLimit, ...]:
         """Count an attempt before verifying it; return its limits, the narrowest first."""
         address = rate_limit_key(origin.address)
         # The name may be a password typed into the wrong field.
@@ -224,30 +224,30 @@ class SessionService:
             is_preparation=True,
         )
         if of_address in used_up:
-            self._remember_refused(address, used_up[of_address], now)
+            self._cache_throttled(address, used_up[of_address], now)
         if used_up:
             raise _make_throttled_error(max(used_up.values()) - now)
         return bounds
 
-    def _remember_refused(self, address: str, until: datetime, now: datetime) -> None:
-        if len(self._refused) >= _THROTTLED_CACHE_LIMIT:
-            self._refused.clear()  # the database has all counts
+    def _cache_throttled(self, address: str, until: datetime, now: datetime) -> None:
+        if len(self._throttled) >= _THROTTLED_CACHE_LIMIT:
+            self._throttled.clear()  # the database has all counts
         # Not for the whole time window: a concurrent sign-in that succeeds is not counted.
-        self._refused[address] = (min(until, now + _RECHECK_AFTER), until)
+        self._throttled[address] = (min(until, now + _RECHECK_AFTER), until)
 
-    def _right(self, name: str, password: str, origin: Origin) -> _VerifiedUser:
+    def _require_verified(self, name: str, password: str, origin: Origin) -> _VerifiedUser:
         """Return the user of a right password; refuse a wrong one."""
-        judged = self._judged(name, password)
+        judged = self._verify(name, password)
         if judged is None:
             self._refuse(name, origin, "the name or the password is wrong")
         return judged
 
-    def _judged(self, name: str, password: str) -> _VerifiedUser | None:
+    def _verify(self, name: str, password: str) -> _VerifiedUser | None:
         """Return the user of a password; None if the name or the password is wrong."""
         tried = password[: MAX_PASSWORD_LENGTH + 1]
         if self._directory is not None:
-            identity = self._ask(self._directory, name, tried)
-            return None if identity is None else self._from_directory(identity)
+            identity = self._ask_directory(self._directory, name, tried)
+            return None if identity is None else self._make_directory_user(identity)
         found = None
         if _is_name(name):
             found = user_rows.find(self._database.reader, name, Realm.LOCAL)
@@ -256,7 +256,7 @@ class SessionService:
             return None
         return _VerifiedUser(found, None if found.is_password_declared else verdict.better_hash)
 
-    def _ask(self, directory: Directory, name: str, password: str) -> Identity | None:
+    def _ask_directory(self, directory: Directory, name: str, password: str) -> Identity | None:
         try:
             return directory.sign_in(name, password)
         except UnavailableError as error:
@@ -266,7 +266,7 @@ class SessionService:
                 "the user directory cannot be reached; try again later"
             ) from error
 
-    def _from_directory(self, identity: Identity) -> _VerifiedUser | None:
+    def _make_directory_user(self, identity: Identity) -> _VerifiedUser | None:
         if not _is_name(identity.name) or is_reserved(identity.name):
             _log.warning("ldap name cannot be used", name=identity.name)
             return None
@@ -280,13 +280,13 @@ class SessionService:
         )
         return _VerifiedUser(user)
 
-    def _opened(
+    def _open(
         self, judged: _VerifiedUser, taken: tuple[AttemptLimit, ...], origin: Origin
     ) -> NewSession | None:
         """Open a session; None if the user was removed or changed since the verification."""
         now = self._now()
         expires_at = (now + self._session_length).replace(microsecond=0)
-        token = self._signer.make(judged.user.name, expires_at)
+        token = self._signer.issue(judged.user.name, expires_at)
 
         def work(connection: Connection) -> User | None:
             user = _update_record(connection, judged)

@@ -107,7 +107,7 @@ class SubmissionService:
             raise answer
         return answer
 
-    def submit_many(self, wishes: Sequence[SubmitRequest]) -> list[Submission | ScenaristError]:
+    def submit_many(self, requests: Sequence[SubmitRequest]) -> list[Submission | ScenaristError]:
         """Submit for several actors in one transaction; return one result per request, in order.
 
         A refused request does not affect the others: it is refused before anything is written.
@@ -116,13 +116,13 @@ class SubmissionService:
 
         def work(connection: Connection) -> list[Submission | ScenaristError]:
             batch = SubmitBatch(
-                connection, find_sequence_tasks(connection, wishes), find_locks(connection, now)
+                connection, find_sequence_tasks(connection, requests), find_locks(connection, now)
             )
-            answers = [self._answer(batch, wish, now) for wish in wishes]
+            answers = [self._accept_or_refuse(batch, request, now) for request in requests]
             brought = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
             if brought:
                 event_log.add(connection, propagate.advance_writers(connection, brought, now), now)
-            audit.record_many_allowed(connection, _list_accepted(wishes, answers), now)
+            audit.record_many_allowed(connection, _list_accepted(requests, answers), now)
             return answers
 
         answers = self._database.write(work)
@@ -241,26 +241,26 @@ class SubmissionService:
 
         self._database.write(work)
 
-    def _answer(
-        self, batch: "SubmitBatch", wish: SubmitRequest, now: datetime
+    def _accept_or_refuse(
+        self, batch: "SubmitBatch", request: SubmitRequest, now: datetime
     ) -> Submission | ScenaristError:
         try:
-            wish.actor.require(Permission.EXECUTE)
-            return find_earlier(batch, wish) or self._accept(batch, wish, now)
+            request.actor.require(Permission.EXECUTE)
+            return find_earlier(batch, request) or self._accept(batch, request, now)
         except UnavailableError:  # no request of the batch can be stored
             raise
         except ScenaristError as refusal:
             return refusal
 
-    def _accept(self, batch: "SubmitBatch", wish: SubmitRequest, now: datetime) -> Submission:
-        options = wish.options
+    def _accept(self, batch: "SubmitBatch", request: SubmitRequest, now: datetime) -> Submission:
+        options = request.options
         task_ids = (
-            find_task_ids(batch, wish, self._declared)
-            if wish.retry_of is None
-            else find_tasks_to_retry(batch, wish)
+            find_task_ids(batch, request, self._declared)
+            if request.retry_of is None
+            else find_tasks_to_retry(batch, request)
         )
         plan = self._plan(batch.connection, task_ids)
-        check_declared(wish.entity_id, [task.fault for task in plan if task.fault is not None])
+        check_declared(request.entity_id, [task.fault for task in plan if task.fault is not None])
         planned = [
             PlannedJob(
                 make_job_id(task.config_id, make_uuid(now)), task.id, task.inputs, task.outputs
@@ -270,13 +270,13 @@ class SubmissionService:
         check_locks(batch.locks, planned)
         if len(planned) > JOBS_LIMIT:
             raise InvalidError(
-                f"{wish.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
+                f"{request.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
                 "jobs, so submit it in sequences"
             )
         submission = Submission(
             id=make_submission_id(make_uuid(now)),
-            entity_id=wish.entity_id,
-            entity_type=wish.entity_type,
+            entity_id=request.entity_id,
+            entity_type=request.entity_type,
             status=SubmissionStatus.SUBMITTED if planned else SubmissionStatus.COMPLETED,
             job_ids=tuple(job.id for job in planned),
             job_counts={},
@@ -285,7 +285,7 @@ class SubmissionService:
             run_at=None,
             finished_at=None if planned else now,
             version=self._version,
-            retry_of=wish.retry_of,
+            retry_of=request.retry_of,
         )
         batch.accepted.append(
             NewSubmission(
@@ -293,10 +293,10 @@ class SubmissionService:
                 planned,
                 options.force,
                 options.priority,
-                wish.key,
-                wish.digest,
-                wish.actor.ref,
-                wish.traceparent,
+                request.key,
+                request.digest,
+                request.actor.ref,
+                request.traceparent,
             )
         )
         return submission
@@ -336,12 +336,12 @@ def _find_edits(
 
 
 def _list_accepted(
-    wishes: Sequence[SubmitRequest], answers: Sequence[Submission | ScenaristError]
+    requests: Sequence[SubmitRequest], answers: Sequence[Submission | ScenaristError]
 ) -> list[tuple[Actor, str]]:
     """Return the actor and the entity of each accepted request, for the audit log."""
     return [
-        (wish.actor, wish.entity_id)
-        for wish, answer in zip(wishes, answers, strict=True)
+        (request.actor, request.entity_id)
+        for request, answer in zip(requests, answers, strict=True)
         if isinstance(answer, Submission)
     ]
 

@@ -92,20 +92,20 @@ class SubmitBatch:
 
 
 def find_sequence_tasks(
-    connection: Connection, wishes: Sequence[SubmitRequest]
+    connection: Connection, requests: Sequence[SubmitRequest]
 ) -> Mapping[str, tuple[TaskId, ...]]:
     """Return the tasks of all requested sequences that exist, with one query."""
-    ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
+    ids = [request.entity_id for request in requests if request.entity_type is EntityType.SEQUENCE]
     return sequence_rows.tasks_of(connection, ids) if ids else {}
 
 
-def find_earlier(batch: SubmitBatch, wish: SubmitRequest) -> Submission | None:
+def find_earlier(batch: SubmitBatch, request: SubmitRequest) -> Submission | None:
     """Return the submission that was already made with the idempotency key, if any.
 
     Raises:
         ConflictError: The key was used for another request.
     """
-    key = wish.key
+    key = request.key
     if key is None:
         return None
     found = next(
@@ -115,9 +115,9 @@ def find_earlier(batch: SubmitBatch, wish: SubmitRequest) -> Submission | None:
     if found is None:
         return None
     submission, digest = found
-    if digest != wish.digest:
+    if digest != request.digest:
         raise ConflictError(
-            f"the idempotency key {wish.options.idempotency_key!r} was already used for another "
+            f"the idempotency key {request.options.idempotency_key!r} was already used for another "
             f"request, which submitted {submission.entity_id}; use a new key for each submission, "
             "and repeat a request unchanged",
             code="idempotency_key_reused",
@@ -142,8 +142,8 @@ def check_locks(locks: Mapping[str, WriteLock], planned: Sequence[PlannedJob]) -
             if (lock := locks.get(node_id)) is not None:
                 raise ConflictError(
                     f"data node {node_id} is locked by {describe_lock(lock.editor, lock.holder)} "
-                    f"until {format_timestamp(lock.until)}, and task {job.task_id} writes it; submit when "
-                    "it is unlocked",
+                    f"until {format_timestamp(lock.until)}, and task {job.task_id} writes it; "
+                    "submit when it is unlocked",
                     code="data_node_locked",
                 )
 
@@ -161,14 +161,14 @@ def check_declared(entity_id: str, faults: Sequence[str]) -> None:
         )
 
 
-def find_tasks_to_retry(batch: SubmitBatch, wish: SubmitRequest) -> tuple[TaskId, ...]:
+def find_tasks_to_retry(batch: SubmitBatch, request: SubmitRequest) -> tuple[TaskId, ...]:
     """Return the tasks of the unsuccessful jobs of a submission, in job order.
 
     Raises:
         NotFoundError: There is no such submission.
         ConflictError: It has not ended, or all its jobs succeeded.
     """
-    submission = get_submission(batch.connection, str(wish.retry_of))
+    submission = get_submission(batch.connection, str(request.retry_of))
     if not submission.status.is_finished:
         raise ConflictError(
             f"submission {submission.id} is {submission.status}; retry it when it has ended",
@@ -185,7 +185,7 @@ def find_tasks_to_retry(batch: SubmitBatch, wish: SubmitRequest) -> tuple[TaskId
 
 
 def find_task_ids(
-    batch: SubmitBatch, wish: SubmitRequest, declared: DeclaredConfigs | None
+    batch: SubmitBatch, request: SubmitRequest, declared: DeclaredConfigs | None
 ) -> tuple[TaskId, ...]:
     """Return the tasks of the entity to submit.
 
@@ -193,23 +193,23 @@ def find_task_ids(
         NotFoundError: There is no such entity.
         ConflictError: The application no longer declares its scenario config.
     """
-    entity_id = wish.entity_id
-    match wish.entity_type:
+    entity_id = request.entity_id
+    match request.entity_type:
         case EntityType.SEQUENCE:
             if entity_id in batch.sequence_tasks:
                 return batch.sequence_tasks[entity_id]
         case EntityType.SCENARIO:
             config_id = scenario_rows.config_of(batch.connection, entity_id)
             if config_id is not None:
-                fault = None if declared is None else declared.scenario_fault(config_id)
+                fault = None if declared is None else declared.find_scenario_fault(config_id)
                 check_declared(entity_id, [] if fault is None else [fault])
                 return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
         case EntityType.TASK:
             if task_rows.find(batch.connection, entity_id) is not None:
                 return (TaskId(entity_id),)
         case _:
-            assert_never(wish.entity_type)
-    raise NotFoundError(f"no {wish.entity_type.lower()} has the identifier {entity_id}")
+            assert_never(request.entity_type)
+    raise NotFoundError(f"no {request.entity_type.lower()} has the identifier {entity_id}")
 
 
 def get_submission(connection: Connection, submission_id: str) -> Submission:

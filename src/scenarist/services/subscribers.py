@@ -43,7 +43,7 @@ class SubscriberService:
         may_be_private: bool,
         seal: Callable[[str], str],
     ) -> None:
-        self._seal = seal
+        self._encrypt = seal
         self._database = database
         self._now = now
         self._may_be_private = may_be_private
@@ -89,7 +89,7 @@ class SubscriberService:
                     "first",
                     code="subscribers_limit",
                 )
-            sealed = replace(subscriber, secret=self._seal(subscriber.secret))
+            sealed = replace(subscriber, secret=self._encrypt(subscriber.secret))
             subscriber_rows.add(connection, sealed)
             event_rows.add(connection, [_make_event(ChangeType.CREATED, subscriber.id, actor)], now)
             audit.record_allowed(connection, actor, subscriber.id, now)

@@ -45,7 +45,7 @@ class TaskService:
         self._registry = registry
         self._declared = declared
         self._now = now
-        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)
@@ -66,7 +66,7 @@ class TaskService:
         """
         actor.require(Permission.EDIT)
         config = get_config(self._registry.tasks, config_id, "task")
-        return self._maker.make(actor, lambda making: _make(making, actor, config))
+        return self._factory.create(actor, lambda making: _make(making, actor, config))
 
     def has_config(self, config_id: str) -> bool:
         """Return whether the application declares a task config with this identifier."""
@@ -100,8 +100,10 @@ class TaskService:
 
 def _make(making: EntityBuilder, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
     making.outputs = {node.id for node in config.outputs}
-    nodes = {node.id: making.data_node(node) for node in (*config.inputs, *config.outputs)}
-    task_id = making.task(config, nodes)
+    nodes = {
+        node.id: making.find_or_create_data_node(node) for node in (*config.inputs, *config.outputs)
+    }
+    task_id = making.find_or_create_task(config, nodes)
     is_new = any(change.id == task_id for change in making.changes)
     audit.record_allowed(making.connection, actor, task_id, making.now)
     return _get(making.connection, task_id), is_new

@@ -63,7 +63,7 @@ class UserService:
 
     def get(self, actor: Actor, name: str) -> User:
         actor.require(Permission.ADMINISTER)
-        return self._found(self._database.reader, name)
+        return self._get(self._database.reader, name)
 
     def create(self, actor: Actor, name: str, password: str, roles: Iterable[str]) -> User:
         """Create a user.
@@ -117,7 +117,7 @@ class UserService:
             password_hash = self._passwords.hash(validate_password(change.password))
 
         def work(connection: Connection) -> User:
-            user = self._found(connection, name)
+            user = self._get(connection, name)
             if expect is not None:
                 expect(user)
             changed = _apply_change(user, roles, password_hash)
@@ -144,7 +144,7 @@ class UserService:
         actor.require(Permission.ADMINISTER)
 
         def work(connection: Connection) -> None:
-            user = self._found(connection, name)
+            user = self._get(connection, name)
             if expect is not None:
                 expect(user)
             if user.is_declared:
@@ -158,7 +158,7 @@ class UserService:
 
         self._database.write(work)
 
-    def declare(
+    def sync_declared(
         self, actor: Actor, roles: Mapping[str, Iterable[str]], passwords: Mapping[str, str]
     ) -> None:
         """Update declared users from the configuration file; remove those it no longer declares.
@@ -181,12 +181,12 @@ class UserService:
                     self._remove(connection, former)
                     audit.record_allowed(connection, actor, former.name, self._now())
             for name, (its_roles, password_hash) in sorted(wanted.items()):
-                if self._declare(connection, name, its_roles, password_hash):
+                if self._sync_declared_user(connection, name, its_roles, password_hash):
                     audit.record_allowed(connection, actor, name, self._now())
 
         self._database.write(work)
 
-    def _declare(
+    def _sync_declared_user(
         self,
         connection: Connection,
         name: str,
@@ -228,7 +228,7 @@ class UserService:
         why = f"the user {user.name}, who created it, was removed"
         subscriber_rows.deactivate_made_by(connection, makers, why, self._now())
 
-    def _found(self, connection: Connection, name: str) -> User:
+    def _get(self, connection: Connection, name: str) -> User:
         found = user_rows.find(connection, name.lower(), self._realm)
         if found is None:
             raise NotFoundError(f"there is no user {name[:128]!r}")

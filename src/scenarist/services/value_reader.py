@@ -75,7 +75,7 @@ class ValueReader:
         self._now = now
         self._limits = limits or ValueLimits()
 
-    def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
+    def read(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read the newest value as it is now, even if another program has replaced its file.
 
         Raises:
@@ -87,13 +87,13 @@ class ValueReader:
         """
         storage = find_storage(node.storage_type)
         if storage.is_external:
-            return self._by_worker(node, edit, wanted, is_whole=True)
+            return self._read_in_worker(node, edit, wanted, is_whole=True)
         is_noted = not is_named_file(node)
         if storage.is_safe:
             if is_noted and edit.is_complete and wanted == _EVERYTHING:
                 check_unchanged(node, edit)
                 return _whole_rendition(edit)
-            return self._safely(node, edit, wanted)
+            return self._read_in_server(node, edit, wanted)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
             if is_noted:
@@ -101,9 +101,9 @@ class ValueReader:
             found = _select_from_rendition(edit, wanted)
             if found is not None:
                 return found
-        return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
+        return self._read_in_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
-    def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
+    def _read_in_server(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read a small value in the server, and any other in a worker."""
         place = place_of(node, edit)
         try:
@@ -113,9 +113,9 @@ class ValueReader:
         except TooLargeError:
             unresolved = replace(place, properties=dict(node.properties))
             inputs = (make_json_place(unresolved), make_json_place(wanted.to_data()))
-            return self._ask(node, wanted, _SHOW_FILE, inputs)
+            return self._call_worker(node, wanted, _SHOW_FILE, inputs)
 
-    def _by_worker(
+    def _read_in_worker(
         self, node: DataNode, edit: Edit, wanted: Selection, *, is_whole: bool
     ) -> RenderedValue:
         """Read a value in a worker; return all of it, or the beginning of a large one."""
@@ -126,12 +126,12 @@ class ValueReader:
             properties=plain,
             uri=edit.uri,
             content=edit.content,
-            kept=fingerprint_of(plain, edit.size, edit.digest, edit.stamp),
+            fingerprint=fingerprint_of(plain, edit.size, edit.digest, edit.stamp),
         )
         inputs = (place, make_json_place(wanted.to_data()))
-        return self._ask(node, wanted, _SHOW_VALUE, inputs, make_json_place(is_whole))
+        return self._call_worker(node, wanted, _SHOW_VALUE, inputs, make_json_place(is_whole))
 
-    def _ask(
+    def _call_worker(
         self,
         node: DataNode,
         wanted: Selection,
@@ -153,7 +153,7 @@ class ValueReader:
             computation = FunctionCall(
                 function=function, inputs=(*inputs, make_json_place(path), *more), outputs=(target,)
             )
-            is_complete = self._is_whole(computation, node, wanted)
+            is_complete = self._is_complete(computation, node, wanted)
             return _read_file(file, is_complete=is_complete)
         except BaseException:
             file.close()
@@ -161,7 +161,7 @@ class ValueReader:
         finally:
             os.unlink(path)
 
-    def _is_whole(self, computation: FunctionCall, node: DataNode, wanted: Selection) -> bool:
+    def _is_complete(self, computation: FunctionCall, node: DataNode, wanted: Selection) -> bool:
         """Have a worker write a value as JSON; return whether the JSON is complete."""
         done = self._compute(computation)
         if not done.is_successful:
@@ -246,7 +246,7 @@ def place_of(node: DataNode, edit: Edit) -> ValueLocation:
         properties=properties,
         uri=edit.uri,
         content=edit.content,
-        kept=fingerprint_of(properties, edit.size, edit.digest, edit.stamp),
+        fingerprint=fingerprint_of(properties, edit.size, edit.digest, edit.stamp),
     )
 
 

@@ -111,14 +111,14 @@ class ValueWriter:
             return self.check(connection, actor, value.data_node_id, options), value
 
         try:
-            return self.record_made(actor, find, options)
+            return self.make_and_record(actor, find, options)
         except InDoubtError:
             raise
         except BaseException:
             discard(value.written)
             raise
 
-    def record_made(
+    def make_and_record(
         self,
         actor: Actor,
         make: Callable[[Connection], tuple[DataNode, NewValue]],

@@ -53,7 +53,7 @@ REMOTE_ATTEMPTS = 100
 UNRECORDED_EDIT = "unrecorded"
 """Identifier of the temporary edit that describes a named file which no edit records yet."""
 
-_PREPARE = "scenarist.storage.operations.reading:prepared"
+_PREPARE = "scenarist.storage.operations.reading:prepare_value"
 _APPEND = "scenarist.storage.operations.appending:append"
 _EVERYTHING = Selection()
 
@@ -95,9 +95,9 @@ class ValueService:
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._show = ValueReader(compute, folder=folder, now=now, limits=limits)
-        self._claimed = ClaimedWriter(database, recorder, now=now)
-        self._turn = threading.Lock()
+        self._reader = ValueReader(compute, folder=folder, now=now, limits=limits)
+        self._claimed_writer = ClaimedWriter(database, recorder, now=now)
+        self._append_lock = threading.Lock()
 
     def read(
         self,
@@ -121,7 +121,7 @@ class ValueService:
         if is_elsewhere and not is_still_there(self._database.reader, node, edit):
             return FoundValue(version=edit.id, show=lambda: read_rendition(edit, wanted))
         return FoundValue(
-            version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
+            version=version_of(node, edit), show=lambda: self._reader.read(node, edit, wanted)
         )
 
     def write(
@@ -139,15 +139,15 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        write_apart = partial(self._write_apart, data=data)
-        base = None if is_written_by_worker(node) else self._former(node)
+        write_apart = partial(self._write_in_worker, data=data)
+        base = None if is_written_by_worker(node) else self._find_former(node)
         if is_written_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._claimed.write(actor, node, options, write_apart)
-        target = self._target(node)
+            return self._claimed_writer.write(actor, node, options, write_apart)
+        target = self._make_target(node)
         try:
             value = prepare_rewrite_safely(data, node.storage_type, target.properties, base)
         except TooLargeError:
-            return self._claimed.write(actor, node, options, write_apart)
+            return self._claimed_writer.write(actor, node, options, write_apart)
         written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _make_new_value(target, written), options)
 
@@ -173,35 +173,35 @@ class ValueService:
                 code="append_not_supported",
             )
         check_not_replaced(node)
-        append_apart = partial(self._append_apart, data=data)
-        base = None if is_written_by_worker(node) else self._base(node)
+        append_apart = partial(self._append_in_worker, data=data)
+        base = None if is_written_by_worker(node) else self._find_base(node)
         if is_written_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._claimed.write(actor, node, options, append_apart)
+            return self._claimed_writer.write(actor, node, options, append_apart)
         try:
-            edit = self._append_once(actor, node, data, options)
+            edit = self._try_append(actor, node, data, options)
         except TooLargeError:
             # One at a time, since the claim would refuse the others.
-            with self._turn:
-                return self._claimed.write(actor, node, options, append_apart)
+            with self._append_lock:
+                return self._claimed_writer.write(actor, node, options, append_apart)
         if edit is not None:
             return edit
         # Those that lost retry one at a time; only a new request can overtake them.
-        with self._turn:
+        with self._append_lock:
             is_remote = is_url(self._folder)
             for _ in range((REMOTE_ATTEMPTS if is_remote else APPEND_ATTEMPTS) - 1):
                 node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-                edit = self._append_once(actor, node, data, options)
+                edit = self._try_append(actor, node, data, options)
                 if edit is not None:
                     return edit
             if not is_remote:
-                return self._append_alone(actor, data_node_id, data, options)
+                return self._append_in_transaction(actor, data_node_id, data, options)
         raise ConflictError(
             f"other writes changed data node {node.id} during all {REMOTE_ATTEMPTS} attempts to "
             "append; try again",
             code="data_node_busy",
         )
 
-    def _append_alone(
+    def _append_in_transaction(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions
     ) -> Edit:
         """Append within the transaction, which excludes other writes; for small, local values."""
@@ -209,20 +209,20 @@ class ValueService:
 
         def make(connection: Connection) -> tuple[DataNode, NewValue]:
             node = self._recorder.check(connection, actor, data_node_id, options)
-            return node, self._appended(node, self._base(node, connection), data)
+            return node, self._make_appended(node, self._find_base(node, connection), data)
 
-        return self._recorder.record_made(actor, make, options)
+        return self._recorder.make_and_record(actor, make, options)
 
-    def _appended(self, node: DataNode, base: ValueLocation | None, data: object) -> NewValue:
-        target = self._target(node)
+    def _make_appended(self, node: DataNode, base: ValueLocation | None, data: object) -> NewValue:
+        target = self._make_target(node)
         added = prepare_append_safely(data, node.storage_type, base)
         return _make_new_value(target, find_storage(node.storage_type).append(added, target, base))
 
-    def _append_once(
+    def _try_append(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
         """Append to the present value; return None if it was replaced in the meantime."""
-        value = self._appended(node, self._base(node), data)
+        value = self._make_appended(node, self._find_base(node), data)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
@@ -235,7 +235,9 @@ class ValueService:
         except _ReplacedError:
             return None
 
-    def _base(self, node: DataNode, connection: Connection | None = None) -> ValueLocation | None:
+    def _find_base(
+        self, node: DataNode, connection: Connection | None = None
+    ) -> ValueLocation | None:
         """Return the place of the value to append to; None if there is no value."""
         connection = connection or self._database.reader
         if node.last_edit_id is not None:
@@ -253,18 +255,18 @@ class ValueService:
             return None
         return ValueLocation(storage_type=node.storage_type, properties=properties, uri=state.path)
 
-    def _former(self, node: DataNode) -> ValueLocation | None:
+    def _find_former(self, node: DataNode) -> ValueLocation | None:
         """Return the place of the value to overwrite, if the new value takes its types from it."""
         if node.replaced_by is not None:
             return None
         try:
-            return self._base(node)
+            return self._find_base(node)
         except _OtherStorageError:
             return None
 
-    def _write_apart(self, node: DataNode, data: object) -> NewValue:
-        target = self._target(node, is_resolved=False)
-        former = self._apart(node, self._former)
+    def _write_in_worker(self, node: DataNode, data: object) -> NewValue:
+        target = self._make_target(node, is_resolved=False)
+        former = self._make_worker_place(node, self._find_former)
         inputs = (make_json_place(data), make_json_place(target), make_json_place(former))
         done = self._compute(FunctionCall(function=_PREPARE, inputs=inputs, outputs=(target,)))
         if not done.is_successful:
@@ -276,9 +278,9 @@ class ValueService:
             )
         return _make_new_value(target, done.written[0])
 
-    def _append_apart(self, node: DataNode, data: object) -> NewValue:
-        target = self._target(node, is_resolved=False)
-        place = self._apart(node, self._base)
+    def _append_in_worker(self, node: DataNode, data: object) -> NewValue:
+        target = self._make_target(node, is_resolved=False)
+        place = self._make_worker_place(node, self._find_base)
         answer = replace(target, storage_type="json", properties={})
         done = self._compute(
             FunctionCall(
@@ -296,7 +298,7 @@ class ValueService:
             )
         return _make_new_value(target, msgspec.json.decode(done.take_json(), type=WrittenValue))
 
-    def _apart(
+    def _make_worker_place(
         self, node: DataNode, find: Callable[[DataNode], ValueLocation | None]
     ) -> ValueLocation | None:
         """Return a place for a worker, with references to environment variables unresolved."""
@@ -307,7 +309,7 @@ class ValueService:
             base = find(node)
         return None if base is None else replace(base, properties=node.properties)
 
-    def _target(self, node: DataNode, *, is_resolved: bool = True) -> WriteTarget:
+    def _make_target(self, node: DataNode, *, is_resolved: bool = True) -> WriteTarget:
         return WriteTarget(
             data_node_id=node.id,
             edit_id=make_uuid(self._now()),

@@ -64,8 +64,8 @@ class CallInWorker(Protocol):
         """Run a computation in a worker and wait for it.
 
         Raises:
-            UnavailableError: No worker is available, or none finished within `LONGEST_SECONDS`;
-                nothing was kept.
+            UnavailableError: No worker is available, or none finished within
+                `CALL_TIMEOUT_SECONDS`; nothing was kept.
         """
 
 

@@ -21,7 +21,7 @@ class ClaimedWriter:
     """Writes values under a claim, which is recorded apart from the lock of an editor.
 
     A server that is killed during the write thus leaves the lock as it was, and the claim expires
-    after `LONGEST_CLAIM`.
+    after `MAX_WRITE_CLAIM`.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class ClaimedWriter:
             is_written = find_storage(node.storage_type).is_external
             return self._recorder.record(actor, value, options, check=finish)
         except BaseException as error:
-            self._let_go(node, mine)
+            self._release(node, mine)
             if is_written and isinstance(error, UnavailableError):
                 raise _make_in_doubt_error(node, error) from error
             raise
 
-    def _let_go(self, node: DataNode, mine: WriteLock) -> None:
+    def _release(self, node: DataNode, mine: WriteLock) -> None:
         with suppress(UnavailableError):  # then the claim expires
             self._database.write(
                 lambda connection: remove_write_claim(connection, node.id, mine),

@@ -51,15 +51,15 @@ class ValueLocation:
     """Location of one value of a data node: a file (``uri``) or its bytes (``content``).
 
     For an external storage both are None: the properties specify the location. A file that the
-    system named must match ``kept``; for a file that a user named, ``kept`` is None and the file
-    is read as it is.
+    system named must match ``fingerprint``; for a file that a user named, ``fingerprint`` is None
+    and the file is read as it is.
     """
 
     storage_type: str
     properties: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
     content: bytes | None = None
-    kept: FileFingerprint | None = None
+    fingerprint: FileFingerprint | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +68,8 @@ class WriteTarget:
 
     A user-named path (``path`` or ``default_path`` of the properties) takes precedence. Without
     one the system chooses: the edit's row for a small value, else a new file under ``folder``,
-    which may be a URL; with ``IN_HAND`` no file is made. Files are named after ``edit_id``, so
-    every attempt to write a value needs a new one.
+    which may be a URL; with ``INLINE_FOLDER`` no file is made. Files are named after ``edit_id``,
+    so every attempt to write a value needs a new one.
     """
 
     data_node_id: str

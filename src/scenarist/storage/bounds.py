@@ -1,7 +1,7 @@
 """Bounds on the memory of a decoded value: estimated before it is read, counted while it is.
 
-A file of a few kilobytes may expand to gigabytes. Nothing is bounded before `limited` or `enforce`
-is called, so the values that jobs read and write are not. See docs/decisions/0094.
+A file of a few kilobytes may expand to gigabytes. Nothing is bounded before `apply_limits` or
+`enforce_limits` is called, so the values that jobs read and write are not. See docs/decisions/0094.
 """
 
 import re
@@ -56,15 +56,15 @@ class ValueLimits:
     Args:
         memory: The setting ``value_memory``, in bytes.
         columns: The setting ``value_columns``.
-        room: How many bytes of *memory* may be used here; None for all.
-        file: The size in bytes of the largest file that may be read here; None for any.
+        available: How many bytes of *memory* may be used here; None for all.
+        max_file: The size in bytes of the largest file that may be read here; None for any.
         is_enforced: Whether the system enforces the limit, so that estimates may be too low.
     """
 
     memory: int = 2 * 2**30
     columns: int = 16_384
-    room: int | None = None
-    file: int | None = None
+    available: int | None = None
+    max_file: int | None = None
     is_enforced: bool = False
 
     def in_server(self, *, parts: int = 1) -> "ValueLimits":
@@ -73,7 +73,9 @@ class ValueLimits:
         Args:
             parts: How many copies of the value may be held at once.
         """
-        return replace(self, room=min(_SERVER_MEMORY // parts, self.memory), file=_SERVER_FILE)
+        return replace(
+            self, available=min(_SERVER_MEMORY // parts, self.memory), max_file=_SERVER_FILE
+        )
 
 
 class _NeedsWorkerError(TooLargeError):
@@ -118,12 +120,12 @@ def check_memory(size: int, what: str) -> None:
     limits = _active.get()
     if limits is None:
         return
-    room = limits.memory if limits.room is None else limits.room
+    room = limits.memory if limits.available is None else limits.available
     if size > room:
         raise TooLargeError(
             f"{what} would take about {_format_size(size)} of memory, but the setting value_memory "
-            f"({_format_size(limits.memory)}) allows {_format_size(room)} here; read or write less at a time, "
-            "or have the setting raised"
+            f"({_format_size(limits.memory)}) allows {_format_size(room)} here; read or write less "
+            "at a time, or have the setting raised"
         )
 
 
@@ -172,9 +174,9 @@ def check_row_names(rows: int, names: int) -> None:
 def check_file(size: int | None, conditions: int = 0) -> None:
     """Refuse to read a file here that is too large, or whose size is not known."""
     limits = _active.get()
-    if limits is None or limits.file is None:
+    if limits is None or limits.max_file is None:
         return
-    if size is None or size * (1 + conditions) > limits.file:
+    if size is None or size * (1 + conditions) > limits.max_file:
         raise _NeedsWorkerError
 
 
@@ -188,7 +190,7 @@ def check_json(data: bytes | str) -> None:
     if limits is None:
         return
     size = _estimate_json(data)
-    if size > (limits.memory if limits.room is None else limits.room):
+    if size > (limits.memory if limits.available is None else limits.available):
         # Brackets and commas within strings make no objects.
         size -= _estimate_within_strings(
             data if isinstance(data, bytes) else data.encode("utf-8", "replace")

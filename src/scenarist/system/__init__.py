@@ -1,4 +1,5 @@
 """What every room may use of the operating system: background threads, file modes, module paths.
 
-Imports nothing of Scenarist but `observability`.
+May import: observability.
+Never here: anything about scenarios: only what the operating system offers.
 """

@@ -42,13 +42,13 @@ class CheckedBackend(httpcore.NetworkBackend):
     def __init__(self, *, may_be_private: bool) -> None:
         self._may_be_private = may_be_private
         self._sockets = httpcore.SyncBackend()
-        self._gate = threading.Lock()
-        self._line: socket.socket | None = None
-        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._aborted = threading.Event()
 
     @property
-    def is_cut(self) -> bool:
-        return self._end.is_set()
+    def is_aborted(self) -> bool:
+        return self._aborted.is_set()
 
     def connect_tcp(
         self,
@@ -60,7 +60,7 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         fault: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in resolve(host, port, may_be_private=self._may_be_private):
-            if self._end.is_set():
+            if self._aborted.is_set():
                 break
             try:
                 stream = self._sockets.connect_tcp(
@@ -71,25 +71,25 @@ class CheckedBackend(httpcore.NetworkBackend):
                 continue
             # TLS takes over the socket; a second descriptor is needed to shut it down.
             line: socket.socket = stream.get_extra_info("socket").dup()
-            with self._gate:
-                self._line = line
-            if self._end.is_set():
-                self.cut()
+            with self._lock:
+                self._socket = line
+            if self._aborted.is_set():
+                self.abort()
             return stream
         raise fault
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Shut down the connection in any state; thread-safe."""
-        with self._gate:
-            self._end.set()
-            if self._line is not None:
+        with self._lock:
+            self._aborted.set()
+            if self._socket is not None:
                 try:
-                    self._line.shutdown(socket.SHUT_RDWR)
+                    self._socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     return  # already closed by the other side
 
     def close(self) -> None:
-        with self._gate:
-            if self._line is not None:
-                self._line.close()
-                self._line = None
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None

@@ -79,56 +79,56 @@ class Dispatcher:
         self._now = now
         self._launch = launch
         self._elapsed = elapsed
-        self._has_news = True
+        self._has_changes = True
         self._position: int | None = None  # last transaction read; None: there are no subscribers
-        self._kept = 0  # last transaction recorded in the database
+        self._stored_position = 0  # last transaction recorded in the database
         # The subscribers with a message, by due time on the monotonic clock, then in order of
         # arrival.
         self._waiting: list[tuple[float, int, SubscriberId]] = []
-        self._turns = itertools.count()
-        self._places = SlotLimiter()
+        self._sequence = itertools.count()
+        self._slots = SlotLimiter()
         # Subscribers whose message is due, but whose receiver has no free slot.
-        self._held: dict[Receiver, deque[SubscriberId]] = {}
-        self._has_room = False  # whether a slot became free since these were last tried
+        self._waiting_for_slot: dict[Receiver, deque[SubscriberId]] = {}
+        self._has_free_slot = False  # whether a slot became free since these were last tried
         self._known: set[SubscriberId] = set()  # subscribers waiting, held or being sent to
         self._under_way: dict[SubscriberId, DeliverySlot] = {}
         self._attempts: deque[Attempt] = deque()
-        self._something = threading.Event()
+        self._wakeup = threading.Event()
         self._stopping = threading.Event()
-        self._next_look = 0.0
+        self._next_read = 0.0
         self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
         """Run until `stop`, beginning with messages that an earlier server has left."""
         self.recover()
-        self._something.set()
+        self._wakeup.set()
         self._thread = BackgroundThread("webhooks", self._loop)
         self._thread.start()
 
     def recover(self) -> None:
         """Queue the messages that have not arrived yet."""
         for subscriber_id in delivery_rows.find_pending_subscribers(self._database.reader):
-            self._line_up(subscriber_id, self._now())
+            self._schedule(subscriber_id, self._now())
 
     def stop(self) -> None:
         """Start nothing more, and wait briefly for requests in progress; the rest is sent later."""
         self._stopping.set()
-        self._something.set()
+        self._wakeup.set()
         if self._thread is not None:
             self._thread.join()
         end = time.monotonic() + _GRACE_SECONDS
         while self._under_way and (left := end - time.monotonic()) > 0:
-            self._something.wait(left)
-            self._something.clear()
+            self._wakeup.wait(left)
+            self._wakeup.clear()
             with suppress(UnavailableError):
                 self._record()
         self._sender.close()
 
     def wake(self) -> None:
         """Read new events: something was committed."""
-        if not self._has_news:
-            self._has_news = True
-            self._something.set()
+        if not self._has_changes:
+            self._has_changes = True
+            self._wakeup.set()
 
     def step(self, *, is_look_due: bool = True) -> bool:
         """Record finished attempts, create messages from events, and send due messages.
@@ -140,9 +140,9 @@ class Dispatcher:
             UnavailableError: The database failed. The attempts are kept for the next step.
         """
         has_recorded = self._record()
-        has_looked = self._has_news and is_look_due
+        has_looked = self._has_changes and is_look_due
         if has_looked:
-            self._look()
+            self._read_events()
         return self._send_due() or has_recorded or has_looked
 
     def _record(self) -> bool:
@@ -160,21 +160,21 @@ class Dispatcher:
         for attempt, due_at in zip(attempts, again, strict=True):
             self._known.discard(attempt.delivery.subscriber_id)
             place = self._under_way.pop(attempt.delivery.subscriber_id)
-            self._has_room = True
-            self._places.give_back(place, seconds=attempt.seconds, was_silent=attempt.was_silent)
+            self._has_free_slot = True
+            self._slots.release(place, seconds=attempt.seconds, was_silent=attempt.has_timed_out)
             if due_at is not None:
-                self._line_up(attempt.delivery.subscriber_id, due_at)
+                self._schedule(attempt.delivery.subscriber_id, due_at)
         return True
 
-    def _look(self) -> None:
+    def _read_events(self) -> None:
         """Create messages from the events since the last read, and advance past them."""
-        self._has_news = False
+        self._has_changes = False
         connection = self._database.reader
         if not subscriber_rows.has_active(connection):
             self._position = None
             return
         if self._position is None:
-            self._position = self._kept = subscriber_rows.get_position(connection)
+            self._position = self._stored_position = subscriber_rows.get_position(connection)
         found = event_rows.read(connection, first=self._position + 1, limit=_TRANSACTIONS)
         if not found:
             return
@@ -187,25 +187,25 @@ class Dispatcher:
         ]
         now = self._now()
         has_messages = bool(changes) and bool(build_messages(connection, changes, now))
-        if has_messages or last - self._kept >= _STORE_EVERY:
+        if has_messages or last - self._stored_position >= _STORE_EVERY:
             told = self._database.write(lambda writer: _store_messages(writer, changes, last, now))
-            self._kept = last
+            self._stored_position = last
             for subscriber_id in told:
-                self._line_up(subscriber_id, now)
+                self._schedule(subscriber_id, now)
         self._position = last
         if len(found) == _TRANSACTIONS:
-            self._has_news = True
+            self._has_changes = True
 
-    def _line_up(self, subscriber_id: SubscriberId, due_at: datetime) -> None:
+    def _schedule(self, subscriber_id: SubscriberId, due_at: datetime) -> None:
         if subscriber_id not in self._known:
             self._known.add(subscriber_id)
             seconds = max(0.0, (due_at - self._now()).total_seconds())
-            due = (self._elapsed() + seconds, next(self._turns), subscriber_id)
+            due = (self._elapsed() + seconds, next(self._sequence), subscriber_id)
             heapq.heappush(self._waiting, due)
 
     def _send_due(self) -> bool:
-        has_sent = self._send_held()
-        while self._waiting and not self._places.are_all_taken and not self._stopping.is_set():
+        has_sent = self._send_waiting()
+        while self._waiting and not self._slots.is_full and not self._stopping.is_set():
             if self._waiting[0][0] > self._elapsed():
                 break
             _, _, subscriber_id = heapq.heappop(self._waiting)
@@ -214,34 +214,34 @@ class Dispatcher:
                 continue
             receiver = to_receiver(delivery)
             # Keep the order of arrival.
-            place = None if receiver in self._held else self._places.take(receiver)
+            place = None if receiver in self._waiting_for_slot else self._slots.acquire(receiver)
             if place is None:
-                self._held.setdefault(receiver, deque()).append(subscriber_id)
+                self._waiting_for_slot.setdefault(receiver, deque()).append(subscriber_id)
                 continue
             has_sent = True
             self._send(delivery, place)
         return has_sent
 
-    def _send_held(self) -> bool:
+    def _send_waiting(self) -> bool:
         """Send to subscribers that waited for a slot, as far as there are free ones."""
         has_sent = False
-        if not self._has_room:
+        if not self._has_free_slot:
             return has_sent
-        self._has_room = False
-        for receiver in list(self._held):
-            line = self._held[receiver]
+        self._has_free_slot = False
+        for receiver in list(self._waiting_for_slot):
+            line = self._waiting_for_slot[receiver]
             while line and not self._stopping.is_set():
-                place = self._places.take(receiver)
+                place = self._slots.acquire(receiver)
                 if place is None:
                     break
                 delivery = self._find_due(line.popleft())
                 if delivery is None:
-                    self._places.leave(place)
+                    self._slots.release_unused(place)
                     continue
                 has_sent = True
                 self._send(delivery, place)
             if not line:
-                del self._held[receiver]
+                del self._waiting_for_slot[receiver]
         return has_sent
 
     def _find_due(self, subscriber_id: SubscriberId) -> PendingDelivery | None:
@@ -251,7 +251,7 @@ class Dispatcher:
             return delivery
         self._known.discard(subscriber_id)
         if delivery is not None:
-            self._line_up(subscriber_id, delivery.due_at)
+            self._schedule(subscriber_id, delivery.due_at)
         return None
 
     def _send(self, delivery: PendingDelivery, place: DeliverySlot) -> None:
@@ -263,40 +263,40 @@ class Dispatcher:
             except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
                 _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
                 attempt = Attempt(
-                    delivery, DeliveryResult.NOTHING, f"{type(error).__name__}: {error}"
+                    delivery, DeliveryResult.RETRY, f"{type(error).__name__}: {error}"
                 )
             self._attempts.append(attempt)
-            self._something.set()
+            self._wakeup.set()
 
         try:
             self._launch(work)
         except RuntimeError as error:  # no thread can be started
-            self._attempts.append(Attempt(delivery, DeliveryResult.NOTHING, str(error)))
+            self._attempts.append(Attempt(delivery, DeliveryResult.RETRY, str(error)))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            self._something.wait(self._seconds_to_wait())
-            self._something.clear()
-            is_look_due = time.monotonic() >= self._next_look
-            if self._has_news and is_look_due:
-                self._next_look = time.monotonic() + _SPACING_SECONDS
+            self._wakeup.wait(self._seconds_to_wait())
+            self._wakeup.clear()
+            is_look_due = time.monotonic() >= self._next_read
+            if self._has_changes and is_look_due:
+                self._next_read = time.monotonic() + _SPACING_SECONDS
             try:
                 self.step(is_look_due=is_look_due)
             except UnavailableError as error:
                 _log.error("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
-                self._something.set()
+                self._wakeup.set()
                 self._stopping.wait(_RETRY_SECONDS)
             except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
                 _log.exception("webhooks failed")
-                self._something.set()
+                self._wakeup.set()
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _seconds_to_wait(self) -> float | None:
         """Return the time until something is due; None if nothing is."""
         waits = []
-        if self._has_news:
-            waits.append(self._next_look - time.monotonic())
-        if self._waiting and not self._places.are_all_taken:
+        if self._has_changes:
+            waits.append(self._next_read - time.monotonic())
+        if self._waiting and not self._slots.is_full:
             waits.append(self._waiting[0][0] - self._elapsed())
         return max(0.0, min(waits)) if waits else None
 
@@ -318,7 +318,7 @@ def _record_attempts(
     connection: Connection, attempts: Sequence[Attempt], now: datetime
 ) -> list[datetime | None]:
     """Record attempts; return when the next one of each subscriber is due, None for never."""
-    arrived = [item.delivery.id for item in attempts if item.answer is DeliveryResult.ARRIVED]
+    arrived = [item.delivery.id for item in attempts if item.result is DeliveryResult.DELIVERED]
     if arrived:
         delivery_rows.delete_many(connection, arrived)
     return [_record_attempt(connection, attempt, now) for attempt in attempts]
@@ -337,9 +337,9 @@ def _is_postponed(delivery: PendingDelivery, now: datetime) -> bool:
 
 def _record_attempt(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:
     delivery, fault = attempt.delivery, sanitize_text(redact(attempt.fault))
-    if attempt.answer is DeliveryResult.ARRIVED:
+    if attempt.result is DeliveryResult.DELIVERED:
         return now
-    if attempt.answer is DeliveryResult.GONE or delivery.attempts >= len(RETRY_DELAYS):
+    if attempt.result is DeliveryResult.GONE or delivery.attempts >= len(RETRY_DELAYS):
         delivery_rows.give_up(connection, delivery, fault=fault, now=now)
         _log.warning(
             "subscriber is told nothing any more",

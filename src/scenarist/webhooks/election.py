@@ -23,7 +23,7 @@ class DispatcherElection:
     """
 
     def __init__(self, turn: LeaderLock, make: Callable[[], Dispatcher]) -> None:
-        self._turn = turn
+        self._leader_lock = turn
         self._make = make
         self._dispatcher: Dispatcher | None = None
         self._stopping = threading.Event()
@@ -41,7 +41,7 @@ class DispatcherElection:
     def stop(self) -> None:
         """Stop sending, and let another process take over."""
         self._stopping.set()
-        self._turn.stop()
+        self._leader_lock.stop()
         # A thread that still waits ends without the lock; there is no need to join it.
         if not self._is_waiting:
             self._thread.join()
@@ -50,7 +50,7 @@ class DispatcherElection:
         while not self._stopping.is_set():
             try:
                 self._is_waiting = True
-                has_turn = self._turn.wait()
+                has_turn = self._leader_lock.acquire()
                 self._is_waiting = False
                 if has_turn:
                     self._dispatch()
@@ -58,7 +58,7 @@ class DispatcherElection:
                 _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
             except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
                 _log.exception("webhooks failed")
-            self._turn.end()
+            self._leader_lock.release()
             self._stopping.wait(_RETRY_SECONDS)
 
     def _dispatch(self) -> None:
@@ -67,7 +67,7 @@ class DispatcherElection:
         dispatcher = self._dispatcher = self._make()
         try:
             dispatcher.start()
-            self._turn.keep()
+            self._leader_lock.hold()
         finally:
             dispatcher.stop()
             self._dispatcher = None

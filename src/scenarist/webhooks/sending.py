@@ -23,9 +23,9 @@ _AGENT = f"Scenarist/{version('scenarist')}"
 
 @unique
 class DeliveryResult(Enum):
-    ARRIVED = auto()
+    DELIVERED = auto()
     GONE = auto()  #: the receiver wants no more messages
-    NOTHING = auto()  #: to be sent again
+    RETRY = auto()  #: to be sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Attempt:
     """Result of sending a message once; the fault says why it did not arrive."""
 
     delivery: PendingDelivery
-    answer: DeliveryResult
+    result: DeliveryResult
     fault: str = ""
     seconds: float = field(default=0.0, compare=False)  #: duration of the attempt
-    was_silent: bool = False  #: whether it timed out
+    has_timed_out: bool = False  #: whether it timed out
 
 
 class Sender:
@@ -65,11 +65,11 @@ class Sender:
     ) -> None:
         self._now = now
         self._may_be_private = may_be_private
-        self._unseal = unseal
+        self._decrypt = unseal
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._short_seconds = short_seconds
-        self._gate = threading.Lock()
+        self._lock = threading.Lock()
         self._open: set[CheckedBackend] = set()
         self._context: ssl.SSLContext | None = None
 
@@ -77,38 +77,42 @@ class Sender:
         """Post a message once, within the time limit of its receiver."""
         begun = time.monotonic()
         seconds = self._short_seconds if is_short else self._total_seconds
-        attempt = self._within(delivery, seconds)
+        attempt = self._send_with_timeout(delivery, seconds)
         return replace(attempt, seconds=time.monotonic() - begun)
 
-    def _within(self, delivery: PendingDelivery, seconds: float) -> Attempt:
+    def _send_with_timeout(self, delivery: PendingDelivery, seconds: float) -> Attempt:
         try:
-            secret = self._unseal(delivery.secret)
+            secret = self._decrypt(delivery.secret)
         except UnavailableError as error:
-            return Attempt(delivery, DeliveryResult.NOTHING, error.message)
+            return Attempt(delivery, DeliveryResult.RETRY, error.message)
         backend = CheckedBackend(may_be_private=self._may_be_private)
-        end = threading.Timer(seconds, backend.cut)
+        end = threading.Timer(seconds, backend.abort)
         end.daemon = True
-        with self._gate:
+        with self._lock:
             self._open.add(backend)
         end.start()
         try:
             return _to_attempt(delivery, self._post(delivery, secret, backend, seconds))
         except Exception as error:  # noqa: BLE001 - whatever a receiver can do to a connection
-            was_silent = backend.is_cut or isinstance(error, httpcore.TimeoutException)
-            fault = _describe_timeout(seconds) if backend.is_cut else self._fault(error, seconds)
-            return Attempt(delivery, DeliveryResult.NOTHING, fault, was_silent=was_silent)
+            was_silent = backend.is_aborted or isinstance(error, httpcore.TimeoutException)
+            fault = (
+                _describe_timeout(seconds)
+                if backend.is_aborted
+                else self._describe_fault(error, seconds)
+            )
+            return Attempt(delivery, DeliveryResult.RETRY, fault, has_timed_out=was_silent)
         finally:
             end.cancel()
-            with self._gate:
+            with self._lock:
                 self._open.discard(backend)
             backend.close()
 
     def close(self) -> None:
         """Abort all attempts in progress."""
-        with self._gate:
+        with self._lock:
             backends = list(self._open)
         for backend in backends:
-            backend.cut()
+            backend.abort()
 
     def _post(
         self, delivery: PendingDelivery, secret: str, backend: CheckedBackend, total_seconds: float
@@ -146,12 +150,12 @@ class Sender:
 
     def _tls(self) -> ssl.SSLContext:
         """Return the TLS context with the trusted certificates; it is created at first use."""
-        with self._gate:
+        with self._lock:
             if self._context is None:
                 self._context = httpx.create_ssl_context()
             return self._context
 
-    def _fault(self, error: Exception, seconds: float) -> str:
+    def _describe_fault(self, error: Exception, seconds: float) -> str:
         match error:
             case ForbiddenAddressError():
                 return str(error)
@@ -171,10 +175,10 @@ def _describe_timeout(seconds: float) -> str:
 
 def _to_attempt(delivery: PendingDelivery, status: int) -> Attempt:
     if 200 <= status < 300:
-        return Attempt(delivery, DeliveryResult.ARRIVED)
+        return Attempt(delivery, DeliveryResult.DELIVERED)
     if status == 410:
         return Attempt(delivery, DeliveryResult.GONE, "it answered 410 Gone")
     if 300 <= status < 400:
         fault = f"it answered {status}; redirects are not followed"
-        return Attempt(delivery, DeliveryResult.NOTHING, fault)
-    return Attempt(delivery, DeliveryResult.NOTHING, f"it answered {status}")
+        return Attempt(delivery, DeliveryResult.RETRY, fault)
+    return Attempt(delivery, DeliveryResult.RETRY, f"it answered {status}")

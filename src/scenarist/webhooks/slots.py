@@ -27,9 +27,9 @@ class ReceiverSpeed(IntEnum):
 class SlotLimits:
     """Limits on messages in progress: in total, per owner, and per receiver of an owner."""
 
-    in_all: int
-    of_owner: int
-    of_receiver: int
+    total: int
+    per_owner: int
+    per_receiver: int
 
 
 SLOT_LIMITS = {
@@ -58,11 +58,11 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class _ReceiverHistory:
-    pace: ReceiverSpeed
-    was_silent: bool  #: its last attempt timed out
+    speed: ReceiverSpeed
+    has_timed_out: bool  #: its last attempt timed out
 
 
-_NO_HISTORY = _ReceiverHistory(ReceiverSpeed.NEW, was_silent=False)
+_NO_HISTORY = _ReceiverHistory(ReceiverSpeed.NEW, has_timed_out=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class DeliverySlot:
     """
 
     receiver: Receiver
-    pace: ReceiverSpeed
+    speed: ReceiverSpeed
     is_short: bool
 
 
@@ -91,24 +91,24 @@ class SlotLimiter:
         self._of_receiver: Counter[tuple[Receiver, ReceiverSpeed]] = Counter()
 
     @property
-    def are_all_taken(self) -> bool:
-        return self._in_all.total() >= SLOT_LIMITS[ReceiverSpeed.PROMPT].in_all
+    def is_full(self) -> bool:
+        return self._in_all.total() >= SLOT_LIMITS[ReceiverSpeed.PROMPT].total
 
-    def take(self, receiver: Receiver) -> DeliverySlot | None:
+    def acquire(self, receiver: Receiver) -> DeliverySlot | None:
         """Take a slot for a message; None if the receiver must wait for one."""
         seen = self._seen.get(receiver, _NO_HISTORY)
-        if not all(self._has_room(receiver, pace) for pace in ReceiverSpeed if pace <= seen.pace):
+        if not all(self._has_room(receiver, pace) for pace in ReceiverSpeed if pace <= seen.speed):
             return None
-        self._count(receiver, seen.pace, 1)
-        return DeliverySlot(receiver, seen.pace, is_short=seen.was_silent)
+        self._count(receiver, seen.speed, 1)
+        return DeliverySlot(receiver, seen.speed, is_short=seen.has_timed_out)
 
-    def leave(self, place: DeliverySlot) -> None:
+    def release_unused(self, place: DeliverySlot) -> None:
         """Give back a slot that was not used."""
-        self._count(place.receiver, place.pace, -1)
+        self._count(place.receiver, place.speed, -1)
 
-    def give_back(self, place: DeliverySlot, *, seconds: float, was_silent: bool) -> None:
+    def release(self, place: DeliverySlot, *, seconds: float, was_silent: bool) -> None:
         """Give back the slot of an attempt; record how long it took and whether it timed out."""
-        self._count(place.receiver, place.pace, -1)
+        self._count(place.receiver, place.speed, -1)
         pace = ReceiverSpeed.PROMPT if seconds <= PROMPT_SECONDS else ReceiverSpeed.SLOW
         self._seen[place.receiver] = _ReceiverHistory(pace, was_silent)
         self._seen.move_to_end(place.receiver)
@@ -120,10 +120,10 @@ class SlotLimiter:
         same_or_worse = [other for other in ReceiverSpeed if other >= pace]
         owner = receiver.owner
         return (
-            sum(self._in_all[other] for other in same_or_worse) < bounds.in_all
-            and sum(self._of_owner[owner, other] for other in same_or_worse) < bounds.of_owner
+            sum(self._in_all[other] for other in same_or_worse) < bounds.total
+            and sum(self._of_owner[owner, other] for other in same_or_worse) < bounds.per_owner
             and sum(self._of_receiver[receiver, other] for other in same_or_worse)
-            < bounds.of_receiver
+            < bounds.per_receiver
         )
 
     def _count(self, receiver: Receiver, pace: ReceiverSpeed, step: int) -> None:

@@ -276,7 +276,7 @@ def test_the_log_is_read_only_as_fast_as_a_client_takes_it(database: Database) -
             Batcher(reads.read_many),
             ChangeNotifier(),
             find_actor=anyone,
-            start=StreamStart(at=EventCursor(1)),
+            start=StreamStart(cursor=EventCursor(1)),
             wanted=EventFilter(),
         )
         task = asyncio.create_task(stream({}, client.receive, client.send))  # type: ignore[arg-type]
@@ -304,7 +304,7 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
             Batcher(reads.read_many),
             ChangeNotifier(),
             find_actor=anyone,
-            start=StreamStart(at=EventCursor(1)),
+            start=StreamStart(cursor=EventCursor(1)),
             wanted=EventFilter(),
             quiet_seconds=0.001,
         )

@@ -83,7 +83,7 @@ def test_a_job_takes_the_cpus_that_its_task_asks_for(cluster: Desk, tmp_path: Pa
 
 
 def test_what_no_machine_of_the_cluster_has_is_told(cluster: Desk) -> None:
-    lacks = cluster.executor.lacks
+    lacks = cluster.executor.find_missing
 
     assert [lacks(Resources()), lacks(Resources(cpus=2))] == [None, None]
     assert [lacks(Resources(cpus=64)), lacks(Resources(gpus=1))] == ["64 cpus", "1 gpu"]
@@ -130,7 +130,7 @@ def test_jobs_of_a_cluster_that_is_lost_are_handed_back_and_later_ones_run_on_th
     lost = cluster.request("tell_process", str(tmp_path / "process"))
     cluster.executor.submit([lost])
     number_in(tmp_path / "process")
-    link = executor_of(cluster)._link
+    link = executor_of(cluster)._process
     assert link is not None
 
     link._process.kill()
@@ -144,7 +144,7 @@ def test_jobs_of_a_cluster_that_is_lost_are_handed_back_and_later_ones_run_on_th
 
 
 def test_what_waits_for_a_lost_cluster_can_be_cancelled(cluster: Desk) -> None:
-    link = executor_of(cluster)._link
+    link = executor_of(cluster)._process
     assert link is not None
     first = cluster.request("sleep_long")
     cluster.executor.submit([first])

@@ -63,10 +63,10 @@ def test_a_change_to_another_object_is_always_found(
 
     now = dict(vars(owner))
     is_changed = [*now] != [*saved] or any(now[name] is not saved[name] for name in saved)
-    assert not (is_changed and versions.are_same())
-    assert versions.find_changed() == ([] if versions.are_same() else [1])
-    versions.remember()
-    assert versions.are_same()
+    assert not (is_changed and versions.is_unchanged())
+    assert versions.find_changed() == ([] if versions.is_unchanged() else [1])
+    versions.take()
+    assert versions.is_unchanged()
 
 
 def test_reading_names_and_collecting_garbage_is_no_change() -> None:
@@ -75,7 +75,7 @@ def test_reading_names_and_collecting_garbage_is_no_change() -> None:
     gc.collect()
 
     assert Example.__name__ == "Example"
-    assert versions.are_same()
+    assert versions.is_unchanged()
 
 
 def test_where_python_has_no_versions_each_name_is_compared(

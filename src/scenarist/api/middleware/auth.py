@@ -70,7 +70,7 @@ class AuthMiddleware:
     def count_refusal(self, address: str, operation: str, reason: str) -> None:
         """Count a refusal for the audit log, which gets their number and not a row for each."""
         if self._refusals is not None:
-            self._refusals.note(address, operation, reason)
+            self._refusals.count(address, operation, reason)
 
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         """Store the actor in the scope of the request.
@@ -97,17 +97,17 @@ class AuthMiddleware:
         permission: Permission | None = opt["permission"]
         try:
             credential = credential_of(connection)
-            actor = await self._admitted(self._authenticator, credential)
+            actor = await self._authenticate(self._authenticator, credential)
             if permission is not None:
                 actor.require(permission)
         except (UnauthenticatedError, DeniedError) as refusal:
-            await sync_to_thread(self._keep_refusal, connection, handler, actor, refusal)
+            await sync_to_thread(self._record_refusal, connection, handler, actor, refusal)
             raise
         if permission is not Permission.READ:
             actor = replace(actor, origin=origin_of(connection, handler))
         scope["actor"] = actor
 
-    def finder(self, request: AnyRequest) -> Callable[[], Awaitable[Actor]]:
+    def make_find_actor(self, request: AnyRequest) -> Callable[[], Awaitable[Actor]]:
         """Return a function that authenticates the caller again, for a response that takes long.
 
         It raises what a new request with the same credential would raise.
@@ -118,20 +118,20 @@ class AuthMiddleware:
         credential = credential_of(request)
 
         async def find_actor() -> Actor:
-            return await self._admitted(authenticator, credential)
+            return await self._authenticate(authenticator, credential)
 
         return find_actor
 
-    async def _admitted(self, authenticator: Authenticator, credential: str) -> Actor:
+    async def _authenticate(self, authenticator: Authenticator, credential: str) -> Actor:
         if self._looks_up_in_threads:
             return await sync_to_thread(_authenticate_now, authenticator, credential)
-        actor = authenticator.recall(credential)
+        actor = authenticator.find_cached(credential)
         if actor is None and authenticator.needs_network(credential):
             verified = await sync_to_thread(authenticator.verify, credential)
-            actor = authenticator.admit(credential, verified)
+            actor = authenticator.authenticate(credential, verified)
         return actor or _authenticate_now(authenticator, credential)
 
-    def _keep_refusal(
+    def _record_refusal(
         self,
         connection: AnyConnection,
         handler: BaseRouteHandler,
@@ -184,7 +184,7 @@ class LoginExecutor:
 
 
 def auth_of(request: AnyRequest) -> AuthMiddleware:
-    gate: AuthMiddleware = request.app.state["gate"]
+    gate: AuthMiddleware = request.app.state["auth"]
     return gate
 
 
@@ -224,8 +224,8 @@ def _entity_of(path_params: Mapping[str, Any]) -> str | None:
 
 
 def _authenticate_now(authenticator: Authenticator, credential: str) -> Actor:
-    actor = authenticator.recall(credential)
-    return actor or authenticator.admit(credential, authenticator.verify(credential))
+    actor = authenticator.find_cached(credential)
+    return actor or authenticator.authenticate(credential, authenticator.verify(credential))
 
 
 async def _find_anyone() -> Actor:

@@ -74,7 +74,7 @@ def refuse_foreign_pages(
             return app(scope, receive, send)
         told = dict(scope["headers"])
         origin = told.get(b"origin")
-        answer = _add_headers(send, origins.fields(origin))
+        answer = _add_headers(send, origins.headers_for(origin))
         fault = find_host_fault(told.get(b"host")) if find_host_fault else None
         if fault is None and (origin is not None or b"sec-fetch-site" in told):
             if not origins.has(origin):
@@ -112,7 +112,7 @@ class _Origins:
     def has(self, origin: bytes | None) -> bool:
         return origin in self._fields or (self._are_all and origin is not None)
 
-    def fields(self, origin: bytes | None) -> _Headers:
+    def headers_for(self, origin: bytes | None) -> _Headers:
         return self._fields.get(origin, self._others)
 
 
@@ -140,8 +140,8 @@ def _make_host_check(hosts: frozenset[str]) -> Callable[[bytes | None], _Refusal
         return (
             HTTPStatus.MISDIRECTED_REQUEST,
             "host_refused",
-            f"{_to_text(host)} is not a name of this server; if it should be, add it to the setting "
-            "hosts",
+            f"{_to_text(host)} is not a name of this server; if it should be, add it to the "
+            "setting hosts",
         )
 
     return find_fault

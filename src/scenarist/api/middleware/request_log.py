@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
 
-from scenarist.api.routes.metrics import METHODS, RequestMetrics
+from scenarist.api.request_metrics import METHODS, RequestMetrics
 from scenarist.domain.commits import start_commit_record
 from scenarist.observability import tracing
 from scenarist.observability.logs import request_id

@@ -59,7 +59,7 @@ class _Operation:
 
     method: str
     path: str
-    said: Document
+    description: Document
     handler: HTTPRouteHandler
 
     @property
@@ -67,7 +67,7 @@ class _Operation:
         field = self.handler.parsed_fn_signature.parameters.get("data")
         return field.annotation if field is not None and _is_struct(field.annotation) else None
 
-    def containers(self) -> Iterator[tuple[str, Any]]:
+    def iter_response_types(self) -> Iterator[tuple[str, Any]]:
         """Yield the status and the type of each response that is JSON."""
         for status, spec in (self.handler.responses or {}).items():
             if _is_struct(spec.data_container):
@@ -83,8 +83,8 @@ def build_document(described: Document, app: Litestar) -> Document:
     """Return the complete OpenAPI document, based on Litestar's description of the application."""
     document: Document = msgspec.json.decode(msgspec.json.encode(described))
     operations = list(_iter_operations(document, app))
-    is_off = app.state["gate"].is_off
-    types = {kind for operation in operations for _, kind in operation.containers()}
+    is_off = app.state["auth"].is_off
+    types = {kind for operation in operations for _, kind in operation.iter_response_types()}
     bodies = {operation.body for operation in operations if operation.body is not None}
     schemas = describe_types([*types, *bodies, Problem])
     document["components"] = {
@@ -95,13 +95,15 @@ def build_document(described: Document, app: Litestar) -> Document:
     }
     document["tags"] = [
         {"name": name, "description": _TAGS.get(name, "")}
-        for name in dict.fromkeys(tag for item in operations for tag in item.said.get("tags", ()))
+        for name in dict.fromkeys(
+            tag for item in operations for tag in item.description.get("tags", ())
+        )
     ]
     for operation in operations:
-        _clean_parameters(operation.said)
+        _clean_parameters(operation.description)
         _add_role(operation, is_off=is_off)
-        _add_body(operation, schemas.of)
-        _add_responses(operation, schemas.of)
+        _add_body(operation, schemas.by_type)
+        _add_responses(operation, schemas.by_type)
     add_examples(document)
     add_links(document)
     return document
@@ -116,7 +118,7 @@ def _iter_operations(document: Document, app: Litestar) -> Iterator[_Operation]:
                 said = document["paths"].get(route.path_format, {}).get(method.lower())
                 if said is not None and handler.resolve_include_in_schema():
                     yield _Operation(
-                        method=method, path=route.path_format, said=said, handler=handler
+                        method=method, path=route.path_format, description=said, handler=handler
                     )
 
 
@@ -151,7 +153,7 @@ def _add_allowed_values(said: Document, parameter: Document) -> None:
 def _add_role(operation: _Operation, *, is_off: bool) -> None:
     opt = operation.handler.opt
     permission = opt.get("permission")
-    said = operation.said
+    said = operation.description
     if not is_off:
         said["security"] = [] if "is_open" in opt else [{"bearer": []}]
     if "is_open" in opt:
@@ -170,16 +172,16 @@ def _add_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
     if operation.body is None:
         return
     field = operation.handler.parsed_fn_signature.parameters["data"]
-    operation.said["requestBody"] = {
+    operation.description["requestBody"] = {
         "content": {"application/json": {"schema": schemas[operation.body]}},
         "required": not field.has_default,
     }
 
 
 def _add_responses(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
-    said = operation.said
+    said = operation.description
     answers: Document = said["responses"]
-    kinds = dict(operation.containers())
+    kinds = dict(operation.iter_response_types())
     for status, kind in kinds.items():
         if kind is Problem:
             answers[status] = _problem_ref(int(status))
@@ -205,7 +207,7 @@ def _problem_ref(status: int) -> Document:
 def _iter_shared_statuses(operation: _Operation) -> Iterator[int]:
     # Every path refuses unknown query parameters.
     yield 400
-    if "requestBody" in operation.said:
+    if "requestBody" in operation.description:
         yield 413
     if "is_open" not in operation.handler.opt:
         yield 401
@@ -218,12 +220,12 @@ def _iter_shared_statuses(operation: _Operation) -> Iterator[int]:
 def _find_traits(operation: _Operation, answer: Any) -> set[str]:
     """Return which of the features shared by many operations this one has."""
     traits = set()
-    parameters = {item["name"] for item in operation.said.get("parameters", ())}
+    parameters = {item["name"] for item in operation.description.get("parameters", ())}
     if LOCATION_HEADER in (operation.handler.response_headers or ()):
         traits.add("located")
     if operation.body is Submit:
         traits.add("submit")
-    if "412" in operation.said["responses"]:
+    if "412" in operation.description["responses"]:
         traits.add("guarded")
     if get_origin(answer) is Results and "limit" in parameters:
         traits.add("paged")

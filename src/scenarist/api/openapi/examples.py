@@ -117,13 +117,13 @@ def add_examples(document: Document) -> None:
     for operation in _iter_operations(document):
         for parameter in operation.get("parameters", ()):
             if parameter.get("required"):
-                parameter["example"] = maker.value(parameter["schema"], parameter["name"])
+                parameter["example"] = maker.build_value(parameter["schema"], parameter["name"])
         for media in operation.get("requestBody", {}).get("content", {}).values():
-            media.setdefault("example", maker.value(media["schema"], "data"))
+            media.setdefault("example", maker.build_value(media["schema"], "data"))
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
                 for media in answer.get("content", {}).values():
-                    media.setdefault("example", maker.answer(operation, media["schema"]))
+                    media.setdefault("example", maker.build_response(operation, media["schema"]))
 
 
 class _ExampleBuilder:
@@ -132,37 +132,37 @@ class _ExampleBuilder:
     def __init__(self, components: dict[str, Document]) -> None:
         self._components = components
 
-    def answer(self, operation: Document, schema: Document) -> Any:
+    def build_response(self, operation: Document, schema: Document) -> Any:
         name = operation["operationId"]
         if name in _BY_OPERATION:
             return _BY_OPERATION[name]
-        value = self.value(schema, "data")
+        value = self.build_value(schema, "data")
         if isinstance(value, dict) and "message" in value:
             value["message"] = _build_message(operation, value)
         return value
 
-    def value(self, schema: Document, name: str, component: str = "") -> Any:
+    def build_value(self, schema: Document, name: str, component: str = "") -> Any:
         """Return a value for the field with this name in a component."""
         if schema.get("examples") and name not in _BY_NAME:
             return schema["examples"][0]
         if "$ref" in schema:
             name_of_component = schema["$ref"].rpartition("/")[2]
-            return self.value(self._components[name_of_component], name, name_of_component)
+            return self.build_value(self._components[name_of_component], name, name_of_component)
         known = _find_known(name, component, schema)
         if known is not _UNKNOWN:
             return known
         if "anyOf" in schema and "properties" not in schema:
-            return self.value(schema["anyOf"][0], name, component)
+            return self.build_value(schema["anyOf"][0], name, component)
         if "enum" in schema:
             return _choose_usual(schema["enum"])
-        return self._by_type(schema, name, component)
+        return self._build_by_type(schema, name, component)
 
-    def _by_type(self, schema: Document, name: str, component: str) -> Any:
+    def _build_by_type(self, schema: Document, name: str, component: str) -> Any:
         match schema.get("type"):
             case "object":
-                return self._object(schema, component)
+                return self._build_object(schema, component)
             case "array":
-                return [self.value(schema["items"], _singular(name), component)]
+                return [self.build_value(schema["items"], _singular(name), component)]
             case "string":
                 return _TIMESTAMP if schema.get("format") == "date-time" else "text"
             case "integer" | "number":
@@ -172,13 +172,13 @@ class _ExampleBuilder:
             case _:
                 return None
 
-    def _object(self, schema: Document, component: str) -> Document:
+    def _build_object(self, schema: Document, component: str) -> Document:
         fields = schema.get("properties", {})
         wanted = schema.get("required", ()) or fields
-        made = {name: self.value(fields[name], name, component) for name in wanted}
+        made = {name: self.build_value(fields[name], name, component) for name in wanted}
         if "anyOf" in schema:
             for name in schema["anyOf"][0]["required"]:
-                made[name] = self.value(fields[name], name, component)
+                made[name] = self.build_value(fields[name], name, component)
         return made
 
 

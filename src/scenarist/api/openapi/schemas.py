@@ -30,7 +30,7 @@ _EXTRA: dict[str, Document] = {
 class Schemas:
     """Schema of each type, and the components that these refer to."""
 
-    of: Mapping[Any, Document]
+    by_type: Mapping[Any, Document]
     components: dict[str, Document]
 
 

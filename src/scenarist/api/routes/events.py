@@ -84,7 +84,7 @@ class EventStreamResponse:
         self._find_actor = find_actor
         self._start = start
         self._wanted = wanted
-        self._quiet_seconds = quiet_seconds
+        self._keepalive_seconds = quiet_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as group:
@@ -100,7 +100,7 @@ class EventStreamResponse:
             (b"x-accel-buffering", b"no"),  # proxies must forward each event at once
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _send_piece(send, _PREAMBLE % _id_of(self._start.at.preceding).encode())
+        await _send_piece(send, _PREAMBLE % _id_of(self._start.cursor.previous).encode())
         if self._start.oldest is not None:
             gap = _encode(schemas.Gap(oldest=_id_of(self._start.oldest)))
             await _send_piece(send, b"event: gap\ndata: %b\n\n" % gap)
@@ -114,19 +114,19 @@ class EventStreamResponse:
 
     async def _follow(self, send: Send, reader: ChangeListener) -> None:
         loop = asyncio.get_running_loop()
-        at = self._start.at
-        quiet_until = loop.time() + self._quiet_seconds
+        at = self._start.cursor
+        quiet_until = loop.time() + self._keepalive_seconds
         while True:
             # When the server stops, read once more, so that no event before the stop is missed.
-            is_over = reader.is_over
-            reader.catch_up()
+            is_over = reader.is_closed
+            reader.reset()
             # Check each time: after a sign-out or the loss of the role, no more events are sent.
             actor = await self._find_actor()
-            page = await self._reads.ask(EventRequest(actor, at, self._wanted))
-            at = page.following
+            page = await self._reads.call(EventRequest(actor, at, self._wanted))
+            at = page.next_cursor
             for piece in _iter_pieces(page):
                 await _send_piece(send, piece)
-                quiet_until = loop.time() + self._quiet_seconds
+                quiet_until = loop.time() + self._keepalive_seconds
             if is_over:
                 return
             has_more = not page.is_last
@@ -135,7 +135,7 @@ class EventStreamResponse:
                 if loop.time() >= quiet_until:
                     await self._find_actor()
                     await _send_piece(send, _COMMENT)
-                    quiet_until = loop.time() + self._quiet_seconds
+                    quiet_until = loop.time() + self._keepalive_seconds
 
 
 @get(
@@ -196,11 +196,11 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     )
     single_header(request, "Last-Event-ID")
     seen = _parse_cursor(last_event_id, "Last-Event-ID") or _parse_cursor(after, "after")
-    start = await sync_to_thread(services.changes.begin, actor, seen)
-    reads: EventBatcher = request.app.state["reads"]
-    find_actor = auth_of(request).finder(request)
+    start = await sync_to_thread(services.event_log.find_start, actor, seen)
+    reads: EventBatcher = request.app.state["event_batcher"]
+    find_actor = auth_of(request).make_find_actor(request)
     return EventStreamResponse(
-        reads, services.news, find_actor=find_actor, start=start, wanted=wanted
+        reads, services.change_notifier, find_actor=find_actor, start=start, wanted=wanted
     )
 
 
@@ -214,15 +214,15 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 
 def _iter_pieces(page: EventPage) -> Iterator[bytes]:
-    for first in range(0, len(page.changes), _EVENTS_PER_PIECE):
+    for first in range(0, len(page.events), _EVENTS_PER_PIECE):
         yield b"".join(
-            _encode_event(change) for change in page.changes[first : first + _EVENTS_PER_PIECE]
+            _encode_event(change) for change in page.events[first : first + _EVENTS_PER_PIECE]
         )
 
 
 def _encode_event(change: LoggedEvent) -> bytes:
     event = change.event
-    event_id = _id_of(change.mark)
+    event_id = _id_of(change.cursor)
     actor = event.actor
     shown = schemas.Event(
         id=event_id,

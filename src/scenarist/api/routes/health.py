@@ -40,7 +40,7 @@ async def get_readiness(request: AnyRequest) -> schemas.Message:
         message = await sync_to_thread(services_of(request).health.check_readiness)
     except UnavailableError:
         with suppress(ScenaristError):
-            request.scope["actor"] = await auth_of(request).finder(request)()  # type: ignore[typeddict-unknown-key]
+            request.scope["actor"] = await auth_of(request).make_find_actor(request)()  # type: ignore[typeddict-unknown-key]
         raise
     return schemas.Message(message=message)
 

@@ -192,7 +192,7 @@ def create_scenario(
             errors=[{"field": "config_id", "message": fault}],
         )
     service, actor = services_of(request).scenarios, actor_of(request)
-    standing = service.create_standing(
+    standing = service.create_with_eligibility(
         actor,
         NewScenario(
             config_id=named[0],

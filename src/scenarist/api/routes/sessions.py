@@ -20,8 +20,8 @@ _NO_TOKEN = "authorization-is-off"  # noqa: S105 - not a secret, and no token
 
 
 def login_executor_of(request: AnyRequest) -> LoginExecutor:
-    turnstile: LoginExecutor = request.app.state["turnstile"]
-    return turnstile
+    executor: LoginExecutor = request.app.state["login_executor"]
+    return executor
 
 
 @post(
@@ -52,10 +52,10 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> JsonRespo
             status=201,
             headers=_NOT_STORED,
         )
-    service = services_of(request).signing_in
+    service = services_of(request).sessions
     origin = origin_of(request, request.route_handler)
     try:
-        service.require_tries(origin.address)
+        service.refuse_throttled(origin.address)
         session = await login_executor_of(request).run(
             origin.address, lambda: service.sign_in(data.username, data.password, origin)
         )
@@ -92,7 +92,7 @@ def logout(request: AnyRequest) -> JsonResponse:
     if auth_of(request).is_off:
         return respond(schemas.Message(message=_AUTHORIZATION_IS_OFF), status=201)
     actor = actor_of(request)
-    services_of(request).signing_in.sign_out(actor, credential_of(request))
+    services_of(request).sessions.sign_out(actor, credential_of(request))
     return respond(schemas.Message(message=f"{actor.name} is signed out."), status=201)
 
 
@@ -130,9 +130,9 @@ async def change_password(
     Returns 401 if the old password is wrong, and 409 if the password is not stored on this server
     (with a directory or an external identity provider), or for a key.
     """
-    service, actor = services_of(request).signing_in, actor_of(request)
+    service, actor = services_of(request).sessions, actor_of(request)
     address = "" if actor.origin is None else actor.origin.address
-    service.require_tries(address)
+    service.refuse_throttled(address)
     await login_executor_of(request).run(
         address, lambda: service.change_password(actor, data.old_password, data.new_password)
     )

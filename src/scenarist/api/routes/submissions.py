@@ -117,7 +117,7 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     )
     with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
         actor, parent = actor_of(request), traceparent_of(request)
-        submission = await submit_batcher_of(request).ask(
+        submission = await submit_batcher_of(request).call(
             SubmitRequest(actor, entity_type, entity_id, options, retry_of, parent)
         )
         record_commit()  # the batch was committed outside of this request's context

@@ -34,7 +34,7 @@ class DatabaseDialect(Protocol):
         """The database file; None when the database is not a file on this machine."""
         ...
 
-    def check_place(self) -> None:
+    def check_file(self) -> None:
         """Check that the URL still leads to the database that was opened.
 
         Raises:
@@ -54,7 +54,7 @@ class DatabaseDialect(Protocol):
         """Wait for the write lock, begin a transaction, and execute its first statements."""
         ...
 
-    def say(self, connection: Connection, *statements: str) -> None:
+    def execute_raw(self, connection: Connection, *statements: str) -> None:
         """Execute statements without parameters on the driver, which costs less than SQLAlchemy."""
         ...
 
@@ -66,7 +66,7 @@ class DatabaseDialect(Protocol):
         """
         ...
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
+    def open_notifier(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
         """Listen for other processes' commits until the socket *stop* becomes readable.
 
         Raises:
@@ -74,18 +74,18 @@ class DatabaseDialect(Protocol):
         """
         ...
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
+    def open_leader_lock(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
         """Return a leader lock: held by one process on the database at a time."""
         ...
 
-    def trouble_in(self, error: BaseException) -> str | None:
+    def failure_in(self, error: BaseException) -> str | None:
         """Return the reason, in one line, when a driver error is about the database itself.
 
         None when the error is about the statement, such as a second row with the same key.
         """
         ...
 
-    def is_to_be_left(self, error: BaseException) -> bool:
+    def is_worth_reconnecting(self, error: BaseException) -> bool:
         """Whether a new connection may succeed where this one no longer does."""
         ...
 

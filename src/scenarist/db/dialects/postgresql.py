@@ -60,9 +60,9 @@ class PostgreSqlDialect:
         self.name = f"the database {_redact(url)}"
         self._busy_milliseconds = max(1, int(busy_seconds * 1000))
         self._channel = ""  # on which this process listens; it does not notify itself
-        self._begun = 0
+        self._transactions = 0
 
-    def check_place(self) -> None:
+    def check_file(self) -> None:
         """Do nothing: the PostgreSQL server watches its own files."""
 
     def make_engine(self) -> Engine:
@@ -98,16 +98,18 @@ class PostgreSqlDialect:
 
     def begin(self, connection: Connection, *statements: str) -> None:
         driver: Any = connection.connection.driver_connection
-        self._begun += 1
-        plan_anew = (_DISCARD_PLANS,) if self._begun.bit_count() == 1 else ()  # 1, 2, 4, 8, ...
+        self._transactions += 1
+        plan_anew = (
+            (_DISCARD_PLANS,) if self._transactions.bit_count() == 1 else ()
+        )  # 1, 2, 4, 8, ...
         try:
-            self.say(connection, _BEGIN, *plan_anew, *statements)
+            self.execute_raw(connection, _BEGIN, *plan_anew, *statements)
         except self._errors.Error:
             if not driver.closed:  # it timed out waiting for the lock
                 driver.execute("ROLLBACK", prepare=False)
             raise
 
-    def say(self, connection: Connection, *statements: str) -> None:
+    def execute_raw(self, connection: Connection, *statements: str) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute("; ".join(statements), prepare=False)
 
@@ -134,15 +136,15 @@ class PostgreSqlDialect:
         if said.statusmessage != "COMMIT":
             raise RuntimeError(_CONTINUED_AFTER_ERROR)
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
+    def open_notifier(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
         bell = PostgresNotifier(connect, stop, turn=_BEGIN)
         self._channel = bell.channel
         return bell
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
+    def open_leader_lock(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
         return SessionLeaderLock(connect, name)
 
-    def trouble_in(self, error: BaseException) -> str | None:
+    def failure_in(self, error: BaseException) -> str | None:
         if not isinstance(error, self._errors.Error):
             return None
         of_itself = (
@@ -158,7 +160,7 @@ class PostgreSqlDialect:
         # Lines that libpq adds after the first one are advice, unless there are several hosts.
         return " ".join([first, *more]).strip() if first.endswith(":") else first
 
-    def is_to_be_left(self, error: BaseException) -> bool:
+    def is_worth_reconnecting(self, error: BaseException) -> bool:
         # Another server may have taken over from one that has become read-only.
         return isinstance(error, self._errors.errors.ReadOnlySqlTransaction)
 

@@ -46,11 +46,11 @@ class SqliteDialect:
         self.url = url.set(database=str(self.file))
         self.name = f"the database {self.file}"
         self._busy_seconds = busy_seconds
-        self._bells = socket_folder_of(file)
-        self._bell: SocketNotifier | None = None
+        self._socket_folder = socket_folder_of(file)
+        self._notifier: SocketNotifier | None = None
         self._files = _OpenFiles(file)
 
-    def check_place(self) -> None:
+    def check_file(self) -> None:
         self._files.check()
 
     def make_engine(self) -> Engine:
@@ -67,21 +67,21 @@ class SqliteDialect:
             },
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "close", self._files.note_close)
+        event.listen(engine, "close", self._files.count_close)
         return engine
 
     def begin(self, connection: Connection, *statements: str) -> None:
-        self.check_place()
-        self.say(connection, "BEGIN IMMEDIATE", *statements)
+        self.check_file()
+        self.execute_raw(connection, "BEGIN IMMEDIATE", *statements)
 
-    def say(self, connection: Connection, *statements: str) -> None:
+    def execute_raw(self, connection: Connection, *statements: str) -> None:
         driver: Any = connection.connection.driver_connection
         for statement in statements:
             driver.execute(statement)
 
     def commit(self, connection: Connection, topics: Topics) -> None:
         try:
-            self.say(connection, "COMMIT")
+            self.execute_raw(connection, "COMMIT")
         except sqlite3.OperationalError as error:
             # The frames may be in the WAL although the sync failed, and the next process that opens
             # the file would find them. A failed write, in contrast, left no complete frame.
@@ -92,39 +92,39 @@ class SqliteDialect:
                 ) from error
             raise
         try:
-            self.check_place()
+            self.check_file()
         except UnavailableError as error:
             raise InDoubtError(f"{error.message}; it is not known whether this was done") from error
         if topics:
-            self._ring(topics)
+            self._publish(topics)
 
-    def _ring(self, topics: Topics) -> None:
+    def _publish(self, topics: Topics) -> None:
         try:
-            if self._bell is not None:
-                self._bell.ring(topics)
+            if self._notifier is not None:
+                self._notifier.publish(topics)
             else:
-                publish_once(self._bells, topics)
+                publish_once(self._socket_folder, topics)
         except Exception:  # noqa: BLE001 - the commit is done, even if nobody was notified
             _log.exception("other processes were not told of a commit")
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
-        is_again = self._bell is not None
-        self._bell = SocketNotifier(self._bells, stop)
+    def open_notifier(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
+        is_again = self._notifier is not None
+        self._notifier = SocketNotifier(self._socket_folder, stop)
         if is_again:
             # Processes that started while this one could not be found missed its notifications.
-            self._bell.ring(EVERYTHING)
-        return self._bell
+            self._notifier.publish(EVERYTHING)
+        return self._notifier
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
-        return FileLeaderLock(self._bells.with_suffix(f".{name}"))
+    def open_leader_lock(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
+        return FileLeaderLock(self._socket_folder.with_suffix(f".{name}"))
 
-    def trouble_in(self, error: BaseException) -> str | None:
+    def failure_in(self, error: BaseException) -> str | None:
         # A plain DatabaseError is about the file: it is damaged, or not a database.
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
             return str(error)
         return None
 
-    def is_to_be_left(self, error: BaseException) -> bool:
+    def is_worth_reconnecting(self, error: BaseException) -> bool:
         return False
 
     def is_lost(self, connection: Connection) -> bool:
@@ -136,7 +136,7 @@ class SqliteDialect:
             cursor.execute(pragma)
         cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the WAL
         cursor.close()
-        self._files.note_open()
+        self._files.count_open()
 
 
 class _OpenFiles:
@@ -151,14 +151,14 @@ class _OpenFiles:
         self._open = 0
         self._lock = threading.Lock()
 
-    def note_open(self) -> None:
+    def count_open(self) -> None:
         """Count another connection, and record which files are open unless that is known."""
         with self._lock:
             self._open += 1
             if self._known is None:
                 self._known = tuple(_identity_of(path) for path in self._paths)
 
-    def note_close(self, connection: object, record: object) -> None:
+    def count_close(self, connection: object, record: object) -> None:
         """Count a closed connection; after the last one, SQLite removes the WAL itself."""
         with self._lock:
             self._open -= 1

@@ -138,7 +138,7 @@ def _finish_canceled(
     changes = [
         make_job_event(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
     ]
-    return Consequences(consequences.ended, changes + consequences.changes)
+    return Consequences(consequences.finished, changes + consequences.changes)
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[UnfinishedJob]:

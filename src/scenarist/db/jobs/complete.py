@@ -33,7 +33,7 @@ class Completion:
     attempt: int
     status: JobStatus
     edits: Sequence[Edit] = ()
-    has_ends: bool = True  #: whether the job reads or writes any data node
+    has_data_nodes: bool = True  #: whether the job reads or writes any data node
     run_at: datetime | None = None
     stopped_at: datetime | None = None  #: when its executor itself began to stop it (timeout)
     reason: str | None = None
@@ -56,7 +56,7 @@ class Completion:
 class RecordedCompletions:
     """Settlements that were recorded, and their consequences."""
 
-    standing: Sequence[Completion] = ()
+    completions: Sequence[Completion] = ()
     consequences: Consequences = field(default_factory=Consequences)
 
 
@@ -103,7 +103,7 @@ _COMPLETE = (
     )
 )
 _NEW_LOG = insert_or_update(job_logs)
-# A part of the log may have been stored while the job ran (db/outputs.py).
+# A part of the log may have been stored while the job ran (`outputs`).
 _LOG = _NEW_LOG.on_conflict_do_update(
     index_elements=[job_logs.c.job_number, job_logs.c.attempt],
     set_={"text": _NEW_LOG.excluded.text},
@@ -112,44 +112,44 @@ _LOG = _NEW_LOG.on_conflict_do_update(
 
 def complete_attempts(
     connection: Connection,
-    settlements: Sequence[Completion],
+    completions: Sequence[Completion],
     *,
     holder_id: HolderId,
     now: datetime,
 ) -> RecordedCompletions:
     """Record attempts that a holder ran, their edits, and the consequences for other jobs.
 
-    A settlement counts only while its job is RUNNING under this holder in the same attempt; any
+    A completion counts only while its job is RUNNING under this holder in the same attempt; any
     other is ignored, so that a late outcome of a lost attempt changes nothing.
     """
-    held = connection.execute(
-        _RUNNING_ATTEMPTS, {"numbers": [item.number for item in settlements], "holder": holder_id}
+    running = connection.execute(
+        _RUNNING_ATTEMPTS, {"numbers": [item.number for item in completions], "holder": holder_id}
     )
-    attempts = {number: (attempt, asked_at) for number, attempt, asked_at in held}
-    standing = [
+    attempts = {number: (attempt, asked_at) for number, attempt, asked_at in running}
+    accepted = [
         item
         if (asked_at := attempts[item.number][1]) is None
         else _resolve_cancellation(item, asked_at)
-        for item in settlements
+        for item in completions
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
-    if not standing:
+    if not accepted:
         return RecordedCompletions()
     logs = [
         {"job_number": item.number, "attempt": item.attempt, "text": item.log}
-        for item in standing
+        for item in accepted
         if item.log
     ]
-    ended = [item for item in standing if item.status.is_finished]
+    ended = [item for item in accepted if item.status.is_finished]
     edits = [edit for item in ended for edit in item.edits]
     with pipeline(connection):
-        _update_jobs(connection, standing, now)
+        _update_jobs(connection, accepted, now)
         if logs:
             connection.execute(_LOG, logs)
         data_node_rows.add_edits(connection, edits)
-    changes = [make_job_event(item.job_id, item.submission_id, item.status) for item in standing]
+    changes = [make_job_event(item.job_id, item.submission_id, item.status) for item in accepted]
     if not ended:
-        return RecordedCompletions(standing, Consequences(changes=changes))
+        return RecordedCompletions(accepted, Consequences(changes=changes))
     written = [edit.data_node_id for edit in edits]
     changes += [
         Event(kind=EntityKind.DATA_NODE, id=node_id, change=ChangeType.UPDATED)
@@ -157,26 +157,27 @@ def complete_attempts(
     ]
     consequences = propagate(
         connection,
-        [
-            FinishedJob(
-                number=item.number,
-                job_id=item.job_id,
-                submission_id=item.submission_id,
-                status=item.status,
-                has_ends=item.has_ends,
-            )
-            for item in ended
-        ],
+        [_to_finished_job(item) for item in ended],
         now,
         written_nodes=written,
     )
     return RecordedCompletions(
-        standing, Consequences(consequences.ended, changes + consequences.changes)
+        accepted, Consequences(consequences.finished, changes + consequences.changes)
+    )
+
+
+def _to_finished_job(item: Completion) -> FinishedJob:
+    return FinishedJob(
+        number=item.number,
+        job_id=item.job_id,
+        submission_id=item.submission_id,
+        status=item.status,
+        has_data_nodes=item.has_data_nodes,
     )
 
 
 def _resolve_cancellation(item: Completion, asked_at: datetime) -> Completion:
-    """Return the settlement of a job whose cancellation was requested, by what happened first.
+    """Return the completion of a job whose cancellation was requested, by what happened first.
 
     A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
     before the request because of its timeout, the job has failed and is not retried.

@@ -134,7 +134,7 @@ class _Node:
     writer: int | None  # the number of the last unfinished job that writes it
     is_named: bool  # its value is in a file that the user named
     is_awaited: bool  # jobs wait for its first value
-    turns: (
+    queue: (
         _PlaceQueue | None
     )  # if its value is replaced in place; shared with nodes of the same place
 
@@ -166,7 +166,7 @@ class _Rows:
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
     awaits_files: bool = False
-    brought: list[str] = field(default_factory=list)
+    provided: list[str] = field(default_factory=list)
 
 
 def find_unsuccessful_tasks(connection: Connection, submission_id: str) -> list[TaskId]:
@@ -221,7 +221,7 @@ def enqueue(
         event_log.add(connection, rows.changes, accepted[0].submission.created_at)
     if rows.awaits_files:
         notifications.publish(connection, Topic.FILES)
-    return list(dict.fromkeys(rows.brought))
+    return list(dict.fromkeys(rows.provided))
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -279,7 +279,7 @@ def _load_nodes(
             writer=row.writer,
             is_named=has_named_file(row.properties),
             is_awaited=bool(row.is_awaited),
-            turns=at,
+            queue=at,
         )
     read = {node_id for new in accepted for job in new.jobs for node_id in job.inputs}
     named = [node_id for node_id in read if nodes[node_id].is_named]
@@ -287,7 +287,7 @@ def _load_nodes(
         for node_id, edit_id in find_edits(unwritten).items():
             nodes[node_id].edit_id = edit_id
     written = {node_id for new in accepted for job in new.jobs for node_id in job.outputs}
-    to_write = {at.place for node_id in written if (at := nodes[node_id].turns) is not None}
+    to_write = {at.place for node_id in written if (at := nodes[node_id].queue) is not None}
     if to_write:
         for place, number in connection.execute(_READERS, {"places": list(to_write)}):
             turns[place].readers.append(number)
@@ -301,7 +301,7 @@ def _draft_job(
     for node_id in dict.fromkeys(job.outputs):
         _draft_output(draft, node_id, nodes[node_id], rows)
         if nodes[node_id].is_awaited:
-            rows.brought.append(node_id)
+            rows.provided.append(node_id)
     for kind, target in draft.waits:
         is_node = isinstance(target, str)
         rows.waits.append(
@@ -362,9 +362,9 @@ def _draft_inputs(draft: _JobDraft, job: PlannedJob, nodes: dict[str, _Node], ro
     if any(nodes[str(node_id)].is_named for node_id in awaited):
         rows.awaits_files = True
     if awaited:
-        return  # it has no holds until its first values exist: see db/first_values.py
+        return  # it has no holds until its first values exist: see `first_values`
     for node_id in dict.fromkeys(job.inputs):
-        turns = nodes[node_id].turns
+        turns = nodes[node_id].queue
         if turns is None:
             continue
         if turns.writer is not None and (DATA, turns.writer) not in draft.waits:
@@ -376,16 +376,16 @@ def _draft_inputs(draft: _JobDraft, job: PlannedJob, nodes: dict[str, _Node], ro
 
 def _draft_output(draft: _JobDraft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
     earlier = [node.writer]
-    if node.turns is not None:
-        earlier += [node.turns.writer, *node.turns.readers]
-        node.turns.readers = []
-        node.turns.writer = draft.number
+    if node.queue is not None:
+        earlier += [node.queue.writer, *node.queue.readers]
+        node.queue.readers = []
+        node.queue.writer = draft.number
     for number in earlier:
         if number is None or number == draft.number or (DATA, number) in draft.waits:
             continue
         draft.waits[ORDER, number] = None
     node.writer = draft.number
-    _add_hold(rows, draft, node_id, WRITE, node.turns)
+    _add_hold(rows, draft, node_id, WRITE, node.queue)
 
 
 def _add_hold(

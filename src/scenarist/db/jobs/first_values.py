@@ -178,8 +178,8 @@ _HOLD_BACK = (
 class WaitChanges:
     """Waits that each job has lost (negative: gained), and the jobs that are BLOCKED again."""
 
-    lost: Counter[int] = field(default_factory=Counter)
-    held_back: list[tuple[JobId, SubmissionId]] = field(default_factory=list)
+    removed: Counter[int] = field(default_factory=Counter)
+    blocked_again: list[tuple[JobId, SubmissionId]] = field(default_factory=list)
 
 
 def await_values(
@@ -204,8 +204,10 @@ def await_values(
     )
     numbers = list({number for number, _ in waits})
     connection.execute(_FORGET_READS, {"numbers": numbers})
-    moves.lost.update(connection.execute(_FORGET_WAITS_FOR_READS, {"numbers": numbers}).scalars())
-    moves.lost.subtract(number for number, _ in waits)
+    moves.removed.update(
+        connection.execute(_FORGET_WAITS_FOR_READS, {"numbers": numbers}).scalars()
+    )
+    moves.removed.subtract(number for number, _ in waits)
 
 
 def provide_values(connection: Connection, nodes: Sequence[str], moves: WaitChanges) -> None:
@@ -217,7 +219,7 @@ def provide_values(connection: Connection, nodes: Sequence[str], moves: WaitChan
     released = Counter(connection.execute(_RELEASE, {"nodes": nodes}).scalars())
     if not released:
         return
-    moves.lost.update(released)
+    moves.removed.update(released)
     numbers = list(released)
     connection.execute(_SET_EDIT, {"numbers": numbers, "nodes": nodes})
     for number, position, node_id, storage_type, properties, place in connection.execute(
@@ -261,7 +263,7 @@ def _move_writer_before(
         return True
     kept = _find_awaited_through(connection, set(waits), behind)
     connection.execute(_FORGET_WAITS, {"of": writer, "numbers": list(waits)})
-    moves.lost[writer] += len(waits)
+    moves.removed[writer] += len(waits)
     for other in sorted(kept - {writer}):
         if writer not in _find_all_awaited(connection, other):
             _add_wait(connection, writer, other, moves)
@@ -347,9 +349,9 @@ def _add_wait(connection: Connection, number: int, other: int, moves: WaitChange
         _ADD_WAITS,
         {"job_number": number, "kind": ORDER, "for_job": other, "for_data_node": None},
     )
-    moves.lost[number] -= 1
+    moves.removed[number] -= 1
     for job_id, submission_id in connection.execute(_HOLD_BACK, {"of": number}):
-        moves.held_back.append((JobId(job_id), SubmissionId(submission_id)))
+        moves.blocked_again.append((JobId(job_id), SubmissionId(submission_id)))
 
 
 def _find_all_awaited(connection: Connection, number: int) -> set[int]:

@@ -102,14 +102,14 @@ class FinishedJob:
     job_id: JobId
     submission_id: SubmissionId
     status: JobStatus
-    has_ends: bool = True  #: whether it reads or writes any data node
+    has_data_nodes: bool = True  #: whether it reads or writes any data node
 
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
     """Consequences of finished jobs: the jobs and submissions that finished, and all changes."""
 
-    ended: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
 
 
@@ -136,13 +136,13 @@ def propagate(
     numbers = list(own | set(turnless.jobs))
     inherited: Counter[int] = Counter()
     decided: Sequence[Any] = []
-    if turnless.jobs or any(item.has_ends for item in ended):
+    if turnless.jobs or any(item.has_data_nodes for item in ended):
         if turnless.jobs:
             inherited = transfer_waits(connection, turnless, set(numbers))
         connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
     moves = WaitChanges(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
-    moves.lost.subtract(inherited)
+    moves.removed.subtract(inherited)
     missing = [
         (number, node)
         for number, node, edit_id in decided
@@ -208,11 +208,11 @@ def _apply_wait_changes(connection: Connection, moves: WaitChanges, now: datetim
     """Update the wait counters of jobs; return the events of jobs now released or blocked again."""
     held_back = [
         make_job_event(job_id, submission_id, JobStatus.BLOCKED)
-        for job_id, submission_id in moves.held_back
+        for job_id, submission_id in moves.blocked_again
     ]
     rows = [
         {"of": number, "fewer": fewer, "pending_since": now}
-        for number, fewer in moves.lost.items()
+        for number, fewer in moves.removed.items()
         if fewer
     ]
     if not rows:

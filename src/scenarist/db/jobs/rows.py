@@ -112,7 +112,7 @@ def list_page(connection: Connection, wanted: JobFilter, request: PageRequest) -
     found = fetch_page(
         connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assemble(connection, found.rows))
+    return found.to_page(_assemble(connection, found.rows))
 
 
 def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:

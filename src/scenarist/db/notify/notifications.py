@@ -61,7 +61,7 @@ def decode_topics(letters: str) -> Topics:
 class Notifier(Protocol):
     """Notifier that receives other processes' commits, from its creation on."""
 
-    def hear(self) -> Topics:
+    def receive(self) -> Topics:
         """Wait for commits and return their topics; empty when it is time to stop.
 
         Raises:
@@ -84,8 +84,8 @@ class Listener:
     """
 
     def __init__(self, open_bell: OpenNotifier, tell: Callable[[Topics], None]) -> None:
-        self._open_bell = open_bell
-        self._tell = tell
+        self._open_notifier = open_bell
+        self._on_notification = tell
         self._reader, self._writer = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = BackgroundThread("bells", self._listen)
@@ -97,7 +97,7 @@ class Listener:
             UnavailableError: Notifications cannot be received; the message says why.
         """
         try:
-            self._bell: Notifier | None = self._open_bell(self._reader)
+            self._notifier: Notifier | None = self._open_notifier(self._reader)
         except BaseException:
             self._close_sockets()
             raise
@@ -107,7 +107,7 @@ class Listener:
         self._stopping.set()
         self._writer.send(b"\0")
         self._thread.join()
-        self._close_bell()
+        self._close_notifier()
         self._close_sockets()
 
     def _close_sockets(self) -> None:
@@ -117,23 +117,23 @@ class Listener:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                if self._bell is None:
-                    self._bell = self._open_bell(self._reader)
-                    self._tell(EVERYTHING)
-                self._follow(self._bell)
+                if self._notifier is None:
+                    self._notifier = self._open_notifier(self._reader)
+                    self._on_notification(EVERYTHING)
+                self._follow(self._notifier)
             except UnavailableError as error:
                 _log.warning("other processes are not heard", reason=error.message)
             except Exception:  # noqa: BLE001 - the thread survives any error of a listener
                 _log.exception("a commit of another process was not told")
-            self._close_bell()
+            self._close_notifier()
             self._stopping.wait(_RETRY_SECONDS)
 
-    def _close_bell(self) -> None:
-        if self._bell is not None:
-            self._bell.close()
-            self._bell = None
+    def _close_notifier(self) -> None:
+        if self._notifier is not None:
+            self._notifier.close()
+            self._notifier = None
 
     def _follow(self, bell: Notifier) -> None:
-        while topics := bell.hear():
-            self._tell(topics)
+        while topics := bell.receive():
+            self._on_notification(topics)
             self._stopping.wait(_SPACING_SECONDS)

@@ -61,12 +61,12 @@ class PostgresNotifier:
             raise
         self._selector.register(self._driver.fileno(), selectors.EVENT_READ)
 
-    def hear(self) -> Topics:
+    def receive(self) -> Topics:
         heard: set[Topic] = set()
         while not heard:
             if any(key.fileobj is self._stop for key, _ in self._selector.select()):
                 return frozenset()
-            heard |= self._receive()
+            heard |= self._read_topics()
         return frozenset(heard)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class PostgresNotifier:
         self._connection.invalidate()
         self._connection.close()
 
-    def _receive(self) -> Topics:
+    def _read_topics(self) -> Topics:
         heard: set[Topic] = set()
         try:
             self._driver.pgconn.consume_input()

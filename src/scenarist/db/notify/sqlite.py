@@ -43,7 +43,7 @@ class SocketNotifier:
     So a commit costs one `send` per other process, and nothing when there is none. A connection
     that ends means that its process is gone, perhaps between its commit and its notification: then
     EVERYTHING is reported. If this process's socket file was removed, processes that start later
-    cannot find it: `hear` checks for that every two seconds, and raises.
+    cannot find it: `receive` checks for that every two seconds, and raises.
 
     Raises:
         UnavailableError: The folder cannot be used; the message says why.
@@ -54,7 +54,7 @@ class SocketNotifier:
         self._lock = threading.Lock()
         self._is_closed = False
         self._peers: set[socket.socket] = set()
-        self._look_at = time.monotonic() + _CHECK_SECONDS
+        self._check_at = time.monotonic() + _CHECK_SECONDS
         self._selector = selectors.DefaultSelector()
         self._selector.register(stop, selectors.EVENT_READ)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -71,7 +71,7 @@ class SocketNotifier:
             raise UnavailableError(f"{folder} cannot be used: {error.strerror}") from error
         self._selector.register(self._listener, selectors.EVENT_READ)
 
-    def ring(self, topics: Topics) -> None:
+    def publish(self, topics: Topics) -> None:
         """Notify all other processes of a commit; may be called from any thread."""
         if self._is_closed:
             publish_once(self._file.parent, topics)
@@ -80,19 +80,19 @@ class SocketNotifier:
                 for peer in self._peers:
                     _send(peer, topics)
 
-    def hear(self) -> Topics:
+    def receive(self) -> Topics:
         heard: set[Topic] = set()
         while not heard:
-            ready = self._selector.select(max(0.0, self._look_at - time.monotonic()))
+            ready = self._selector.select(max(0.0, self._check_at - time.monotonic()))
             for key, _ in ready:
                 if key.fileobj is self._stop:
                     return frozenset()
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket):
-                    heard |= self._receive(key.fileobj)
-            if time.monotonic() >= self._look_at:
-                self._look()
+                    heard |= self._read_topics(key.fileobj)
+            if time.monotonic() >= self._check_at:
+                self._check_socket()
         return frozenset(heard)
 
     def close(self) -> None:
@@ -106,13 +106,13 @@ class SocketNotifier:
         self._listener.close()
         self._selector.close()
 
-    def _look(self) -> None:
+    def _check_socket(self) -> None:
         """Check that other processes can find this one.
 
         Raises:
             UnavailableError: Its socket was removed, perhaps with the folder.
         """
-        self._look_at = time.monotonic() + _CHECK_SECONDS
+        self._check_at = time.monotonic() + _CHECK_SECONDS
         if not self._file.is_socket():
             raise UnavailableError(f"{self._file} was removed while it was in use")
 
@@ -125,7 +125,7 @@ class SocketNotifier:
         # The peer was not notified of commits made before this connection was accepted.
         _send(peer, EVERYTHING)
 
-    def _receive(self, peer: socket.socket) -> Topics:
+    def _read_topics(self, peer: socket.socket) -> Topics:
         try:
             data = peer.recv(4096, socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -153,7 +153,7 @@ edits = Table(
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
     Column("kept_as", JSON(none_as_null=True)),  # how to read it, if the data node has moved since
     Column("code_digest", Text),  # of the code that made it
-    Column("stamp", Text),  # of a file that the user named: see storage/named_files.py
+    Column("stamp", Text),  # of a file that the user named: see storage/files/named.py
     Column("author", Text),  # the name of the actor that wrote it; next, its identity
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py

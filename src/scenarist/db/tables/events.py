@@ -90,7 +90,7 @@ chores = Table(
 )
 
 # On PostgreSQL: the processes that are notified of commits, each on its own channel.
-# See db/postgresql_bells.py.
+# See db/notify/postgresql.py.
 listeners = Table(
     "listeners",
     metadata,

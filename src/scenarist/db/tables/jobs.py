@@ -65,7 +65,7 @@ Index(
 jobs = Table(
     "jobs",
     metadata,
-    # Computed from the submission's number and the job's position in it: see db/acceptance.py.
+    # Computed from the submission's number and the job's position in it: see db/jobs/enqueue.py.
     Column("number", Count, primary_key=True, autoincrement=False),
     id_column(),
     Column("task_id", Text, nullable=False),

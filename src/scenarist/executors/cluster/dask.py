@@ -15,7 +15,7 @@ from distributed.security import Security
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors.cluster import worker as remote
-from scenarist.executors.cluster.engine_main import Outbox
+from scenarist.executors.cluster.engine import Outbox
 from scenarist.executors.messages import JobEnded, JobOutput, RunJob, Slots
 
 _NAME = "scenarist"
@@ -66,7 +66,7 @@ class DaskEngine:
         self._session = session
         self._cluster: LocalCluster | None = None
         self._lock = threading.Lock()
-        self._under_way: dict[int, tuple[RunJob, Future[Any]]] = {}
+        self._running: dict[int, tuple[RunJob, Future[Any]]] = {}
         if address is None:
             # One worker with threads is enough, because each job runs in a process of its own.
             self._cluster = LocalCluster(
@@ -83,9 +83,9 @@ class DaskEngine:
         )
         self._client.register_plugin(NoRetryPlugin())
         self._topic: str = self._client.id
-        self._client.subscribe_topic(self._topic, self._take_event)
+        self._client.subscribe_topic(self._topic, self._receive_event)
 
-    def look(self) -> Slots:
+    def read_slots(self) -> Slots:
         if self._client.status != "running":
             raise ConnectionError(f"the client is {self._client.status}")
         workers = self._client.scheduler_info()["workers"].values()
@@ -96,7 +96,7 @@ class DaskEngine:
             slots, frozenset(_machine_resources(worker["resources"]) for worker in workers)
         )
 
-    def want(self, kinds: Sequence[Resources]) -> None:
+    def request_resources(self, kinds: Sequence[Resources]) -> None:
         pass  # a Dask cluster scales with its tasks, and cannot be asked for resources
 
     def run(self, runs: Sequence[RunJob]) -> None:
@@ -115,8 +115,10 @@ class DaskEngine:
                     fifo_timeout="0 ms",
                 )
                 for item, future in zip(some, futures, strict=True):
-                    self._under_way[item.number] = (item, future)
-                    future.add_done_callback(lambda done, item=item: self._settle(item, done))
+                    self._running[item.number] = (item, future)
+                    future.add_done_callback(
+                        lambda done, item=item: self._accept_result(item, done)
+                    )
 
     def stop(self, number: int) -> None:
         # Workers are asked one after the other, and other jobs must not wait for that.
@@ -131,7 +133,7 @@ class DaskEngine:
 
     def _stop(self, number: int) -> None:
         with self._lock:
-            found = self._under_way.get(number)
+            found = self._running.get(number)
         if found is None:
             return
         item, future = found
@@ -139,8 +141,8 @@ class DaskEngine:
             return
         # It has not started, and no worker of the cluster will start it now.
         future.cancel(force=True)
-        if not self._stop_in_workers(item) and self._take(number):
-            self._outbox.ended(item, JobEvent.CANCEL_REQUESTED)
+        if not self._stop_in_workers(item) and self._pop(number):
+            self._outbox.put_outcome(item, JobEvent.CANCEL_REQUESTED)
 
     def _stop_in_workers(self, item: RunJob) -> bool:
         """Make all workers stop a job or refuse it later; return whether one was running it."""
@@ -149,36 +151,36 @@ class DaskEngine:
         )
         return any(answers.values())
 
-    def _take_event(self, event: tuple[float, dict[str, Any]]) -> None:
+    def _receive_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
         number = message["number"]
         if "said" in message:
             self._outbox.put(JobOutput(number, message["attempt"], message["said"]))
-        elif self._take(number):
+        elif self._pop(number):
             self._outbox.put(JobEnded(number, message["outcome"]))
 
-    def _settle(self, item: RunJob, done: "Future[Any]") -> None:
+    def _accept_result(self, item: RunJob, done: "Future[Any]") -> None:
         """Handle the end of a task whose outcome did not arrive as an event."""
         with self._lock:
-            if self._under_way.get(item.number, (None,))[0] is not item:
+            if self._running.get(item.number, (None,))[0] is not item:
                 return
         if done.status == "cancelled":
-            return  # `stop` reports the outcome, or the cluster is lost
+            return  # `stop_job` reports the outcome, or the cluster is lost
         error = done.exception() if done.status != "finished" else None
         outcome = done.result() if error is None else None
-        if not self._take(item.number):
+        if not self._pop(item.number):
             return
         if outcome is not None:
             self._outbox.put(JobEnded(item.number, outcome))
         elif error is None or isinstance(error, KilledWorker):
-            self._outbox.ended(item, JobEvent.WORKER_LOST, "the worker of the cluster ended")
+            self._outbox.put_outcome(item, JobEvent.WORKER_LOST, "the worker of the cluster ended")
         else:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-            self._outbox.ended(item, JobEvent.RAISED, reason)
+            self._outbox.put_outcome(item, JobEvent.RAISED, reason)
 
-    def _take(self, number: int) -> bool:
+    def _pop(self, number: int) -> bool:
         with self._lock:
-            return self._under_way.pop(number, None) is not None
+            return self._running.pop(number, None) is not None
 
     def _key(self, item: RunJob) -> str:
         return f"{_NAME}-{self._session}-{item.number}-{item.attempt}"

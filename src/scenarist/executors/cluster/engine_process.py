@@ -89,13 +89,13 @@ class EngineProcess:
                     return self._read()
                 self._read_output()
 
-    def hang_up(self) -> None:
+    def request_stop(self) -> None:
         """Make the process stop all jobs and end; `receive` reports the end."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    def end(self) -> None:
-        self.hang_up()
+    def close(self) -> None:
+        self.request_stop()
         try:
             self._process.wait(_CLOSING_SECONDS)
         except subprocess.TimeoutExpired:

@@ -51,7 +51,7 @@ _decoder = msgspec.msgpack.Decoder(JobOutcome)
 class ClusterExecutor:
     """Executor on the machines of a cluster (docs/decisions/0040).
 
-    If the cluster is lost, the jobs that ran there are handed back, and no more are accepted until
+    If the cluster is lost, the jobs that ran there are requeued, and no more are accepted until
     the cluster is available again.
 
     Args:
@@ -83,33 +83,33 @@ class ClusterExecutor:
         self._size = size
         # Workers of the cluster do not inherit this process's PYTHONPATH.
         inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        self._terms = replace(terms, search_path=(*terms.search_path, *inherited))
+        self._options = replace(terms, search_path=(*terms.search_path, *inherited))
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
-        self._used = 0.0
-        self._pace = Prefetch()
+        self._used_slots = 0.0
+        self._prefetch = Prefetch()
         self._slots = 0
         self._machines: frozenset[Resources] = frozenset()
         self._machines_version = 0
         self._output: dict[tuple[int, int], str] = {}
-        self._tell_output: Callable[[], None] = lambda: None
-        self._wanted: set[Resources] = set()
-        self._link: EngineProcess | None = None
+        self._on_output: Callable[[], None] = lambda: None
+        self._demand: set[Resources] = set()
+        self._process: EngineProcess | None = None
         self._is_up = False
         self._closing = threading.Event()
-        self._first: Future[None] = Future()
-        self._thread = BackgroundThread("cluster-executor", self._watch)
+        self._first_connection: Future[None] = Future()
+        self._thread = BackgroundThread("cluster-executor", self._loop)
         self._thread.start()
-        self._first.result()
+        self._first_connection.result()
 
     @property
     def free_slots(self) -> int:
         with self._lock:
             if not self._is_up:
                 return 0
-            ahead = min(self._pace.ahead * self._slots, _PREFETCH_LIMIT)
-            return max(0, int(self._slots - self._used) + ahead)
+            ahead = min(self._prefetch.per_worker * self._slots, _PREFETCH_LIMIT)
+            return max(0, int(self._slots - self._used_slots) + ahead)
 
     @property
     def slots(self) -> int:
@@ -123,12 +123,12 @@ class ClusterExecutor:
     def machines_version(self) -> int:
         return self._machines_version
 
-    def lacks(self, resources: Resources) -> str | None:
+    def find_missing(self, resources: Resources) -> str | None:
         with self._lock:
             lacking = describe_unmet(resources, self._machines) if self._is_up else None
-            if lacking is not None and resources not in self._wanted:
-                self._wanted.add(resources)
-                self._tell_wanted()
+            if lacking is not None and resources not in self._demand:
+                self._demand.add(resources)
+                self._send_demand()
         return lacking
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
@@ -137,24 +137,26 @@ class ClusterExecutor:
         with self._lock:
             for request in requests:
                 self._in_flight[request.number] = request
-                self._used += _slots_of(request)
-            if self._link is not None and self._is_up:
-                self._link.send([self._run(self._link, request) for request in requests])
+                self._used_slots += _slots_of(request)
+            if self._process is not None and self._is_up:
+                self._process.send(
+                    [self._build_run(self._process, request) for request in requests]
+                )
 
     def cancel(self, number: int) -> bool:
         with self._lock:
             request = self._in_flight.get(number)
             if request is None:
                 return False
-            if self._link is not None and self._is_up:
-                self._link.send([StopJob(number)])
+            if self._process is not None and self._is_up:
+                self._process.send([StopJob(number)])
                 return True
             self._remove(number)
         self._deliver([build_outcome(request, JobEvent.CANCEL_REQUESTED)])
         return True
 
     def on_output(self, tell: Callable[[], None]) -> None:
-        self._tell_output = tell
+        self._on_output = tell
 
     def read_output(self) -> JobOutputs:
         with self._lock:
@@ -163,13 +165,13 @@ class ClusterExecutor:
 
     def close(self) -> None:
         self._closing.set()
-        link = self._link
+        link = self._process
         if link is not None:
-            link.hang_up()
+            link.request_stop()
         self._thread.join()
 
-    def _run(self, link: EngineProcess, request: JobRequest) -> RunJob:
-        assignment = Assignment(link.session, add_variables(request, os.environ), self._terms)
+    def _build_run(self, link: EngineProcess, request: JobRequest) -> RunJob:
+        assignment = Assignment(link.session, add_variables(request, os.environ), self._options)
         return RunJob(
             request.number,
             request.attempt,
@@ -178,43 +180,43 @@ class ClusterExecutor:
             _encoder.encode(assignment),
         )
 
-    def _tell_wanted(self) -> None:
+    def _send_demand(self) -> None:
         """Send the cluster the resources that jobs need and it lacks. The caller holds the lock."""
-        if self._link is not None:
-            self._link.send([ResourceDemand(tuple(self._wanted))])
+        if self._process is not None:
+            self._process.send([ResourceDemand(tuple(self._demand))])
 
     def _remove(self, number: int) -> JobRequest | None:
         """Remove a request, its output and its share of the slots. The caller holds the lock."""
         request = self._in_flight.pop(number, None)
         if request is not None:
             self._output.pop((number, request.attempt), None)
-            self._used -= _slots_of(request)
+            self._used_slots -= _slots_of(request)
         return request
 
-    def _watch(self) -> None:
+    def _loop(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS
         while not self._closing.is_set():
             try:
-                link = self._link = EngineProcess(self._engine, self._address, self._size)
+                link = self._process = EngineProcess(self._engine, self._address, self._size)
             except OSError as error:
                 reason = str(error)
             else:
                 # `close` sets the event before it reads the link, so one of the two sees the other.
                 if self._closing.is_set():
-                    link.hang_up()
+                    link.request_stop()
                 try:
-                    reason = self._listen(link)
+                    reason = self._read_messages(link)
                 except Exception as error:  # noqa: BLE001 - the jobs that ran there are handed back
                     _log.exception("what the cluster says is not understood")
                     reason = str(error)
-                link.end()
+                link.close()
             if self._closing.is_set():
                 break
-            was_up = self._lose(reason)
+            was_up = self._requeue_all(reason)
             pause = _SHORTEST_PAUSE_SECONDS if was_up else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             self._closing.wait(pause)
 
-    def _listen(self, link: EngineProcess) -> str:
+    def _read_messages(self, link: EngineProcess) -> str:
         """Handle the messages of a process until it ends; return why it did, if known."""
         reason = ""
         while (messages := link.receive()) is not None:
@@ -223,18 +225,18 @@ class ClusterExecutor:
             for message in messages:
                 match message:
                     case JobEnded():
-                        outcomes += self._settle(message)
+                        outcomes += self._accept_outcome(message)
                     case JobOutput():
-                        self._note_output(message)
+                        self._store_output(message)
                     case Slots():
-                        has_more |= self._note_slots(link, message)
+                        has_more |= self._update_slots(link, message)
                     case EngineFailed():
                         reason = message.reason
             if outcomes or has_more:
                 self._deliver(outcomes)
         return reason or link.output or "its process ended"
 
-    def _settle(self, message: JobEnded) -> list[JobOutcome]:
+    def _accept_outcome(self, message: JobEnded) -> list[JobOutcome]:
         with self._lock:
             request = self._remove(message.number)
         if request is None:
@@ -245,19 +247,19 @@ class ClusterExecutor:
             return [
                 build_outcome(request, JobEvent.WORKER_LOST, "its worker sent an invalid outcome")
             ]
-        self._pace.note(outcome)
+        self._prefetch.record(outcome)
         # Do not trust the worker about which job this was.
         return [replace(outcome, number=request.number, attempt=request.attempt)]
 
-    def _note_output(self, message: JobOutput) -> None:
+    def _store_output(self, message: JobOutput) -> None:
         with self._lock:
             request = self._in_flight.get(message.number)
             if request is None or request.attempt != message.attempt:
                 return  # its outcome has arrived before, with all of its output
             self._output[message.number, message.attempt] = message.text
-        self._tell_output()
+        self._on_output()
 
-    def _note_slots(self, link: EngineProcess, message: Slots) -> bool:
+    def _update_slots(self, link: EngineProcess, message: Slots) -> bool:
         with self._lock:
             has_more = message.count > self._slots or not self._is_up
             self._slots = message.count
@@ -266,25 +268,27 @@ class ClusterExecutor:
                 self._machines = message.machines
                 self._machines_version += 1
                 # Jobs that still lack something ask again.
-                self._wanted.clear()
-                self._tell_wanted()
+                self._demand.clear()
+                self._send_demand()
             if not self._is_up:
                 self._is_up = True
                 # Requests that arrived while the cluster was unavailable are sent now.
-                link.send([self._run(link, request) for request in self._in_flight.values()])
+                link.send([self._build_run(link, request) for request in self._in_flight.values()])
                 _log.info("cluster is there", engine=self._engine, slots=message.count)
-        if not self._first.done():
-            self._first.set_result(None)
+        if not self._first_connection.done():
+            self._first_connection.set_result(None)
         return has_more
 
-    def _lose(self, reason: str) -> bool:
+    def _requeue_all(self, reason: str) -> bool:
         """Hand back the jobs of a cluster that is lost; return whether it had been available."""
         with self._lock:
             was_up, self._is_up = self._is_up, False
             self._slots = 0
             lost = [self._remove(number) for number in list(self._in_flight)] if was_up else []
-        if not self._first.done():
-            self._first.set_exception(UnavailableError(f"{self._name} cannot be used: {reason}"))
+        if not self._first_connection.done():
+            self._first_connection.set_exception(
+                UnavailableError(f"{self._name} cannot be used: {reason}")
+            )
             self._closing.set()
             return was_up
         _log.error("cluster does not answer", engine=self._engine, reason=reason, jobs=len(lost))

@@ -17,7 +17,7 @@ import ray
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.cluster.engine_main import Outbox, probe_port
+from scenarist.executors.cluster.engine import Outbox, probe_port
 from scenarist.executors.cluster.ray_actor import CONCURRENCY_GROUPS, RayActor
 from scenarist.executors.messages import JobEnded, JobOutput, RunJob, Slots
 
@@ -44,10 +44,10 @@ class _Actor:
         self.is_up = False
         self.is_busy = False
         self.is_killed = False
-        self.is_heard = False
+        self.has_output_call = False
         self.idle_since = self.busy_since = time.monotonic()
         self.runs: dict[int, RunJob] = {}
-        self.patience: threading.Timer | None = None
+        self.reclaim_timer: threading.Timer | None = None
 
     @property
     def is_free(self) -> bool:
@@ -68,7 +68,7 @@ class RayEngine:
         self._waiting: dict[Resources, deque[RunJob]] = {}
         self._actors: list[_Actor] = []
         self._stopping: set[int] = set()
-        self._wanted: frozenset[Resources] = frozenset()
+        self._demand: frozenset[Resources] = frozenset()
         self._mean_seconds = 1.0
         own: dict[str, Any] = (
             {"address": "local", "num_cpus": size, "include_dashboard": False}
@@ -83,22 +83,22 @@ class RayEngine:
         )
         self._head: str = ray.get_runtime_context().gcs_address
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._decide, name="ray-engine", daemon=True).start()
+        threading.Thread(target=self._run_calls, name="ray-engine", daemon=True).start()
 
-    def look(self) -> Slots:
+    def read_slots(self) -> Slots:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = int(sum(node.get("CPU", 0) for node in nodes))
         # An autoscaler adds machines when actors are waiting.
         slots = cpus if self._is_own else cpus + max(1, cpus // 4)
-        self._calls.put(partial(self._tend, slots))
+        self._calls.put(partial(self._maintain_actors, slots))
         return Slots(slots, frozenset(map(_machine_resources, nodes)))
 
-    def want(self, kinds: Sequence[Resources]) -> None:
-        self._calls.put(partial(self._want, frozenset(kinds)))
+    def request_resources(self, kinds: Sequence[Resources]) -> None:
+        self._calls.put(partial(self._add_demanded_actors, frozenset(kinds)))
 
     def run(self, runs: Sequence[RunJob]) -> None:
         if runs:
-            self._calls.put(partial(self._take, runs))
+            self._calls.put(partial(self._enqueue, runs))
 
     def stop(self, number: int) -> None:
         self._calls.put(partial(self._stop, number))
@@ -106,7 +106,7 @@ class RayEngine:
     def close(self) -> None:
         ray.shutdown()
 
-    def _decide(self) -> None:
+    def _run_calls(self) -> None:
         try:
             while True:
                 self._calls.get()()
@@ -115,44 +115,48 @@ class RayEngine:
             sys.stderr.flush()
             os._exit(1)
 
-    def _take(self, runs: Sequence[RunJob]) -> None:
+    def _enqueue(self, runs: Sequence[RunJob]) -> None:
         for run in runs:
             self._waiting.setdefault(run.resources, deque()).append(run)
-        self._hand_out()
+        self._assign()
 
-    def _want(self, kinds: frozenset[Resources]) -> None:
+    def _add_demanded_actors(self, kinds: frozenset[Resources]) -> None:
         """Create a waiting actor for each kind of resources, which triggers an autoscaler."""
-        for resources in kinds - self._wanted:
+        for resources in kinds - self._demand:
             self._add_actor(resources)
-        self._wanted = kinds
+        self._demand = kinds
 
-    def _tend(self, slots: int) -> None:
+    def _maintain_actors(self, slots: int) -> None:
         """Kill actors that have been idle for a while, listen to long jobs; runs once a second."""
         self._slots = max(1, slots)
         now = time.monotonic()
         long_ago = now - _IDLE_SECONDS
         for actor in list(self._actors):
-            if actor.is_busy and not actor.is_heard and actor.busy_since < now - _LONG_SECONDS:
-                self._listen(actor)
+            if (
+                actor.is_busy
+                and not actor.has_output_call
+                and actor.busy_since < now - _LONG_SECONDS
+            ):
+                self._request_output(actor)
             has_work = actor.is_busy or actor.resources in self._waiting
-            is_awaited = not actor.is_up and actor.resources in self._wanted
+            is_awaited = not actor.is_up and actor.resources in self._demand
             if not has_work and not is_awaited and actor.idle_since < long_ago:
                 self._kill(actor)
-        self._hand_out()
+        self._assign()
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         """Give waiting jobs to free actors, the oldest first, and start more actors if needed."""
         for resources, queue in list(self._waiting.items()):
             free = [
                 actor for actor in self._actors if actor.is_free and actor.resources == resources
             ]
-            self._deal(queue, free)
+            self._distribute(queue, free)
             if queue:
-                self._grow(resources, len(queue))
+                self._add_actors(resources, len(queue))
             else:
                 del self._waiting[resources]
 
-    def _deal(self, queue: deque[RunJob], free: Sequence[_Actor]) -> None:
+    def _distribute(self, queue: deque[RunJob], free: Sequence[_Actor]) -> None:
         """Distribute jobs round-robin, so that the oldest ones all start at once."""
         most = max(1, min(int(_BATCH_SECONDS / self._mean_seconds), _BATCH_LIMIT))
         hands: list[list[RunJob]] = [[] for _ in free]
@@ -168,59 +172,61 @@ class RayEngine:
         actor.is_busy = True
         actor.busy_since = time.monotonic()
         actor.runs |= {run.number: run for run in runs}
-        self._hear(
+        self._call_when_done(
             actor.handle.run.remote([(run.number, run.assignment) for run in runs]),
-            partial(self._settle, actor, len(runs)),
+            partial(self._finish_batch, actor, len(runs)),
         )
         if len(runs) > 1:
-            later = partial(self._calls.put, partial(self._take_back, actor, runs))
-            actor.patience = threading.Timer(_RECLAIM_SECONDS, later)
-            actor.patience.daemon = True
-            actor.patience.start()
+            later = partial(self._calls.put, partial(self._reclaim, actor, runs))
+            actor.reclaim_timer = threading.Timer(_RECLAIM_SECONDS, later)
+            actor.reclaim_timer.daemon = True
+            actor.reclaim_timer.start()
 
-    def _settle(self, actor: _Actor, count: int, done: "Future[Any]") -> None:
-        if actor.patience is not None:
-            actor.patience.cancel()
-            actor.patience = None
+    def _finish_batch(self, actor: _Actor, count: int, done: "Future[Any]") -> None:
+        if actor.reclaim_timer is not None:
+            actor.reclaim_timer.cancel()
+            actor.reclaim_timer = None
         error = done.exception()
         if error is not None:
-            self._bury(actor, error)
+            self._remove_actor(actor, error)
             return
         now = time.monotonic()
         self._mean_seconds += ((now - actor.busy_since) / count - self._mean_seconds) / 8
         actor.is_busy = False
         actor.idle_since = now
-        self._end(actor, done.result())
-        self._hand_out()
+        self._report_outcomes(actor, done.result())
+        self._assign()
 
-    def _take_back(self, actor: _Actor, runs: Sequence[RunJob]) -> None:
+    def _reclaim(self, actor: _Actor, runs: Sequence[RunJob]) -> None:
         """Request the outcomes so far of a batch, and its jobs that have not begun."""
         if actor.is_busy and any(actor.runs.get(run.number) is run for run in runs):
-            self._hear(actor.handle.give_back.remote(), partial(self._take_over, actor))
+            self._call_when_done(
+                actor.handle.reclaim.remote(), partial(self._accept_reclaimed, actor)
+            )
 
-    def _take_over(self, actor: _Actor, done: "Future[Any]") -> None:
+    def _accept_reclaimed(self, actor: _Actor, done: "Future[Any]") -> None:
         if done.exception() is not None:
             return  # the call that runs the jobs reports what happened
         ended, not_begun = done.result()
-        self._end(actor, ended)
+        self._report_outcomes(actor, ended)
         for number in reversed(not_begun):
             run = actor.runs.pop(number, None)
             if run is None:
                 continue  # the actor has ended since, and its jobs were reported
             if number in self._stopping:
                 self._stopping.discard(number)
-                self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+                self._outbox.put_outcome(run, JobEvent.CANCEL_REQUESTED)
             else:
                 self._waiting.setdefault(run.resources, deque()).appendleft(run)
-        self._hand_out()
+        self._assign()
 
-    def _end(self, actor: _Actor, ended: Sequence[tuple[int, bytes]]) -> None:
+    def _report_outcomes(self, actor: _Actor, ended: Sequence[tuple[int, bytes]]) -> None:
         for number, outcome in ended:
             if actor.runs.pop(number, None) is not None:
                 self._stopping.discard(number)
                 self._outbox.put(JobEnded(number, outcome))
 
-    def _grow(self, resources: Resources, waiting: int) -> None:
+    def _add_actors(self, resources: Resources, waiting: int) -> None:
         """Add actors of a kind, as long as there is room and work for them."""
         coming = sum(not actor.is_up and actor.resources == resources for actor in self._actors)
         while coming < waiting and self._has_room(resources):
@@ -230,14 +236,14 @@ class RayEngine:
     def _add_actor(self, resources: Resources) -> None:
         actor = _Actor(resources)
         self._actors.append(actor)
-        self._hear(actor.handle.is_up.remote(), partial(self._welcome, actor))
+        self._call_when_done(actor.handle.is_up.remote(), partial(self._activate, actor))
 
     def _has_room(self, resources: Resources) -> bool:
         """Return whether another actor fits; kill idle actors of other kinds to make room."""
         used = sum(
             _cpus_of(actor.resources)
             for actor in self._actors
-            if actor.is_up or actor.resources not in self._wanted
+            if actor.is_up or actor.resources not in self._demand
         )
         most = self._slots - _cpus_of(resources)
         for actor in list(self._actors):
@@ -246,7 +252,7 @@ class RayEngine:
                 self._kill(actor)
         return used <= most or used == 0
 
-    def _welcome(self, actor: _Actor, done: "Future[Any]") -> None:
+    def _activate(self, actor: _Actor, done: "Future[Any]") -> None:
         error = done.exception()
         if error is not None:
             queue = self._waiting.get(actor.resources)
@@ -254,13 +260,13 @@ class RayEngine:
                 # Count the failed start as a lost attempt of a job, so that failures are bounded.
                 run = queue.popleft()
                 actor.runs[run.number] = run
-            self._bury(actor, error)
+            self._remove_actor(actor, error)
             return
         actor.is_up = True
         actor.idle_since = time.monotonic()
-        self._hand_out()
+        self._assign()
 
-    def _bury(self, actor: _Actor, error: BaseException) -> None:
+    def _remove_actor(self, actor: _Actor, error: BaseException) -> None:
         """Report the outcomes of the jobs of an actor that is gone.
 
         Raises:
@@ -275,11 +281,11 @@ class RayEngine:
         for number, run in actor.runs.items():
             if number in self._stopping:
                 self._stopping.discard(number)
-                self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+                self._outbox.put_outcome(run, JobEvent.CANCEL_REQUESTED)
             else:
-                self._outbox.ended(run, event, _reason_of(error))
+                self._outbox.put_outcome(run, event, _reason_of(error))
         actor.runs = {}
-        self._hand_out()
+        self._assign()
 
     def _kill(self, actor: _Actor) -> None:
         actor.is_killed = True
@@ -292,35 +298,37 @@ class RayEngine:
             for run in queue:
                 if run.number == number:
                     queue.remove(run)
-                    self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+                    self._outbox.put_outcome(run, JobEvent.CANCEL_REQUESTED)
                     return
         for actor in self._actors:
             found = actor.runs.get(number)
             if found is not None:
                 self._stopping.add(number)
                 actor.handle.stop.remote(self._session, number, found.attempt)
-                later = partial(self._calls.put, partial(self._kill_with, actor, found))
+                later = partial(self._calls.put, partial(self._kill_if_running, actor, found))
                 timer = threading.Timer(found.grace_seconds + _EXTRA_GRACE_SECONDS, later)
                 timer.daemon = True
                 timer.start()
 
-    def _kill_with(self, actor: _Actor, run: RunJob) -> None:
+    def _kill_if_running(self, actor: _Actor, run: RunJob) -> None:
         if actor.runs.get(run.number) is run:
             self._kill(actor)
 
-    def _listen(self, actor: _Actor) -> None:
+    def _request_output(self, actor: _Actor) -> None:
         """Request the output of an actor's jobs; the call returns when they write something."""
-        actor.is_heard = True
-        self._hear(actor.handle.listen.remote(), partial(self._note_output, actor))
+        actor.has_output_call = True
+        self._call_when_done(
+            actor.handle.wait_for_output.remote(), partial(self._forward_output, actor)
+        )
 
-    def _note_output(self, actor: _Actor, done: "Future[Any]") -> None:
+    def _forward_output(self, actor: _Actor, done: "Future[Any]") -> None:
         if done.exception() is not None:
             return  # the actor is gone, which the call that runs its jobs reports
         for (number, attempt), text in done.result().items():
             self._outbox.put(JobOutput(number, attempt, text))
-        self._listen(actor)
+        self._request_output(actor)
 
-    def _hear(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
+    def _call_when_done(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
         """Call *listen* in the deciding thread when a call to an actor has returned."""
         ref.future().add_done_callback(lambda done: self._calls.put(partial(listen, done)))
 

@@ -22,24 +22,24 @@ class RayActor:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._ended: _Outcomes = []
-        self._said: _Output = {}
-        self._has_said = threading.Condition(self._lock)
+        self._output: _Output = {}
+        self._has_output = threading.Condition(self._lock)
 
     def run(self, assignments: Sequence[tuple[int, bytes]]) -> _Outcomes:
-        """Run jobs; return their outcomes by number, except those that `give_back` returned."""
+        """Run jobs; return their outcomes by number, except those that `reclaim` returned."""
         with self._lock:
             self._waiting.extend(assignments)
         while (next_one := self._next()) is not None:
             number, assignment = next_one
-            outcome = worker.run_assignment(assignment, self._tell)
+            outcome = worker.run_assignment(assignment, self._store_output)
             with self._lock:
                 self._ended.append((number, outcome))
-                self._said = {}  # the outcome contains all output
+                self._output = {}  # the outcome contains all output
         with self._lock:
             return self._take_ended()
 
     @ray.method(concurrency_group=_CONTROL)
-    def give_back(self) -> tuple[_Outcomes, list[int]]:
+    def reclaim(self) -> tuple[_Outcomes, list[int]]:
         """Drop the jobs that have not begun; return the outcomes so far and the dropped numbers."""
         with self._lock:
             not_begun = [number for number, _ in self._waiting]
@@ -47,12 +47,12 @@ class RayActor:
             return self._take_ended(), not_begun
 
     @ray.method(concurrency_group=_OUTPUT)
-    def listen(self) -> _Output:
+    def wait_for_output(self) -> _Output:
         """Wait until a job has written something, and return its output so far."""
         with self._lock:
-            while not self._said:
-                self._has_said.wait()
-            said, self._said = self._said, {}
+            while not self._output:
+                self._has_output.wait()
+            said, self._output = self._output, {}
             return said
 
     @ray.method(concurrency_group=_CONTROL)
@@ -64,10 +64,10 @@ class RayActor:
     def is_up(self) -> bool:
         return True
 
-    def _tell(self, number: int, attempt: int, text: str) -> None:
+    def _store_output(self, number: int, attempt: int, text: str) -> None:
         with self._lock:
-            self._said = {(number, attempt): text}
-            self._has_said.notify()
+            self._output = {(number, attempt): text}
+            self._has_output.notify()
 
     def _next(self) -> tuple[int, bytes] | None:
         with self._lock:
@@ -79,4 +79,4 @@ class RayActor:
 
 
 CONCURRENCY_GROUPS = {_CONTROL: 1, _OUTPUT: 1}
-"""How many calls of each concurrency group run at the same time, beside `run`."""
+"""How many calls of each concurrency group run at the same time, beside `run_assignment`."""

@@ -48,7 +48,7 @@ class _Slot:
     """
 
     def __init__(self, terms: WorkerOptions) -> None:
-        self._terms = terms
+        self._options = terms
         self._lock = threading.Lock()
         self._template: TemplateProcess | None = None
         self._worker: WorkerProcess | None = None
@@ -62,10 +62,10 @@ class _Slot:
             worker.start(request)
         tell_at = time.monotonic() + _OUTPUT_SECONDS
         while True:
-            outcome = self._look(worker)
+            outcome = self._poll_worker(worker)
             if outcome is not None:
                 return outcome
-            if worker.has_said_more and time.monotonic() >= tell_at:
+            if worker.has_new_output and time.monotonic() >= tell_at:
                 tell(request.number, request.attempt, worker.log_so_far())
                 tell_at = time.monotonic() + _OUTPUT_SECONDS
 
@@ -100,7 +100,7 @@ class _Slot:
         if old is not None:
             old.close()
         if self._template is None:
-            self._template = TemplateProcess(self._terms)
+            self._template = TemplateProcess(self._options)
         worker = self._worker = WorkerProcess(self._template)
         self._poll = select.poll()
         for stream in (
@@ -112,7 +112,7 @@ class _Slot:
             self._poll.register(stream, select.POLLIN)
         return worker
 
-    def _look(self, worker: WorkerProcess) -> JobOutcome | None:
+    def _poll_worker(self, worker: WorkerProcess) -> JobOutcome | None:
         """Wait briefly for the worker; return the outcome if it has arrived."""
         template = self._template
         if template is None:
@@ -125,14 +125,14 @@ class _Slot:
         if worker.connection.fileno() in readable and (outcome := self._receive(worker)):
             return outcome
         if template.control.fileno() in readable:
-            return self._listen(template, worker)
+            return self._read_template(template, worker)
         with self._lock:
-            worker.keep_deadline()
+            worker.enforce_deadlines()
         return None
 
     def _wait(self, worker: WorkerProcess) -> set[int]:
         """Wait briefly and return the readable descriptors; send data that the worker accepts."""
-        is_sending = worker.is_sending
+        is_sending = worker.has_unsent_data
         if is_sending:
             self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
         readable = {stream for stream, _ in self._poll.poll(_POLL_MILLISECONDS)}
@@ -150,12 +150,12 @@ class _Slot:
             self._poll.unregister(worker.connection.fileno())
         return outcomes[0] if outcomes else None
 
-    def _listen(self, template: TemplateProcess, worker: WorkerProcess) -> JobOutcome | None:
+    def _read_template(self, template: TemplateProcess, worker: WorkerProcess) -> JobOutcome | None:
         messages = template.receive()
         if messages is None:
             kill_sessions([] if worker.process_id is None else [worker.process_id])
             reason = "the template process of its worker ended"
-            outcome = worker.last_outcome(template.output or reason)
+            outcome = worker.build_last_outcome(template.output or reason)
             self.close()
             return outcome
         for message in messages:
@@ -163,16 +163,16 @@ class _Slot:
                 case WorkerStarted(worker.number, process_id):
                     worker.process_id = process_id
                 case WorkerEnded(worker.number, code):
-                    return self._bury(worker, describe_exit(code))
+                    return self._remove_worker(worker, describe_exit(code))
                 case WorkerNotStarted(worker.number, reason):
-                    return self._bury(worker, reason)
+                    return self._remove_worker(worker, reason)
         return None
 
-    def _bury(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
+    def _remove_worker(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
         with self._lock:
             # An outcome that it sent before it ended still counts.
             outcomes = worker.receive()
-            outcome = outcomes[0] if outcomes else worker.last_outcome(ending)
+            outcome = outcomes[0] if outcomes else worker.build_last_outcome(ending)
             self._worker = None
         worker.close()
         return outcome
@@ -183,14 +183,14 @@ class _SlotPool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seats: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
+        self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
         self._running: dict[tuple[str, int, int], _Slot] = {}
         self._refused: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
     def run(self, assignment: Assignment, tell: OutputCallback) -> JobOutcome:
         request = assignment.request
         key = (assignment.session, request.number, request.attempt)
-        with self._seat(assignment) as seat:
+        with self._open_slot(assignment) as seat:
             with self._lock:
                 if key in self._refused:
                     return build_outcome(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
@@ -212,10 +212,10 @@ class _SlotPool:
             seat.stop()
         return seat is not None
 
-    def leave(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         with self._lock:
-            left = [key for key in self._seats if key[1] == session]
-            seats = [self._seats.pop(key) for key in left]
+            left = [key for key in self._slots if key[1] == session]
+            seats = [self._slots.pop(key) for key in left]
             busy = list(self._running.values())
         for seat in seats:
             # A thread that is waiting for its process closes the slot itself.
@@ -225,7 +225,7 @@ class _SlotPool:
                 seat.close()
 
     @contextmanager
-    def _seat(self, assignment: Assignment) -> Iterator[_Slot]:
+    def _open_slot(self, assignment: Assignment) -> Iterator[_Slot]:
         if assignment.request.resources.gpus:
             # The engine assigns devices to each job anew; a process initialises its devices once.
             seat = _Slot(assignment.terms)
@@ -234,18 +234,18 @@ class _SlotPool:
             finally:
                 seat.close()
         else:
-            yield self._warm_seat(assignment)
+            yield self._warm_slot(assignment)
 
-    def _warm_seat(self, assignment: Assignment) -> _Slot:
+    def _warm_slot(self, assignment: Assignment) -> _Slot:
         thread = threading.get_ident()
         key = (thread, assignment.session)
         with self._lock:
-            seat = self._seats.get(key)
+            seat = self._slots.get(key)
             if seat is None:
-                seat = self._seats[key] = _Slot(assignment.terms)
-            self._seats.move_to_end(key)
-            mine = [other for other in self._seats if other[0] == thread]
-            old = [self._seats.pop(other) for other in mine[:-_SESSIONS_LIMIT]]
+                seat = self._slots[key] = _Slot(assignment.terms)
+            self._slots.move_to_end(key)
+            mine = [other for other in self._slots if other[0] == thread]
+            old = [self._slots.pop(other) for other in mine[:-_SESSIONS_LIMIT]]
         for other in old:
             other.close()
         return seat
@@ -272,4 +272,4 @@ def stop_job(session: str, number: int, attempt: int) -> bool:
 
 def end_session(session: str) -> None:
     """End the processes of a session, and the jobs that they run."""
-    _pool.leave(session)
+    _pool.end_session(session)

@@ -30,21 +30,21 @@ class DictVersions:
         self._count = len(found)
         self._is_exact = _HAS_VERSIONS and len(self._dicts) == len(found)
         self._views = [_view(each) for each in self._dicts] if self._is_exact else []
-        self.remember()
+        self.take()
 
-    def remember(self) -> None:
+    def take(self) -> None:
         """Take a new snapshot."""
         self._saved = _join(self._views)
 
-    def are_same(self) -> bool:
-        """Return whether nothing has changed since `remember`; calls no builtin function.
+    def is_unchanged(self) -> bool:
+        """Return whether nothing has changed since `take`; calls no builtin function.
 
         Also False if an entry was changed and then set to its former object again.
         """
         return self._is_exact and _join(self._views) == self._saved
 
     def find_changed(self) -> list[int]:
-        """Return the positions of the dictionaries that may have changed since `remember`."""
+        """Return the positions of the dictionaries that may have changed since `take`."""
         if not self._is_exact:
             return [*range(self._count)]
         return [

@@ -81,7 +81,7 @@ class LoggingState:
         self._saved = [_copy_logger(logger) for logger in self._loggers]
         handlers = {id(each): each for logger in self._loggers for each in logger.handlers}
         self._handlers = [(each, _state_of(each)) for each in handlers.values()]
-        self._rest = self._read_rest()
+        self._globals = self._read_globals()
 
     def restore(self) -> str | None:
         """Restore what differs; return a reason if a job has closed a log file, or None."""
@@ -89,8 +89,8 @@ class LoggingState:
             self._add_new_loggers()
         if [*map(_parts_of_logger, self._loggers)] != self._saved:
             self._restore_loggers()
-        if self._read_rest() != self._rest:
-            self._write_rest()
+        if self._read_globals() != self._globals:
+            self._write_globals()
         closed = [
             handler for handler, saved in self._handlers if not _restore_handler(handler, saved)
         ]
@@ -121,7 +121,7 @@ class LoggingState:
             logger.propagate, logger.disabled, logger.level = propagate, disabled, level
         self._manager._clear_cache()  # type: ignore[attr-defined]
 
-    def _read_rest(self) -> tuple[Any, ...]:
+    def _read_globals(self) -> tuple[Any, ...]:
         return (
             self._manager.disable,
             self._manager.loggerClass,
@@ -131,8 +131,8 @@ class LoggingState:
             [*logging._handlerList],  # type: ignore[attr-defined]
         )
 
-    def _write_rest(self) -> None:
-        disable, logger_class, record_factory, names, levels, handlers = self._rest
+    def _write_globals(self) -> None:
+        disable, logger_class, record_factory, names, levels, handlers = self._globals
         logging.disable(disable)
         self._manager.loggerClass = logger_class
         self._manager.logRecordFactory = record_factory

@@ -67,20 +67,20 @@ class Namespaces:
 
     def restore(self) -> str | None:
         """Restore what was replaced; return what, if references to it may have spread, or None."""
-        if self._versions.are_same() and self._other_versions.are_same():
+        if self._versions.is_unchanged() and self._other_versions.is_unchanged():
             return None
         # Builtins come first, without calling any, because the code below calls them.
-        replaced = self._mend_builtins() if self._has_other_builtins() else []
+        replaced = self._restore_builtins() if self._has_changed_builtins() else []
         for number in self._versions.find_changed():
             if not _is_same(self._watched[number].names, self._watched[number].saved):
-                replaced += self._watched[number].mend()
+                replaced += self._watched[number].restore()
         if not _is_same(sys.modules, self._modules):
-            replaced += self._mend_modules()
-        self._versions.remember()
-        self._other_versions.remember()
+            replaced += self._restore_modules()
+        self._versions.take()
+        self._other_versions.take()
         return f"it replaced {', '.join(replaced)}" if replaced else None
 
-    def _has_other_builtins(self) -> bool:
+    def _has_changed_builtins(self) -> bool:
         if self._builtins.keys() != self._saved_builtins.keys():
             return True
         for name, value in self._saved_builtins.items():
@@ -88,7 +88,7 @@ class Namespaces:
                 return True
         return False
 
-    def _mend_builtins(self) -> list[str]:
+    def _restore_builtins(self) -> list[str]:
         changed = self._builtins.copy()
         self._builtins.clear()
         self._builtins.update(self._saved_builtins)
@@ -98,7 +98,7 @@ class Namespaces:
             if changed.get(name, _MISSING) is not value
         ]
 
-    def _mend_modules(self) -> list[str]:
+    def _restore_modules(self) -> list[str]:
         replaced = []
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
@@ -126,7 +126,7 @@ class _Namespace:
         self.names = names
         self.saved = dict(names)
 
-    def mend(self) -> list[str]:
+    def restore(self) -> list[str]:
         """Restore each name; return the functions and classes that were replaced."""
         replaced = []
         for name, value in self.saved.items():

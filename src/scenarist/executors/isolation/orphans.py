@@ -51,7 +51,7 @@ class ThreadSnapshot:
         self._count = _thread._count()
         self._known = set(threading.enumerate())
 
-    def find(self) -> list[str]:
+    def find_new(self) -> list[str]:
         """Return the names of newer threads that do not end at once."""
         if _thread._count() <= self._count:
             return []
@@ -71,7 +71,7 @@ class ChildSnapshot:
     def __init__(self) -> None:
         self._known = list_children()
 
-    def end(self) -> int:
+    def kill_new(self) -> int:
         """Kill and collect all newer children and their descendants; return how many were running.
 
         Descendants become children of this process if it is a subreaper.
@@ -111,19 +111,19 @@ class DescriptorSnapshot:
 
     def __init__(self) -> None:
         self._listing = _DescriptorNumbers()
-        self._open = self._listing.remember()
+        self._open = self._listing.take()
         self._limit = len(self._open) + _DESCRIPTORS_LIMIT
         self._files = _regular_files(self._open)
         self._watched = self._files
 
-    def look(self) -> str | None:
+    def find_damage(self) -> str | None:
         """Return what a job has closed, or left open that affects others; None if nothing."""
         if self._listing.is_same() and all(
             identity_of(number) == identity for number, identity in self._watched
         ):
             return None
         gc.collect()  # an open file may be referenced by a cycle only, such as of an exception
-        now = self._listing.remember()
+        now = self._listing.take()
         if closed := [number for number in self._open if number not in now]:
             return f"it closed descriptors of the worker: {closed}"
         if changed := [number for number, identity in self._files if now[number] != identity]:
@@ -146,7 +146,7 @@ class _DescriptorNumbers:
     all earlier descriptors are open, there are no new ones.
     """
 
-    def remember(self) -> dict[int, Identity]:
+    def take(self) -> dict[int, Identity]:
         """Take a new snapshot; return the identity of each open descriptor."""
         listed = os.listdir(_LISTING)
         # Without the descriptor that was open for the listing itself.

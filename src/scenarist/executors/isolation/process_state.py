@@ -61,7 +61,7 @@ class ProcessState:
         os.umask(self._umask)
         self._folder = _open_folder()
         self._saved = [read() for read in _READERS]
-        self._badness = _OomScore()
+        self._oom_score = _OomScore()
         self._c_environment = CEnvironment()
         self._options = PandasOptions()
         self._plots = MatplotlibOptions()
@@ -70,8 +70,8 @@ class ProcessState:
     def restore(self) -> str | None:
         """Restore what differs; return what cannot be restored, or None."""
         stop_timers()
-        failed = [] if [read() for read in _READERS] == self._saved else self._mend()
-        self._badness.restore()
+        failed = [] if [read() for read in _READERS] == self._saved else self._restore_settings()
+        self._oom_score.restore()
         self._c_environment.restore()
         os.umask(self._umask)
         if self._folder is not None:
@@ -84,7 +84,7 @@ class ProcessState:
         reseed()
         return f"it changed {', '.join(failed)}" if failed else None
 
-    def _mend(self) -> list[str]:
+    def _restore_settings(self) -> list[str]:
         """Write back what differs, in order; return the names of what cannot be restored."""
         return [
             setting.name
@@ -93,7 +93,7 @@ class ProcessState:
         ]
 
     def close(self) -> None:
-        self._badness.close()
+        self._oom_score.close()
         if self._folder is not None:
             os.close(self._folder)
 

@@ -22,7 +22,7 @@ class RandomGenerators:
         self._numpy: list[Any] = []
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
+    def record(self) -> Iterator[None]:
         """Record the generators that are created within the block."""
         seed = random.Random.seed
         watched = self._python

@@ -63,7 +63,7 @@ class Registries:
 
     def restore(self) -> str | None:
         """Restore what differs; return a reason if an imported module may have registered it."""
-        if self._versions.are_same() and self._lists == self._saved_lists:
+        if self._versions.is_unchanged() and self._lists == self._saved_lists:
             if len(sys.modules) != len(self._modules):
                 self._modules = {*sys.modules}
             return None
@@ -87,7 +87,7 @@ class Registries:
         ]
         self._saved_lists = [each.copy() for each in self._lists]
         self._modules = {*sys.modules}
-        self._versions.remember()
+        self._versions.take()
 
 
 def _restore_registry(registry: dict[Any, Any], saved: dict[Any, Any], imported: set[str]) -> int:

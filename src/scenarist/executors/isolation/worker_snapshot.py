@@ -42,8 +42,8 @@ class WorkerSnapshot:
     def __init__(self) -> None:
         self._streams = _StreamSnapshot()
         self._replaced: str | None = None
-        self._has_names = False  # whether `restore_names` was called for the running job
-        self._remember()
+        self._are_names_restored = False  # whether `restore_names` was called for the running job
+        self._take()
 
     @contextmanager
     def importing(self) -> Iterator[None]:
@@ -53,10 +53,10 @@ class WorkerSnapshot:
             yield
         finally:
             self._state.close()
-            self._remember()
+            self._take()
 
-    def _remember(self) -> None:
-        self._streams.remember()
+    def _take(self) -> None:
+        self._streams.take()
         install_job_handler()
         self._namespaces = Namespaces()
         self._registries = Registries()
@@ -72,7 +72,7 @@ class WorkerSnapshot:
         `restore` does so too, but until then the worker itself would call the replacements.
         """
         self._replaced = self._namespaces.restore() or self._replaced
-        self._has_names = True
+        self._are_names_restored = True
 
     def restore(self) -> str | None:
         """Undo the changes of a job; return why the process must be replaced, if it must.
@@ -81,15 +81,15 @@ class WorkerSnapshot:
         log what was still running.
         """
         try:
-            if not self._has_names:
+            if not self._are_names_restored:
                 self.restore_names()
-            reasons, self._replaced, self._has_names = [self._replaced], None, False
-            threads, processes = self._threads.find(), self._children.end()
+            reasons, self._replaced, self._are_names_restored = [self._replaced], None, False
+            threads, processes = self._threads.find_new(), self._children.kill_new()
             for old, new in self._streams.restore():
                 self._logging.replace_stream(old, new)
             reasons += [self._registries.restore(), self._state.restore()]
             reasons.append(self._logging.restore())
-            reasons.append(self._descriptors.look())
+            reasons.append(self._descriptors.find_damage())
             reasons += _report_left_running(threads, processes)
         except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example
             return f"its state could not be restored: {type(error).__name__}: {error}"
@@ -129,7 +129,7 @@ class _StreamSnapshot:
         self._copies = [os.dup(number) for number in range(len(self._NAMES))]
         self._identities = [identity_of(number) for number in self._copies]
 
-    def remember(self) -> None:
+    def take(self) -> None:
         self._streams = [getattr(sys, name) for name in self._NAMES]
         self._shapes = [_shape(stream) for stream in self._streams]
 

@@ -61,21 +61,21 @@ class LocalExecutor:
     ) -> None:
         self._deliver = deliver
         self._size = size
-        self._terms = terms
+        self._options = terms
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
         self._template: TemplateProcess | None = None
         self._workers: dict[int, WorkerProcess] = {}
-        self._pace = Prefetch()
-        self._tell_output: Callable[[], None] = lambda: None
+        self._prefetch = Prefetch()
+        self._on_output: Callable[[], None] = lambda: None
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
-        self._register(self._wake_reader, None, self._hear_wake)
+        self._register(self._wake_reader, None, self._clear_wake)
         self._is_closing = False
         self._undelivered: list[JobOutcome] = []
-        self._sleeps_until = math.inf  # monotonic: when the thread wakes up by itself
-        self._starts = StartBackoff()
-        self._thread = BackgroundThread("local-executor", self._watch)
+        self._wakes_at = math.inf  # monotonic: when the thread wakes up by itself
+        self._start_backoff = StartBackoff()
+        self._thread = BackgroundThread("local-executor", self._loop)
         self._thread.start()
 
     @property
@@ -83,7 +83,7 @@ class LocalExecutor:
         with self._lock:
             if not any(worker.is_ready for worker in self._workers.values()):
                 return 0
-            ahead = self._pace.ahead * self._size
+            ahead = self._prefetch.per_worker * self._size
             idle = sum(1 for worker in self._workers.values() if worker.is_idle)
             return max(0, idle + ahead - len(self._queue))
 
@@ -94,13 +94,13 @@ class LocalExecutor:
 
     @property
     def fault(self) -> str | None:
-        return None if self.slots else self._starts.fault
+        return None if self.slots else self._start_backoff.fault
 
     @property
     def machines_version(self) -> int:
         return 0
 
-    def lacks(self, resources: Resources) -> str | None:
+    def find_missing(self, resources: Resources) -> str | None:
         # Jobs meant for large machines can be tried out on a small one.
         return None
 
@@ -114,10 +114,10 @@ class LocalExecutor:
     def submit(self, requests: Sequence[JobRequest]) -> None:
         with self._lock:
             self._queue.extend(requests)
-            self._hand_out()
-            needs_thread = len(self._serving()) < self._size or any(
-                worker.is_sending
-                or (worker.taken_by is not None and worker.taken_by < self._sleeps_until)
+            self._assign()
+            needs_thread = len(self._active_workers()) < self._size or any(
+                worker.has_unsent_data
+                or (worker.read_by is not None and worker.read_by < self._wakes_at)
                 for worker in self._workers.values()
             )
         if needs_thread:
@@ -139,14 +139,14 @@ class LocalExecutor:
         return False
 
     def on_output(self, tell: Callable[[], None]) -> None:
-        self._tell_output = tell
+        self._on_output = tell
 
     def read_output(self) -> JobOutputs:
         with self._lock:
             return {
                 (worker.request.number, worker.request.attempt): worker.log_so_far()
                 for worker in self._workers.values()
-                if worker.request is not None and worker.has_said_more
+                if worker.request is not None and worker.has_new_output
             }
 
     def close(self) -> None:
@@ -160,11 +160,11 @@ class LocalExecutor:
         with contextlib.suppress(OSError):  # a wake-up is pending already, or the thread has ended
             self._wake_writer.send(b"\0", socket.MSG_DONTWAIT)
 
-    def _hear_wake(self) -> list[JobOutcome]:
+    def _clear_wake(self) -> list[JobOutcome]:
         self._wake_reader.recv(4096)
         return []
 
-    def _serving(self) -> list[WorkerProcess]:
+    def _active_workers(self) -> list[WorkerProcess]:
         """Return the workers that occupy a slot, without those that only have to end."""
         return [
             worker
@@ -172,7 +172,7 @@ class LocalExecutor:
             if not worker.is_retired or worker.request is not None
         ]
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         """Give queued requests to idle workers. The caller holds the lock."""
         if not self._queue:
             return
@@ -185,11 +185,11 @@ class LocalExecutor:
             else:
                 if coming is None:
                     coming = sum(not other.is_ready for other in self._workers.values())
-                coming = self._hand_out_used(worker, coming)
+                coming = self._assign_to_used(worker, coming)
             if not self._queue:
                 return
 
-    def _hand_out_used(self, worker: WorkerProcess, coming: int) -> int:
+    def _assign_to_used(self, worker: WorkerProcess, coming: int) -> int:
         """Give a used worker the first request that does not need a fresh worker.
 
         Retire the worker if an earlier request needs a fresh one and no worker is starting for it.
@@ -210,36 +210,36 @@ class LocalExecutor:
                 return coming + 1
         return coming
 
-    def _watch(self) -> None:
+    def _loop(self) -> None:
         with self._lock:
-            self._restart()
+            self._start_missing()
         while not self._is_closing:
             events = self._selector.select(self._seconds_to_next_deadline())
             with self._lock:
-                self._hear(events)
+                self._read_events(events)
                 for worker in self._workers.values():
-                    worker.keep_deadline()
+                    worker.enforce_deadlines()
                 if self._template is not None and any(
                     worker.is_overdue for worker in self._workers.values()
                 ):
                     self._template.kill()
-                self._restart()
-                self._hand_out()
-                self._await_writing()
+                self._start_missing()
+                self._assign()
+                self._select_writers()
             if self._undelivered:
                 outcomes, self._undelivered = self._undelivered, []
                 self._deliver(outcomes)
-        self._end()
+        self._shut_down()
 
-    def _await_writing(self) -> None:
+    def _select_writers(self) -> None:
         """Select for writing the workers with unsent data. The caller holds the lock."""
         for worker in self._workers.values():
             key = self._selector.get_map().get(worker.connection)
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.is_sending else 0)
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.has_unsent_data else 0)
             if key is not None and key.events != wanted:
                 self._selector.modify(worker.connection, wanted, key.data)
 
-    def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
+    def _read_events(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in events:
             owner, listen = key.data
             # An earlier event may have closed the stream, and its descriptor may be reused.
@@ -251,14 +251,14 @@ class LocalExecutor:
             if is_here:
                 self._undelivered += listen()
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         for worker in self._workers.values():
-            worker.hang_up()
+            worker.close_sending()
         farewell_until = time.monotonic() + (_TRACE_EXPORT_SECONDS if tracing.is_on() else 0.0)
         while self._workers and (left := farewell_until - time.monotonic()) > 0:
             events = self._selector.select(left)
             with self._lock:
-                self._hear(events)
+                self._read_events(events)
         if self._template is not None:
             self._template.close()
         for worker in self._workers.values():
@@ -267,7 +267,7 @@ class LocalExecutor:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def _listen(self, worker: WorkerProcess) -> list[JobOutcome]:
+    def _read_outcomes(self, worker: WorkerProcess) -> list[JobOutcome]:
         was_ready = worker.is_ready
         worker.flush()
         outcomes = worker.receive()
@@ -276,66 +276,68 @@ class LocalExecutor:
             self._selector.unregister(worker.connection)
             return []
         if worker.is_ready and not was_ready:
-            self._starts.note_ready()
+            self._start_backoff.record_ready()
             self._deliver([])
         for outcome in outcomes:
-            self._pace.note(outcome)
+            self._prefetch.record(outcome)
         return outcomes
 
-    def _listen_to_log(self, worker: WorkerProcess) -> list[JobOutcome]:
-        was_known = worker.has_said_more
+    def _read_log(self, worker: WorkerProcess) -> list[JobOutcome]:
+        was_known = worker.has_new_output
         if not worker.read_log():
             self._selector.unregister(worker.log_reader)
-        if worker.has_said_more and not was_known and worker.request is not None:
-            self._tell_output()
+        if worker.has_new_output and not was_known and worker.request is not None:
+            self._on_output()
         return []
 
-    def _listen_to_template(self) -> list[JobOutcome]:
+    def _read_template(self) -> list[JobOutcome]:
         template = self._template
         if template is None:
             return []
         messages = template.receive()
         if messages is None:
-            return self._lose_template(template)
-        return [outcome for message in messages for outcome in self._take(message)]
+            return self._remove_template(template)
+        return [outcome for message in messages for outcome in self._apply_report(message)]
 
-    def _take(self, message: TemplateReport) -> list[JobOutcome]:
+    def _apply_report(self, message: TemplateReport) -> list[JobOutcome]:
         match message:
             case WorkerStarted(number, process_id):
                 self._workers[number].process_id = process_id
             case WorkerEnded(number, code, left):
                 if left:
                     _log.error("processes that a job has started do not end", processes=left)
-                return self._bury(self._workers[number], describe_exit(code))
+                return self._remove_worker(self._workers[number], describe_exit(code))
             case WorkerNotStarted(number, reason):
-                return self._bury(self._workers[number], reason)
+                return self._remove_worker(self._workers[number], reason)
             case TemplateReady(obstacle) if obstacle is not None:
                 _log.debug("workers are not forked", reason=obstacle)
         return []
 
-    def _listen_to_template_output(self) -> list[JobOutcome]:
+    def _read_template_output(self) -> list[JobOutcome]:
         template = self._template
         if template is not None and not template.read_output():
             self._selector.unregister(template.output_reader)
         return []
 
-    def _bury(
+    def _remove_worker(
         self, worker: WorkerProcess, ending: str, event: JobEvent = JobEvent.WORKER_LOST
     ) -> list[JobOutcome]:
         """Remove a worker that has ended; if it had a job, return the job's outcome."""
         # An outcome that it sent before it ended still counts.
-        outcomes = self._listen(worker) if worker.connection in self._selector.get_map() else []
+        outcomes = (
+            self._read_outcomes(worker) if worker.connection in self._selector.get_map() else []
+        )
         del self._workers[worker.number]
         for stream in (worker.connection, worker.log_reader):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
-        outcome = worker.last_outcome(ending, event)
+        outcome = worker.build_last_outcome(ending, event)
         if not worker.is_ready:
-            self._starts.note_fault(worker.take_log() or ending)
+            self._start_backoff.record_fault(worker.take_log() or ending)
         worker.close()
         return outcomes if outcome is None else [*outcomes, outcome]
 
-    def _lose_template(self, template: TemplateProcess) -> list[JobOutcome]:
+    def _remove_template(self, template: TemplateProcess) -> list[JobOutcome]:
         """Handle the end of the template, and of all workers with it."""
         template.read_output()
         kill_sessions(self.process_ids)
@@ -343,40 +345,40 @@ class LocalExecutor:
         outcomes: list[JobOutcome] = []
         for worker in list(self._workers.values()):
             worker.is_ready = True  # not a failed start of the worker: the template ended
-            outcomes += self._bury(worker, _TEMPLATE_LOST, JobEvent.LOST_TOGETHER)
+            outcomes += self._remove_worker(worker, _TEMPLATE_LOST, JobEvent.LOST_TOGETHER)
         for stream in (template.control, template.output_reader):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
         template.abandon()
         self._template = None
-        self._starts.note_none_ready()
+        self._start_backoff.record_none_ready()
         if has_worked:
             _log.error("workers lost", reason=template.output or _TEMPLATE_LOST)
         else:
-            self._starts.note_fault(template.output)
+            self._start_backoff.record_fault(template.output)
         return outcomes
 
-    def _restart(self) -> None:
-        if not self._starts.take_turn():
+    def _start_missing(self) -> None:
+        if not self._start_backoff.clear_if_due():
             return
         try:
             if self._template is None:
                 self._open_template()
-            while self._template is not None and len(self._serving()) < self._size:
+            while self._template is not None and len(self._active_workers()) < self._size:
                 self._add_worker(self._template)
         except OSError as error:
-            self._starts.note_fault(str(error))
+            self._start_backoff.record_fault(str(error))
 
     def _open_template(self) -> None:
-        template = self._template = TemplateProcess(self._terms)
-        self._register(template.control, template, self._listen_to_template)
-        self._register(template.output_reader, template, self._listen_to_template_output)
+        template = self._template = TemplateProcess(self._options)
+        self._register(template.control, template, self._read_template)
+        self._register(template.output_reader, template, self._read_template_output)
 
     def _add_worker(self, template: TemplateProcess) -> None:
         worker = WorkerProcess(template)
         self._workers[worker.number] = worker
-        self._register(worker.connection, worker, lambda: self._listen(worker))
-        self._register(worker.log_reader, worker, lambda: self._listen_to_log(worker))
+        self._register(worker.connection, worker, lambda: self._read_outcomes(worker))
+        self._register(worker.log_reader, worker, lambda: self._read_log(worker))
 
     def _register(
         self,
@@ -389,7 +391,7 @@ class LocalExecutor:
     def _seconds_to_next_deadline(self) -> float | None:
         with self._lock:
             deadlines = [at for worker in self._workers.values() for at in worker.deadlines]
-            if self._starts.again_at is not None:
-                deadlines.append(self._starts.again_at)
-            self._sleeps_until = min(deadlines, default=math.inf)
-        return max(0.0, self._sleeps_until - time.monotonic()) if deadlines else None
+            if self._start_backoff.retry_at is not None:
+                deadlines.append(self._start_backoff.retry_at)
+            self._wakes_at = min(deadlines, default=math.inf)
+        return max(0.0, self._wakes_at - time.monotonic()) if deadlines else None

@@ -50,7 +50,7 @@ class SourceSnapshot:
         inside = tuple(os.path.join(folder, "") for folder in folders)
         return cls({file: _file_state(file) for file in files if file and file.startswith(inside)})
 
-    def changed(self) -> str | None:
+    def find_changed(self) -> str | None:
         """Return a file that has changed since; None if none has."""
         return next(
             (file for file, state in self._states.items() if _file_state(file) != state), None

@@ -16,11 +16,11 @@ class StartBackoff:
     """Backoff of worker starts: longer after each failure, reset when a worker is ready.
 
     Attributes:
-        again_at: When to start workers again, in monotonic seconds; None means at once.
+        retry_at: When to start workers again, in monotonic seconds; None means at once.
     """
 
     def __init__(self) -> None:
-        self.again_at: float | None = None
+        self.retry_at: float | None = None
         self._unready_since: float | None = time.monotonic()
         self._fault: str | None = None
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
@@ -36,26 +36,26 @@ class StartBackoff:
             )
         return self._fault
 
-    def note_ready(self) -> None:
+    def record_ready(self) -> None:
         self._fault = None
         self._unready_since = None
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
 
-    def note_none_ready(self) -> None:
+    def record_none_ready(self) -> None:
         self._unready_since = time.monotonic()
 
-    def note_fault(self, reason: str) -> None:
+    def record_fault(self, reason: str) -> None:
         """Record why workers cannot be started, and schedule the next attempt."""
         fault = f"no worker can start: {reason.strip()[-_FAULT_LIMIT:]}"
         if fault != self._fault:
             _log.error("workers cannot be started", reason=fault)
         self._fault = fault
-        self.again_at = time.monotonic() + self._pause_seconds
+        self.retry_at = time.monotonic() + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
-    def take_turn(self) -> bool:
+    def clear_if_due(self) -> bool:
         """Return whether workers may be started now; if so, clear the schedule."""
-        if self.again_at is not None and time.monotonic() < self.again_at:
+        if self.retry_at is not None and time.monotonic() < self.retry_at:
             return False
-        self.again_at = None
+        self.retry_at = None
         return True

@@ -39,7 +39,7 @@ class StopHandler:
         self._poll.register(connection, select.POLLIN)
         self._process = os.getpid()
         self._phase = _Phase.IDLE
-        self._is_read = False  # whether the stop message was read together with the request
+        self._is_message_read = False  # whether the stop message was read together with the request
         self.is_signalled = False
         self.is_stopped = False  # whether the stop reached the function
         self._handler = self._on_term  # stored, so that handlers can be compared by identity
@@ -47,37 +47,37 @@ class StopHandler:
         self._install()
         # Importing the application may have blocked it.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        os.register_at_fork(after_in_child=self._let_go)
+        os.register_at_fork(after_in_child=self._restore_defaults)
 
-    def open(self, *, is_asked: bool) -> None:
+    def arm(self, *, is_asked: bool) -> None:
         """Begin to raise JobStopped in the function when a stop arrives.
 
         Args:
             is_asked: Whether the stop message arrived before the function began.
         """
-        self._is_read = is_asked
+        self._is_message_read = is_asked
         self._phase = _Phase.RUNNING
         if is_asked:
             raise JobStopped("the job was stopped")
 
-    def settle(self) -> None:
+    def finalize(self) -> None:
         """Make the outcome final: a stop that arrives later has no effect.
 
         Raises:
             JobStopped: The job was stopped before.
         """
         self._phase = _Phase.CLOSING
-        self.is_stopped = self._is_asked()
+        self.is_stopped = self._has_stop_message()
         if self.is_stopped:
             raise JobStopped("the job was stopped")
 
-    def close(self) -> None:
-        """End what `open` began, and set `is_stopped` if the job was stopped."""
+    def disarm(self) -> None:
+        """End what `arm` began, and set `is_stopped` if the job was stopped."""
         if self._phase is _Phase.RUNNING:
             self._phase = _Phase.CLOSING
-            self.is_stopped = self._is_asked()
+            self.is_stopped = self._has_stop_message()
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Prepare for the next request; SIGTERM ends the process from here on."""
         self._phase = _Phase.IDLE
         self._install()
@@ -92,8 +92,8 @@ class StopHandler:
         if _getsignal(signal.SIGINT) is not self._interrupt_handler:
             signal.signal(signal.SIGINT, self._interrupt_handler)
 
-    def _is_asked(self) -> bool:
-        if self._is_read:
+    def _has_stop_message(self) -> bool:
+        if self._is_message_read:
             return True
         if not self._poll.poll(0):
             return False
@@ -118,7 +118,7 @@ class StopHandler:
         if os.getpid() != self._process or self._phase is _Phase.RUNNING:
             signal.default_int_handler(number, frame)
 
-    def _let_go(self) -> None:
+    def _restore_defaults(self) -> None:
         """Restore the default signal handlers in a forked child."""
         if signal.getsignal(signal.SIGTERM) is self._handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

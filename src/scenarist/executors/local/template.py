@@ -1,8 +1,8 @@
 """The template: a process that imports the application once, and forks workers from itself.
 
-`scenarist.executors.local.template_process` starts it and sends it commands over a socket. Processes that a job
-leaves behind become children of the template: when a worker has ended, the template kills them, and
-only then reports the end of the worker (docs/decisions/0061 and 0062).
+`scenarist.executors.local.template_process` starts it and sends it commands over a socket.
+Processes that a job leaves behind become children of the template: when a worker has ended, the
+template kills them, and only then reports the end of the worker (docs/decisions/0061 and 0062).
 """
 
 import contextlib
@@ -89,7 +89,7 @@ class _TemplateServer:
         """Import the application, and check whether workers can be forked after that."""
         before = _list_descriptors(), _list_shared_memory()
         add_application_path(self._terms)
-        with self._randomness.watch():
+        with self._randomness.record():
             for name in self._terms.modules:
                 _import_module(name)
         # The imports may have changed signal handlers, and without SIGCHLD no stopped job ends.
@@ -101,7 +101,7 @@ class _TemplateServer:
             self._sources = SourceSnapshot.of_loaded(self._terms.search_path)
         gc.collect()
         gc.freeze()
-        self._say(TemplateReady(obstacle))
+        self._send(TemplateReady(obstacle))
 
     def serve(self) -> None:
         while True:
@@ -109,13 +109,13 @@ class _TemplateServer:
                 if key.fileobj is self._wake_reader:
                     with contextlib.suppress(BlockingIOError):
                         self._wake_reader.recv(4096)
-                elif not self._obey():
-                    self._end_all()
+                elif not self._run_command():
+                    self._kill_all()
                     return
             self._reap()
-            self._report()
+            self._report_ended()
 
-    def _obey(self) -> bool:
+    def _run_command(self) -> bool:
         """Carry out one command of the server; return False if the server is gone."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self._control, COMMAND.size, 2)
@@ -138,10 +138,10 @@ class _TemplateServer:
             start = self._fork if self._sources is None else self._spawn
             process = start(connection, log)
         except OSError as error:
-            self._say(WorkerNotStarted(number, f"{type(error).__name__}: {error}"))
+            self._send(WorkerNotStarted(number, f"{type(error).__name__}: {error}"))
         else:
             self._workers[process] = number
-            self._say(WorkerStarted(number, process))
+            self._send(WorkerStarted(number, process))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -167,7 +167,7 @@ class _TemplateServer:
         os._exit(0)
 
     def _spawn(self, connection: int, log: int) -> int:
-        if self._sources is not None and (changed := self._sources.changed()) is not None:
+        if self._sources is not None and (changed := self._sources.find_changed()) is not None:
             raise OSError(
                 f"{changed} has changed since the server started, and all workers run the same "
                 "code; restart the server"
@@ -191,7 +191,7 @@ class _TemplateServer:
                 self._was_clear = False
                 self._kill_until = time.monotonic() + _KILL_SECONDS
 
-    def _report(self) -> None:
+    def _report_ended(self) -> None:
         """Kill the processes that ended workers have left, and report those workers once none is.
 
         The children of live workers are not affected: their parents are the workers.
@@ -210,7 +210,7 @@ class _TemplateServer:
                 self._was_clear = False
                 return
         for number, code in self._ended.items():
-            self._say(WorkerEnded(number, code, tuple(sorted(left))))
+            self._send(WorkerEnded(number, code, tuple(sorted(left))))
         self._ended.clear()
 
     def _kill_strays(self) -> set[int]:
@@ -220,7 +220,7 @@ class _TemplateServer:
                 os.kill(process, signal.SIGKILL)
         return strays
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         until = time.monotonic() + _KILL_SECONDS
         while (left := list_children() | self._workers.keys()) and time.monotonic() < until:
             for process in left:
@@ -229,7 +229,7 @@ class _TemplateServer:
             self._reap()
             time.sleep(_POLL_SECONDS)
 
-    def _say(self, message: TemplateReport) -> None:
+    def _send(self, message: TemplateReport) -> None:
         with contextlib.suppress(OSError):  # the server is gone; `serve` notices it at the socket
             self._control.sendall(encode_frame(_encoder.encode(message)))
 

@@ -107,7 +107,7 @@ class TemplateProcess:
         """The end of its printed output."""
         return self._output.decode(errors="replace").strip()
 
-    def fork(self, connection: int, log: int) -> int:
+    def start_worker(self, connection: int, log: int) -> int:
         """Start a worker with these descriptors; return its number."""
         self._last_number += 1
         command = COMMAND.pack(FORK, self._last_number, 0)
@@ -118,7 +118,7 @@ class TemplateProcess:
             )
         return self._last_number
 
-    def signal(self, number: int, what: int) -> None:
+    def signal_worker(self, number: int, what: int) -> None:
         """Send a signal to a worker; ignored if it has ended.
 
         Never blocks: a template that does not read its commands must be killed.

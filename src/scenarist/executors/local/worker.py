@@ -1,7 +1,7 @@
 """The worker process of the local executor: runs requests from a socket, one after the other.
 
-`scenarist.executors.local.template` forks or spawns it. Its standard output and error are the log of its
-jobs.
+`scenarist.executors.local.template` forks or spawns it. Its standard output and error are the log
+of its jobs.
 """
 
 import atexit
@@ -71,18 +71,18 @@ def become_worker(parent: int) -> None:
 
 def serve(connection: socket.socket, terms: WorkerOptions) -> None:
     """Run requests until the server closes the connection, or this worker must be replaced."""
-    # Set up before `Surroundings` records the state that it restores after each job.
+    # Set up before `WorkerSnapshot` records the state that it restores after each job.
     stopping = StopHandler(connection)
     _start_tracing()
     reseed()
     surroundings = WorkerSnapshot()
-    memory = _MemoryLimit(terms.memory)
+    memory = _MemoryLimit(terms.max_memory)
     if terms.limits is not None:
         enforce_limits(terms.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = FrameDecoder()
-    jobs_left, jobs_run = terms.jobs, 0
+    jobs_left, jobs_run = terms.max_jobs, 0
     connection.sendall(encode_frame(READY))
     while data := connection.recv(1 << 18):
         messages = frames.feed(data)
@@ -103,14 +103,14 @@ def serve(connection: socket.socket, terms: WorkerOptions) -> None:
             or jobs_left == 0
             or stopping.is_stopped
             or stopping.is_signalled
-            or memory.is_used_up()
+            or memory.is_exceeded()
         )
         connection.sendall(
             (encode_frame(RETIRE) if is_last else b"") + encode_frame(encoder.encode(outcome))
         )
         if is_last:
             break
-        stopping.rest()
+        stopping.reset()
     _exit(is_heard=jobs_run == 1)
 
 
@@ -146,15 +146,15 @@ class _Attempt:
         request, stopping = self._request, self._stopping
         try:
             try:
-                stopping.open(is_asked=is_asked)
+                stopping.arm(is_asked=is_asked)
                 self._import()
                 if request.timeout_seconds is not None:
                     self._connection.sendall(encode_frame(STARTED))
                 outcome = self._run()
             finally:
-                stopping.close()
+                stopping.disarm()
         except JobStopped:
-            stopping.close()
+            stopping.disarm()
             outcome = build_outcome(request, JobEvent.RAISED)
         except KeyboardInterrupt:  # raised after the function had ended
             outcome = build_outcome(request, JobEvent.RAISED, "KeyboardInterrupt")
@@ -185,9 +185,9 @@ class _Attempt:
         kept = {name: os.environ.get(name) for name in request.variables}
         os.environ.update(request.variables)
         try:
-            with self._span() as span:
+            with self._open_span() as span:
                 outcome = run_request(
-                    request, settle=self._stopping.settle, undo=self._surroundings.restore_names
+                    request, settle=self._stopping.finalize, undo=self._surroundings.restore_names
                 )
                 if span is not None and outcome.event is not JobEvent.SUCCEEDED:
                     tracing.mark_failed(span)
@@ -199,7 +199,7 @@ class _Attempt:
                 else:
                     os.environ[name] = value
 
-    def _span(self) -> "AbstractContextManager[Span | None]":
+    def _open_span(self) -> "AbstractContextManager[Span | None]":
         """Open a span for a traced request; worker calls of the server are not traced."""
         parent = self._request.traceparent
         if parent is None:
@@ -215,7 +215,7 @@ class _MemoryLimit:
         self._is_first = True
         self._limit = _resident_bytes() + GROWTH_LIMIT if limit is None else limit
 
-    def is_used_up(self) -> bool:
+    def is_exceeded(self) -> bool:
         """Return whether the worker is above the limit; called after each job."""
         is_first, self._is_first = self._is_first, False
         # The peak is cheaper to read than the current size, and never smaller.

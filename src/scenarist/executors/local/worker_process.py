@@ -51,7 +51,7 @@ class WorkerProcess:
         self.connection, theirs = socket.socketpair()
         self.log_reader, log_writer = os.pipe()
         os.set_blocking(self.log_reader, False)
-        self.number = template.fork(theirs.fileno(), log_writer)
+        self.number = template.start_worker(theirs.fileno(), log_writer)
         theirs.close()
         os.close(log_writer)
         self.process_id: int | None = None
@@ -65,44 +65,46 @@ class WorkerProcess:
         self.stop_event: JobEvent | None = None
         self._stop_reason = ""
         self._stopped_at: datetime | None = None
-        self._stopped_in: str | None = None  # the stack trace of where the function was stopped
+        self._stop_stacktrace: str | None = (
+            None  # the stack trace of where the function was stopped
+        )
         self._outgoing = bytearray()
-        self.taken_by: float | None = None  # monotonic: by when it must have read the sent data
-        self._gone_by: float | None = None  # monotonic: by when a kill must have been reported
+        self.read_by: float | None = None  # monotonic: by when it must have read the sent data
+        self._killed_by: float | None = None  # monotonic: by when a kill must have been reported
         self._log_head = bytearray()
         self._log_tail = bytearray()
         self._log_lost = 0
-        self.has_said_more = False  # whether it has written to its log since `log_so_far`
+        self.has_new_output = False  # whether it has written to its log since `log_so_far`
 
     @property
     def is_idle(self) -> bool:
         return self.is_ready and self.request is None and not self.is_retired
 
     @property
-    def is_sending(self) -> bool:
+    def has_unsent_data(self) -> bool:
         """Whether part of a message to it is not sent yet."""
         return bool(self._outgoing)
 
     @property
     def deadlines(self) -> list[float]:
-        """The times at which `keep_deadline` has something to do, in monotonic seconds."""
-        found = (self.deadline, self.taken_by, self._gone_by)
+        """The times at which `enforce_deadlines` has something to do, in monotonic seconds."""
+        found = (self.deadline, self.read_by, self._killed_by)
         return [at for at in found if at is not None]
 
     @property
     def is_overdue(self) -> bool:
         """Whether the report of its kill is overdue, so its template does not work any more."""
-        return self._gone_by is not None and time.monotonic() >= self._gone_by
+        return self._killed_by is not None and time.monotonic() >= self._killed_by
 
     def start(self, request: JobRequest) -> None:
         self.request = request
-        self.taken_by = time.monotonic() + _READ_SECONDS
+        self.read_by = time.monotonic() + _READ_SECONDS
         self.has_run = True
         self.started_at = datetime.now(UTC)
         self._send(_encoder.encode(request))
 
     def stop(self, event: JobEvent, reason: str) -> None:
-        """Ask the process to end; `keep_deadline` kills it after its grace period."""
+        """Ask the process to end; `enforce_deadlines` kills it after its grace period."""
         if self.stop_event is not None:
             return  # a second request does not extend the grace period
         self.stop_event = event
@@ -111,28 +113,28 @@ class WorkerProcess:
         grace = 0.0 if self.request is None else self.request.grace_seconds
         self.deadline = time.monotonic() + grace
         self._send(messages.STOP)
-        self._template.signal(self.number, signal.SIGTERM)
+        self._template.signal_worker(self.number, signal.SIGTERM)
 
     def kill(self) -> None:
-        if self._gone_by is None:
-            self._gone_by = time.monotonic() + _KILL_SECONDS
-        self._template.signal(self.number, signal.SIGKILL)
+        if self._killed_by is None:
+            self._killed_by = time.monotonic() + _KILL_SECONDS
+        self._template.signal_worker(self.number, signal.SIGKILL)
 
     def retire(self) -> None:
         """Send it no more requests: it ends by itself, or is killed after a while."""
         self.is_retired = True
-        self.hang_up()
+        self.close_sending()
         if self.request is None:
             self.deadline = time.monotonic() + _RETIRE_SECONDS
 
-    def keep_deadline(self) -> None:
+    def enforce_deadlines(self) -> None:
         """Stop a process whose request has timed out, and kill one that does not read or end."""
         now = time.monotonic()
-        if self.taken_by is not None and now >= self.taken_by:
-            self.taken_by = None
-            if self.request is not None and self.stop_event is None and self._has_unread():
+        if self.read_by is not None and now >= self.read_by:
+            self.read_by = None
+            if self.request is not None and self.stop_event is None and self._has_unread_data():
                 reason = f"its process did not read the request within {_READ_SECONDS:g} s"
-                self._give_up(JobEvent.WORKER_LOST, reason)
+                self._kill_broken(JobEvent.WORKER_LOST, reason)
         if self.deadline is None or now < self.deadline:
             return
         if self.request is None or self.stop_event is not None:
@@ -145,8 +147,8 @@ class WorkerProcess:
     def receive(self) -> list[JobOutcome] | None:
         """Read messages from it; return the outcomes, or None if nothing more will come.
 
-        The outcome of a job that was stopped comes from `last_outcome` when the process has ended:
-        only then have all processes that the job started ended too (docs/decisions/0062).
+        The outcome of a job that was stopped comes from `build_last_outcome` when the process has
+        ended: only then have all processes that the job started ended too (docs/decisions/0062).
         """
         try:
             data = self.connection.recv(1 << 18, socket.MSG_DONTWAIT)
@@ -158,22 +160,22 @@ class WorkerProcess:
             self.is_retired = True
             return None
         try:
-            outcomes = [self._take(message) for message in self.frames.feed(data)]
+            outcomes = [self._read_message(message) for message in self.frames.feed(data)]
         except MessageTooLargeError as error:
-            self._give_up(JobEvent.RAISED, f"its process sent {error}")
+            self._kill_broken(JobEvent.RAISED, f"its process sent {error}")
             return None
         except MemoryError:
             reason = "the server had no memory for the message that its process sent"
-            self._give_up(JobEvent.WORKER_LOST, reason)
+            self._kill_broken(JobEvent.WORKER_LOST, reason)
             return None
         except (msgspec.MsgspecError, _UnexpectedOutcomeError):
             # A task has written to its worker's socket; the messages cannot be trusted any more.
             reason = "its process sent an invalid message"
-            self._give_up(JobEvent.WORKER_LOST, reason)
+            self._kill_broken(JobEvent.WORKER_LOST, reason)
             return None
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _give_up(self, event: JobEvent, reason: str) -> None:
+    def _kill_broken(self, event: JobEvent, reason: str) -> None:
         """Kill a process whose messages cannot be read any more."""
         self.frames = FrameDecoder(MESSAGE_LIMIT)
         self.is_retired = True
@@ -181,7 +183,7 @@ class WorkerProcess:
             self.stop_event, self._stop_reason = event, reason
         self.kill()
 
-    def last_outcome(
+    def build_last_outcome(
         self, ending: str, event: JobEvent = JobEvent.WORKER_LOST
     ) -> JobOutcome | None:
         """Return the outcome of its job, given how the process ended; None if it had no job."""
@@ -193,7 +195,9 @@ class WorkerProcess:
             event, reason = self.stop_event, self._stop_reason
         outcome = build_outcome(self.request, event, reason or None, started_at=self.started_at)
         if event is JobEvent.TIMED_OUT:
-            outcome = replace(outcome, stopped_at=self._stopped_at, stacktrace=self._stopped_in)
+            outcome = replace(
+                outcome, stopped_at=self._stopped_at, stacktrace=self._stop_stacktrace
+            )
         return outcome.with_log(self.take_log())
 
     def read_log(self) -> bool:
@@ -208,7 +212,7 @@ class WorkerProcess:
                 return True
             if not data:
                 return False
-            self.has_said_more = True
+            self.has_new_output = True
             room = LOG_LIMIT // 2 - len(self._log_head)
             self._log_head += data[:room]
             self._log_tail += data[room:]
@@ -219,7 +223,7 @@ class WorkerProcess:
         return True
 
     def log_so_far(self) -> str:
-        self.has_said_more = False
+        self.has_new_output = False
         if not self._log_head:
             return ""
         gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
@@ -233,7 +237,7 @@ class WorkerProcess:
         self._log_lost = 0
         return text
 
-    def hang_up(self) -> None:
+    def close_sending(self) -> None:
         """Close the sending side: the process ends by itself when it has no request."""
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -253,14 +257,14 @@ class WorkerProcess:
             while self._outgoing:
                 sent = self.connection.send(self._outgoing, socket.MSG_DONTWAIT)
                 del self._outgoing[:sent]
-                if self.taken_by is not None:
-                    self.taken_by = time.monotonic() + _READ_SECONDS
+                if self.read_by is not None:
+                    self.read_by = time.monotonic() + _READ_SECONDS
         except BlockingIOError:
             pass
         except OSError:  # it has ended, which the template reports
             self._outgoing.clear()
 
-    def _has_unread(self) -> bool:
+    def _has_unread_data(self) -> bool:
         """Return whether the process has unread data, as far as the system can tell."""
         if self._outgoing:
             return True
@@ -270,24 +274,24 @@ class WorkerProcess:
             return False
         return int.from_bytes(unread, sys.byteorder) > 0
 
-    def _take(self, message: bytes) -> JobOutcome | None:
+    def _read_message(self, message: bytes) -> JobOutcome | None:
         match message:
             case messages.READY:
                 self.is_ready = True
             case messages.STARTED:
-                self._start_clock()
+                self._start_timeout()
             case messages.RETIRE:
                 self.is_retired = True
             case _:
-                return self._settle(_decoder.decode(message))
+                return self._accept_outcome(_decoder.decode(message))
         return None
 
-    def _start_clock(self) -> None:
+    def _start_timeout(self) -> None:
         limit = None if self.request is None else self.request.timeout_seconds
         if limit is not None and self.stop_event is None:
             self.deadline = time.monotonic() + limit
 
-    def _settle(self, outcome: JobOutcome) -> JobOutcome | None:
+    def _accept_outcome(self, outcome: JobOutcome) -> JobOutcome | None:
         mine = self.request
         if mine is None or (mine.number, mine.attempt) != (outcome.number, outcome.attempt):
             raise _UnexpectedOutcomeError
@@ -295,7 +299,7 @@ class WorkerProcess:
         if self.stop_event is not None:
             self.is_retired = True
             if outcome.was_stopped:
-                self._stopped_in = outcome.stacktrace
+                self._stop_stacktrace = outcome.stacktrace
                 return None
         settled = outcome.with_log(self.take_log())
         self.request = None

@@ -106,7 +106,7 @@ def store_bytes(
                 target.data_node_id,
                 f"{target.edit_id}.{extension}",
             )
-            path = _backend_of(target.folder).below(target.folder, *names)
+            path = _backend_of(target.folder).join_path(target.folder, *names)
             _backend_of(path).write_new(path, data)
     except UnavailableError as error:
         raise UnavailableError(
@@ -333,7 +333,7 @@ def _damaged_message(uri: str, why: str) -> str:
 class _FileBackend(Protocol):
     """Functions of the modules for files in local folders and for files named by URLs."""
 
-    def below(self, folder: str, *names: str) -> str: ...
+    def join_path(self, folder: str, *names: str) -> str: ...
     def write_new(self, path: str, data: bytes) -> None: ...
     def open_file(self, path: str) -> BinaryIO: ...
     def open_whole(self, path: str) -> BinaryIO: ...
@@ -352,8 +352,8 @@ def _open_location(place: ValueLocation) -> Iterator[BinaryIO]:
     if place.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
     with _backend_of(place.uri).open_whole(place.uri) as file:
-        if place.kept is not None:
-            check_fingerprint(file, place.uri, place.kept)
+        if place.fingerprint is not None:
+            check_fingerprint(file, place.uri, place.fingerprint)
         yield file
 
 

@@ -69,7 +69,7 @@ class CsvStorage:
 
         def dump(frame: "DataFrame") -> bytes:
             nonlocal rendition
-            data, rendition = sheet.dumped(frame)
+            data, rendition = sheet.dump(frame)
             return data
 
         return value_files.store_bytes(
@@ -87,7 +87,7 @@ class CsvStorage:
             return self.write(value, target)
         sheet = _Dialect(place.properties)
         held: bytes = value_files.decode(place, lambda file: file.read())
-        present = value_files.decode(place, lambda _: sheet.parsed(held))
+        present = value_files.decode(place, lambda _: sheet.parse(held))
         if not len(present.columns):
             return self.write(value, target)
         rows = conversion.align_added_rows(
@@ -97,8 +97,8 @@ class CsvStorage:
 
         def dump(rows: "DataFrame") -> bytes:
             nonlocal whole
-            data = sheet.extended(held, present, rows)
-            whole = sheet.parsed(data)
+            data = sheet.append_rows(held, present, rows)
+            whole = sheet.parse(data)
             return data
 
         data = value_files.encode(rows, target, dump)
@@ -129,7 +129,7 @@ class CsvStorage:
     def _read_frame(self, place: ValueLocation) -> "DataFrame":
         conversion.require_modules(self.storage_type, "pandas", "pyarrow")
         sheet = _Dialect(place.properties)
-        frame: DataFrame = value_files.decode(place, lambda file: sheet.parsed(file.read()))
+        frame: DataFrame = value_files.decode(place, lambda file: sheet.parse(file.read()))
         return frame
 
 
@@ -147,11 +147,11 @@ class _Dialect:
             properties, "write_kwargs", _WRITE_REFUSED
         )
 
-    def parsed(self, data: bytes) -> "DataFrame":
-        text = self._utf8(data)
+    def parse(self, data: bytes) -> "DataFrame":
+        text = self._to_utf8(data)
         bounds.check_csv(text, self.separator, is_free=bool(self.read_kwargs))
         if self.read_kwargs:
-            return self._parsed_by_pandas(text)
+            return self._parse_with_pandas(text)
         as_text: Sequence[Any] | None = ()
         if isinstance(self.dtype, Mapping):
             as_text = [
@@ -162,10 +162,10 @@ class _Dialect:
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
         return dtypes.apply_dtypes(frame, self.dtype)
 
-    def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
+    def dump(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, with the rendition of the table read back from them."""
         kinds = csv_writing.kinds_of_columns(frame)
-        text = self._text(frame, kinds, has_header=self.has_header)
+        text = self._to_text(frame, kinds, has_header=self.has_header)
         data = text.encode(self.encoding)
         plain = data if self._is_utf8 else text.encode()
         is_plain = self.dtype is None and not self.read_kwargs and not self.write_kwargs
@@ -177,11 +177,11 @@ class _Dialect:
                 head, self.separator, has_header=self.has_header, as_text=texts
             )
             return data, (render(first)[0], False)
-        again = self.parsed(data)
-        self._require_kept(frame, kinds, again)
+        again = self.parse(data)
+        self._require_unchanged(frame, kinds, again)
         return data, render(again)
 
-    def extended(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
+    def append_rows(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
         """Return the present text with rows appended; the present text is unchanged.
 
         Raises:
@@ -194,8 +194,8 @@ class _Dialect:
         text = held.decode(self.encoding)
         if text and not text.endswith(("\n", "\r")):
             text += "\n"
-        data = (text + self._text(rows, added, has_header=False)).encode(self.encoding)
-        whole = self.parsed(data)
+        data = (text + self._to_text(rows, added, has_header=False)).encode(self.encoding)
+        whole = self.parse(data)
         if len(whole) != len(present) + len(rows):
             raise InvalidError("the rows would not be read back unchanged; write the whole table")
         kinds = [new if old is None else old for old, new in zip(before, added, strict=True)]
@@ -203,7 +203,7 @@ class _Dialect:
         self._require_values(rows, whole.iloc[len(present) :])
         return data
 
-    def _text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
+    def _to_text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
         if not len(frame.columns):
             return "\n"
         names = [text_of(label) for label in frame.columns] if has_header else []
@@ -215,7 +215,7 @@ class _Dialect:
                 "empty text in the only column of a csv table would be read as null; use null, or"
                 " parquet"
             )
-        if has_header and len(quoted) and all(map(self._is_quoted, names)):
+        if has_header and len(quoted) and all(map(self._needs_quotes, names)):
             raise InvalidError(
                 "all column names contain quotes, separators or line ends, so that text would be"
                 " read as numbers; rename one"
@@ -223,10 +223,10 @@ class _Dialect:
         options = {**self.write_kwargs, "sep": self.separator, "header": has_header}
         return csv_writing.dump(frame, options, quoted)
 
-    def _is_quoted(self, name: str) -> bool:
+    def _needs_quotes(self, name: str) -> bool:
         return any(sign in name for sign in (self.separator, '"', "\n", "\r"))
 
-    def _utf8(self, data: bytes) -> bytes:
+    def _to_utf8(self, data: bytes) -> bytes:
         if self._is_utf8:
             if not data.isascii():
                 # Raises if the text has another encoding.
@@ -238,7 +238,7 @@ class _Dialect:
         data = data if b"\n" in data else data.replace(b"\r", b"\n")
         return csv_reading.remove_separator_line(data, self.separator)
 
-    def _parsed_by_pandas(self, text: bytes) -> "DataFrame":
+    def _parse_with_pandas(self, text: bytes) -> "DataFrame":
         import pandas
 
         options: dict[str, Any] = {
@@ -253,7 +253,7 @@ class _Dialect:
         }
         dtype, quoted = options.get("dtype"), list[Any]()
         if dtype is None or isinstance(dtype, Mapping):
-            quoted = self._quoted_columns(text, options)
+            quoted = self._find_quoted_columns(text, options)
             dtype = {**dict.fromkeys(quoted, "str"), **(dtype or {})}
             options["dtype"] = dtype or None
         try:
@@ -266,7 +266,7 @@ class _Dialect:
             return frame
         return drop_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
 
-    def _quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
+    def _find_quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
         """Return the columns that are text because all of their cells are quoted."""
         import pandas
 
@@ -290,7 +290,7 @@ class _Dialect:
         labels = [label.removeprefix(mark) if isinstance(label, str) else label for label in quoted]
         return [label for label in labels if label not in declared]
 
-    def _require_kept(
+    def _require_unchanged(
         self, frame: "DataFrame", kinds: Sequence[str | None], again: "DataFrame"
     ) -> None:
         """Check that a table is read back as written, except where the properties say otherwise."""
@@ -306,8 +306,8 @@ class _Dialect:
                 " or use parquet"
             )
         declared = {
-            *self._declared(again),
-            *(self.read_kwargs.get("parse_dates") or () if self._parses_some else ()),
+            *self._declared_columns(again),
+            *(self.read_kwargs.get("parse_dates") or () if self._parses_listed_dates else ()),
         }
         _require_kinds(
             [
@@ -321,9 +321,11 @@ class _Dialect:
 
     def _require_values(self, frame: "DataFrame", again: "DataFrame") -> None:
         if self.read_kwargs or self.write_kwargs:
-            round_trip.require_same_values(frame, again, self.write_kwargs, self._declared(again))
+            round_trip.require_same_values(
+                frame, again, self.write_kwargs, self._declared_columns(again)
+            )
 
-    def _declared(self, again: "DataFrame") -> set[Any]:
+    def _declared_columns(self, again: "DataFrame") -> set[Any]:
         """Return the columns for which a converter or a type is declared."""
         dtype = self.read_kwargs.get("dtype", self.dtype)
         return {
@@ -332,7 +334,7 @@ class _Dialect:
         }
 
     @property
-    def _parses_some(self) -> bool:
+    def _parses_listed_dates(self) -> bool:
         return isinstance(self.read_kwargs.get("parse_dates"), list | tuple)
 
 

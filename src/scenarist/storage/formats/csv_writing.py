@@ -32,7 +32,7 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
     """Return a table as text.
 
     Args:
-        text: The result of `text_columns` for the table.
+        text: The result of `find_columns_to_quote` for the table.
         options: Arguments of pandas' ``to_csv``.
     """
     frame = frame.copy(deep=False)

@@ -344,8 +344,8 @@ def _exposed_types(properties: Mapping[str, Any], names: tuple[str, ...]) -> dic
         return dict.fromkeys(names, kinds)
     if len(kinds) != len(names):
         raise InvalidError(
-            f"exposed_type lists {len(kinds)} types for the {len(names)} sheets {_join_names(names)};"
-            " give one for each sheet"
+            f"exposed_type lists {len(kinds)} types for the {len(names)} sheets "
+            f"{_join_names(names)}; give one for each sheet"
         )
     return dict(zip(names, kinds, strict=True))
 

@@ -137,8 +137,8 @@ def _write_encoded(value: object, target: WriteTarget) -> WrittenValue:
         except (TypeError, ValueError) as error:
             raise InvalidError(
                 f"the value for data node {target.data_node_id} cannot be written as json:"
-                f" {describe_error(error)}; make the encoder in its config convert it to JSON, or name"
-                " neither encoder nor decoder"
+                f" {describe_error(error)}; make the encoder in its config convert it to JSON, or "
+                "name neither encoder nor decoder"
             ) from error
 
     # The rendition shows the document, which the decoder may read as something else.
@@ -209,12 +209,13 @@ def _append_document(present: Any, value: Any) -> object:
         return {**present, **value}
     if isinstance(present, dict) and kind is None:
         raise InvalidError(
-            f"only an object can be appended to the present object; it was given {describe_type(value)}"
+            "only an object can be appended to the present object; it was given "
+            f"{describe_type(value)}"
         )
     raise InvalidError(
         "data can be appended only to a list or an object; the present value is"
-        f" {describe_type(present) if kind is None else 'a ' + str(kind)}; write the whole value, or keep a"
-        " list of rows"
+        f" {describe_type(present) if kind is None else 'a ' + str(kind)}; write the whole value, "
+        "or keep a list of rows"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage import bounds
+from scenarist.storage.formats.excel_cells import FIRST_DAY, MISSING_CELL, escape, unescape
 from scenarist.storage.python.data_frames import series_values
 from scenarist.storage.tables.series import (
     column_of,
@@ -22,18 +23,8 @@ _MAX_TEXT = 32_767
 """Most characters of a cell; the library would truncate longer text."""
 
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
-FIRST_DAY = datetime.date(1900, 3, 1)
-"""Earliest supported date; spreadsheet programs disagree about days before it."""
-
-MISSING_CELL = object()
-"""A cell marked as not available: read as null, but not an empty cell at the end of a row."""
-
 _LABEL_TYPES = (str, int, float, datetime.date)
 """Types of column names that are written as they are; others are written as text."""
-
-_ESCAPE_PATTERN = re.compile("_x([0-9A-Fa-f]{4})_")
-_ESCAPE_NEEDED = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
-"""Characters that the XML of a workbook would change, and text that would read as an escape."""
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """Characters that a workbook cannot contain, escaped or not."""
@@ -158,7 +149,7 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
 
 
 def load_with_formats(file: BinaryIO) -> Any:
-    """Load a workbook with its formats, for `extend`."""
+    """Load a workbook with its formats, for `append_rows`."""
     import openpyxl
 
     bounds.check_ranges(file)
@@ -292,7 +283,7 @@ def _replace_missing_with_none(cells: Iterable[Any]) -> list[Any]:
 
 
 def _strip_row(row: Iterable[Any]) -> list[Any]:
-    cells = [_unescape(cell) if isinstance(cell, str) else cell for cell in row]
+    cells = [unescape(cell) if isinstance(cell, str) else cell for cell in row]
     while cells and cells[-1] is None:
         cells.pop()
     return cells
@@ -315,14 +306,6 @@ def _check_rows(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
         bounds.check_table(number, width, cell=bounds.OBJECT_BYTES, text=text)
         yield row
     bounds.check_density(number * width, filled)
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPE_PATTERN.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
-
-
-def _escape(text: str) -> str:
-    return _ESCAPE_NEEDED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def _make_unique_labels(header: list[Any]) -> list[Any]:
@@ -356,7 +339,7 @@ def _fill_cell(cell: Any, value: Any) -> Any:
                 f"a text of {len(value)} characters does not fit in a cell of a workbook, which"
                 f" holds {_MAX_TEXT}; use csv or parquet"
             )
-        cell.value = _escape(value)
+        cell.value = escape(value)
         # Including text that looks like a formula or an error.
         cell.data_type = "s"
     elif value is None or value is pandas.NA or value is pandas.NaT:

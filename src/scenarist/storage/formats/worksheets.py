@@ -14,7 +14,7 @@ from openpyxl.worksheet._reader import (  # type: ignore[import-untyped]
 )
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.formats.workbooks import FIRST_DAY, MISSING_CELL
+from scenarist.storage.formats.excel_cells import FIRST_DAY, MISSING_CELL
 
 _FIRST_TIMESTAMP = datetime.datetime.combine(FIRST_DAY, datetime.time())
 _NOT_AVAILABLE = "#N/A"
@@ -112,12 +112,12 @@ class _FormulaParser(WorkSheetParser):  # type: ignore[misc]
         is_empty_text = element.get("t") == "str" and element.find(VALUE_TAG) is not None
         if not self._is_calculated or (cell["value"] is None and not is_empty_text):
             raise InvalidError(
-                f"{self._place(cell)} holds a formula whose result was not saved; open the"
+                f"{self._coordinate(cell)} holds a formula whose result was not saved; open the"
                 " workbook in a spreadsheet program and save it, or write values instead of"
                 " formulas"
             )
 
-    def _place(self, cell: dict[str, Any]) -> str:
+    def _coordinate(self, cell: dict[str, Any]) -> str:
         return f"cell {get_column_letter(cell['column'])}{cell['row']} of sheet {self._title!r}"
 
 
@@ -127,17 +127,17 @@ class _CellParser(_FormulaParser):
     def __init__(self, workbook: Any, title: str, source: BinaryIO) -> None:
         # The base class is given no date formats, so it converts no dates; `parse_row` does.
         super().__init__(workbook, title, source)
-        self._moments = workbook._date_formats  # noqa: SLF001 - includes the formats of durations
-        self._spans = workbook._timedelta_formats  # noqa: SLF001
+        self._date_styles = workbook._date_formats  # noqa: SLF001 - includes the formats of durations
+        self._duration_styles = workbook._timedelta_formats  # noqa: SLF001
 
     def parse_row(self, row: Any) -> tuple[int, list[dict[str, Any]]]:
         number, cells = super().parse_row(row)
-        moments = self._moments
+        moments = self._date_styles
         for cell in cells:
             kind = cell["data_type"]
             if kind == "n":
                 if cell["style_id"] in moments:
-                    cell["value"] = self._moment(cell)
+                    cell["value"] = self._to_timestamp(cell)
             elif kind == "e":
                 self._check_error(cell)
         return number, cells
@@ -145,20 +145,20 @@ class _CellParser(_FormulaParser):
     def _check_error(self, cell: dict[str, Any]) -> None:
         if cell["value"] != _NOT_AVAILABLE:
             raise InvalidError(
-                f"{self._place(cell)} holds {cell['value'] or 'an error'}; fix its formula, clear"
-                " the cell, or make it #N/A, which is read as null"
+                f"{self._coordinate(cell)} holds {cell['value'] or 'an error'}; fix its formula, "
+                "clear the cell, or make it #N/A, which is read as null"
             )
         cell["value"] = MISSING_CELL
 
-    def _moment(self, cell: dict[str, Any]) -> Any:
+    def _to_timestamp(self, cell: dict[str, Any]) -> Any:
         number = cell["value"]
-        is_span = cell["style_id"] in self._spans
+        is_span = cell["style_id"] in self._duration_styles
         try:
             moment = from_excel(number, self.epoch, timedelta=is_span)
         except (OverflowError, ValueError) as error:
             raise InvalidError(
-                f"{self._place(cell)} has a date format but holds {number}, which is not a date;"
-                " give it another format or value"
+                f"{self._coordinate(cell)} has a date format but holds {number}, which is not a "
+                "date; give it another format or value"
             ) from error
         if (
             isinstance(moment, datetime.datetime)
@@ -166,8 +166,8 @@ class _CellParser(_FormulaParser):
             and self.epoch == WINDOWS_EPOCH
         ):
             raise InvalidError(
-                f"{self._place(cell)} holds a date before {FIRST_DAY}, which spreadsheet programs"
-                " interpret differently; write it as text, or give the cell another format"
+                f"{self._coordinate(cell)} holds a date before {FIRST_DAY}, which spreadsheet "
+                "programs interpret differently; write it as text, or give the cell another format"
             )
         return moment
 

@@ -16,7 +16,7 @@ def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -
     """Append data from a JSON request to a value; the server calls it like a task's function.
 
     Args:
-        target: A `Target` as plain data, with references to the environment not yet resolved.
+        target: A `WriteTarget` as plain data, with references to the environment not yet resolved.
         place: The `Place` of the value, also unresolved plain data; None if nothing is written yet.
 
     Returns:

@@ -72,7 +72,8 @@ def prepare_value(
     Args:
         target: Storage type and properties of the data node as plain data, with references to
             the environment not yet resolved.
-        place: The `Place` of the present value, also unresolved plain data; None without one.
+        place: The `ValueLocation` of the present value, also unresolved plain data; None without
+            one.
 
     Raises:
         InvalidError: The data cannot be converted.
@@ -89,7 +90,7 @@ def _overwrite(text: str, path: str) -> None:
 
 
 def location_from(place: Mapping[str, Any]) -> ValueLocation:
-    """Return a `Place` from plain data, with references to the environment resolved here.
+    """Return a `ValueLocation` from plain data, with references to the environment resolved here.
 
     Secrets are never sent with a request.
     """

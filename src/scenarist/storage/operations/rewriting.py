@@ -105,10 +105,10 @@ def prepare_append(
 
 
 def prepare_append_safely(data: object, storage_type: str, place: ValueLocation | None) -> Any:
-    """Do the same as `added` without user code, for a location that does not need a worker.
+    """Do the same as `prepare_append` without user code, where no worker is needed.
 
     Raises:
-        InvalidError: As `added`.
+        InvalidError: As `prepare_append`.
     """
     # For a JSON document, the storage itself looks at the present value.
     return prepare_append(data, storage_type, {}, None if storage_type == "json" else place)
@@ -117,10 +117,10 @@ def prepare_append_safely(data: object, storage_type: str, place: ValueLocation 
 def prepare_rewrite_safely(
     data: object, storage_type: str, properties: Mapping[str, Any], place: ValueLocation | None
 ) -> Any:
-    """Do the same as `rewritten` without user code, for a location that does not need a worker.
+    """Do the same as `prepare_rewrite` without user code, where no worker is needed.
 
     Raises:
-        InvalidError: As `rewritten`.
+        InvalidError: As `prepare_rewrite`.
     """
     if storage_type in {"pickle", "in_memory", "csv"}:
         # The present value has JSON types only, or is text.

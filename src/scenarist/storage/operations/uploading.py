@@ -14,7 +14,7 @@ def accept_upload(path: str, target: dict[str, Any]) -> dict[str, Any]:
     """Store the bytes of a file as the value of a data node, after reading them as a check.
 
     Args:
-        target: A `Target` as plain data, with references to the environment not yet resolved.
+        target: A `WriteTarget` as plain data, with references to the environment not yet resolved.
 
     Returns:
         The `Written` as plain data; it is not published yet.

@@ -78,7 +78,7 @@ def normalize_labels(frame: Any) -> Any:
 
 
 def to_records(frame: Any) -> list[dict[str, Any]]:
-    """Return the rows of the table that `shown` returns, with unconverted cells."""
+    """Return the rows of the table that `normalize_labels` returns, with unconverted cells."""
     frame = normalize_labels(frame)
     labels = list(frame.columns)
     if not labels:

@@ -85,12 +85,12 @@ class _JsonWalk:
         self.room = room
         self.is_whole = is_whole
         self.is_lenient = is_lenient or not is_whole
-        self.most_items = None if is_whole else MAX_ITEMS
+        self.max_items = None if is_whole else MAX_ITEMS
         # Deep enough to show every value that a storage accepts.
-        self.most_depth = 2 * _MAX_DEPTH if is_lenient else _MAX_DEPTH
+        self.max_depth = 2 * _MAX_DEPTH if is_lenient else _MAX_DEPTH
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
-        if depth > self.most_depth:
+        if depth > self.max_depth:
             return self.opaque("…")
         try:
             visit = _VISITORS.get(type(value)) or _find_visitor(value)
@@ -142,23 +142,23 @@ class _JsonWalk:
         return text
 
     def items(self, items: Collection[Any], depth: int, is_first: bool) -> list[Any]:
-        self._begin(len(items))
+        self._open_container(len(items))
         if self.is_whole and type(items) is list and set(map(type, items)) <= _NUMBERS:
             self.spend(len(items))
             return items
         shown: list[Any] = []
-        for item in islice(items, self.most_items):
+        for item in islice(items, self.max_items):
             room = self.room
             try:
                 self.spend(1)
                 shown.append(self.plain(item, depth + 1, is_first and not shown))
             except _DoesNotFitError:
-                self._give_up(room, is_first)
+                self._truncate_container(room, is_first)
                 break
         return shown
 
     def mapping(self, mapping: Mapping[Any, Any], depth: int, is_first: bool) -> Any:
-        self._begin(len(mapping))
+        self._open_container(len(mapping))
         shown: dict[str, Any] = {}
         before = self.room
         for label, item in mapping.items():
@@ -172,7 +172,7 @@ class _JsonWalk:
                     return self.items(mapping.items(), depth, is_first)
                 shown[key] = self.plain(item, depth + 1, is_first and not shown)
             except _DoesNotFitError:
-                self._give_up(room, is_first)
+                self._truncate_container(room, is_first)
                 break
         return shown
 
@@ -204,7 +204,7 @@ class _JsonWalk:
         if array.ndim == 0:
             return self.plain(array_values(array), depth + 1, is_first)
         if array.ndim == 1:
-            return self.items(array_values(array[: self.most_items]), depth, is_first)
+            return self.items(array_values(array[: self.max_items]), depth, is_first)
         return self.items(array, depth, is_first)
 
     def opaque(self, value: object) -> str:
@@ -229,12 +229,12 @@ class _JsonWalk:
         self.leaf(text)
         return text
 
-    def _begin(self, count: int) -> None:
+    def _open_container(self, count: int) -> None:
         self.spend(2)
         if self.is_whole and count > self.room:
             raise _DoesNotFitError
 
-    def _give_up(self, room: int, is_first: bool) -> None:
+    def _truncate_container(self, room: int, is_first: bool) -> None:
         """Restore the room after the last item that fits; raise if the container must be whole."""
         if self.is_whole or not is_first:
             raise _DoesNotFitError

@@ -145,7 +145,7 @@ def _field_names(kind: Any) -> tuple[str, ...]:
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
-    """Return the defaults of the fields that have one, before `_default` is applied.
+    """Return the defaults of the fields that have one, before `_make_default` is applied.
 
     Fields that `__init__` does not take and that have no default may stay unset instead.
     """
@@ -194,8 +194,8 @@ def _check_bases(kind: type[Any]) -> None:
         object.__new__(kind)
     except TypeError:
         raise InvalidError(
-            f"class {_class_name(kind)} has state beyond its fields; do not derive it from a built-in"
-            " class such as list or Exception"
+            f"class {_class_name(kind)} has state beyond its fields; do not derive it from a "
+            "built-in class such as list or Exception"
         ) from None
 
 

@@ -71,7 +71,7 @@ def mask_of_values(values: list[Any], condition: Condition) -> list[bool]:
     Raises:
         InvalidError: No value is of the kind of the condition's value.
     """
-    return ColumnCells(values).mask(condition)
+    return ColumnCells(values).compute_mask(condition)
 
 
 class ColumnCells:
@@ -82,7 +82,7 @@ class ColumnCells:
         self._kinds = [_kind_of(value) for value in self._values]
         self._present = sorted(set(self._kinds) - {_MISSING})
 
-    def mask(self, condition: Condition) -> list[bool]:
+    def compute_mask(self, condition: Condition) -> list[bool]:
         """Return which cells meet the condition.
 
         Raises:

@@ -212,10 +212,10 @@ def align_columns(value: object, columns: Sequence[Any], storage_type: str) -> "
 
 
 def align_added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
-    """Return `named_rows` with all columns of the table in its order; missing cells are null.
+    """Return `align_columns` with all columns of the table in its order; missing cells are null.
 
     Raises:
-        InvalidError: As `named_rows`.
+        InvalidError: As `align_columns`.
     """
     import pandas
 

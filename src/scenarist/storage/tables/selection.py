@@ -110,7 +110,7 @@ def _join_masks(
         key = _require_column(condition.key, keys)
         if key not in columns:
             columns[key] = comparison.ColumnCells([row.get(key) for row in rows])
-        masks.append(columns[key].mask(condition))
+        masks.append(columns[key].compute_mask(condition))
     return map(join, zip(*masks, strict=True))
 
 
