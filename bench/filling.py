@@ -13,9 +13,7 @@ from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
 
 START = 1_700_000_000_000_000  # microseconds since 1970
-JOBS_PER_SUBMISSION = (
-    16_384  # see db/jobs/enqueue.py
-)
+JOBS_PER_SUBMISSION = 16_384  # see db/jobs/enqueue.py
 
 _NUMBERS = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {total}) "

@@ -154,7 +154,7 @@ def respond_with_list(
     """Respond with a list: one page if a limit is given, otherwise the whole list as a stream."""
     if paging.limit is None:
         if paging.cursor is not None:
-            raise InvalidError("a cursor needs a limit; send the limit of the first page")
+            raise InvalidError("a cursor needs a limit; send limit as well")
         return _respond_with_all(fetch, shown, paging.make_request(_ROWS_PER_READ))
     page = fetch(paging.make_request(paging.limit))
     following = None if page.next_position is None else paging.cursor_of(page.next_position)

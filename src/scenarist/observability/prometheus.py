@@ -39,7 +39,7 @@ def iter_database_metrics(work: Backlog) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "scenarist_orchestrators",
-        "Orchestrators registered in the database that claim jobs.",
+        "Orchestrators registered in the database; some may have ended without notice.",
         value=work.orchestrators,
     )
     yield GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""Trace spans of attempts, from when the job became PENDING until its end is recorded.
+"""Trace spans of attempts, from when the job could run until its end is recorded.
 
 The parent is the span in which the submission was made. The children are the wait for the claim and
 the spans of the worker; the gap between these is the wait for a worker (docs/decisions/0047).

@@ -75,7 +75,7 @@ def find_shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, 
 
 
 def register_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
-    """Make `redacted` replace the secrets of this application, and forget those of any other."""
+    """Make `redact` replace the secrets of this application, and forget those of any other."""
     known = dict(others or {})
     for owner, properties in (*iter_secret_owners(registry), *_iter_sections(registry)):
         known |= find_replacements(owner, properties, os.environ)

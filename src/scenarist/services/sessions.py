@@ -110,7 +110,7 @@ class SessionService:
         """Refuse an address that was throttled a moment ago, without a thread or the database.
 
         Raises:
-            ThrottledError: It has reached its limit of sign-ins; says how long to wait.
+            ThrottledError: It has reached its limit of failed sign-ins; says how long to wait.
         """
         if (refused := self._throttled.get(rate_limit_key(address))) is not None:
             look_again_at, until = refused
@@ -126,7 +126,7 @@ class SessionService:
 
         Raises:
             UnauthenticatedError: The name or the password is wrong, or passwords are not accepted.
-            ThrottledError: There were too many sign-ins; says how long to wait.
+            ThrottledError: There were too many failed sign-ins; says how long to wait.
             UnavailableError: The directory cannot be reached.
         """
         if self._realm is None:

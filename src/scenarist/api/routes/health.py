@@ -29,10 +29,11 @@ def get_health() -> schemas.Message:
     opt=OPEN,
     summary="Check readiness",
     tags=["health"],
-    responses=describe_responses(200, schemas.Message, "The database and the orchestrator are up."),
+    responses=describe_responses(200, schemas.Message, "The server is ready."),
 )
 async def get_readiness(request: AnyRequest) -> schemas.Message:
-    """Check whether the server can serve requests and run jobs; 503 if not.
+    """Check whether the server can serve requests and, unless it leaves them to others, run jobs;
+    503 if not.
 
     With authorization on, only authenticated callers get the reason.
     """

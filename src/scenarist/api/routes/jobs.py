@@ -183,8 +183,8 @@ def _seconds_between(start: datetime | None, end: datetime | None) -> float | No
 def create_job(request: AnyRequest, task_id: FromQuery[str]) -> JsonResponse:
     """Submit one task, identified by its own id or by that of its config.
 
-    For a config, it is the task that no scenario owns, which is created if it does not exist yet;
-    this also requires the role TAIPY_EDITOR.
+    For a config, it is the task that no scenario owns, which is created if it does not exist yet.
+    Submitting by the id of a config always requires the role TAIPY_EDITOR as well.
     """
     services, actor = services_of(request), actor_of(request)
     if services.tasks.has_config(task_id):

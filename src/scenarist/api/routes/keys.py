@@ -72,7 +72,7 @@ def list_keys(
     ),
 )
 def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> JsonResponse:
-    """Create a credential for a program, with no more roles than your own.
+    """Create a credential for a program, with roles that grant no more than your own.
 
     The key is deleted together with the user who created it, and never has more rights than that
     user currently has. Create keys that should outlive users on the command line.

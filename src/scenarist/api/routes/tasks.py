@@ -164,7 +164,8 @@ async def submit_task(
 def create_task(request: AnyRequest, config_id: FromQuery[str]) -> JsonResponse:
     """Create the task of a config that no scenario owns, with its data nodes.
 
-    Each config has at most one: if it already exists, the response is a 200 with the existing one.
+    If the task already exists with the inputs and outputs that the config declares now, the
+    response is a 200 with the existing one.
     """
     task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
     said = "was created" if is_new else "already exists"

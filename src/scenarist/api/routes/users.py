@@ -74,8 +74,7 @@ def list_users(
 def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> JsonResponse:
     """Create a user who can sign in with a password.
 
-    Returns 409 if the name is taken, regardless of case, and if users are managed by a directory or
-    an external identity provider.
+    Returns 409 if the name is taken, regardless of case, and if a directory manages the users.
     """
     user = services_of(request).users.create(
         actor_of(request), data.username, data.password, data.roles

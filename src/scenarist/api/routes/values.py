@@ -163,7 +163,7 @@ def append_to_data_node(
 ) -> JsonResponse:
     """Add rows to a table, items to a list, or entries to an object; otherwise like a write.
 
-    Concurrent appends all take effect. Returns 409 for storages that cannot append.
+    Concurrent appends do not overwrite each other. Returns 409 for storages that cannot append.
     """
     services = services_of(request)
     options = write_options_of(request, editor_id, comment)
