@@ -38,7 +38,7 @@ class JobEvent(StrEnum):
     HANDED_BACK = "handed back"  #: its orchestrator stopped or disappeared
     NOT_NEEDED = "not needed"  #: its outputs are still valid
     CANCEL_REQUESTED = "cancel requested"
-    UPSTREAM_FAILED = "upstream failed"  #: a job of its submission whose output it needs did not succeed
+    UPSTREAM_FAILED = "upstream failed"  #: a job whose output it needs did not succeed
 
 
 TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {

@@ -79,7 +79,7 @@ class JobStatus(StrEnum):
     FAILED = "FAILED"  #: ended by an error, which it records
     CANCELED = "CANCELED"  #: ended by request
     SKIPPED = "SKIPPED"  #: its outputs were still valid, so it did not run
-    ABANDONED = "ABANDONED"  #: could not run because a job of its submission whose output it needs did not succeed
+    ABANDONED = "ABANDONED"  #: could not run because a job whose output it needs did not succeed
 
     @property
     def is_finished(self) -> bool:

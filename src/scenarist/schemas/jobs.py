@@ -46,7 +46,7 @@ class Job(Struct, kw_only=True, frozen=True):
         float | None, Meta(description="Run time in seconds; null while it runs.")
     ]
     cancel_requested_at: Annotated[
-        datetime | None, Meta(description="When its cancellation was requested while it was running.")
+        datetime | None, Meta(description="When its cancellation was requested while it ran.")
     ]
     subscribers: list[Subscriber]
     version: str

@@ -44,8 +44,8 @@ class ClaimedWriter:
             work: Writes the value; called with the data node as it is under the claim.
 
         Raises:
-            ConflictError: As `ValueWriter.check`; also if others wrote the data node after the claim
-                expired.
+            ConflictError: As `ValueWriter.check`; also if others wrote the data node after the
+                claim expired.
             ChangedError: As `ValueWriter.check`.
             InDoubtError: An external storage has the new value, but it could not be recorded.
             UnavailableError: The database is not available; nothing was changed.

@@ -32,10 +32,10 @@ def get_health() -> schemas.Message:
     responses=describe_responses(200, schemas.Message, "The server is ready."),
 )
 async def get_readiness(request: AnyRequest) -> schemas.Message:
-    """Check whether the server can serve requests and, unless it leaves them to others, run jobs;
-    503 if not.
+    """Check whether the server can serve requests and run jobs; 503 if not.
 
-    With authorization on, only authenticated callers get the reason.
+    A server that leaves jobs to others need not be able to run them. With authorization on, only
+    authenticated callers get the reason.
     """
     try:
         message = await sync_to_thread(services_of(request).health.check_readiness)
