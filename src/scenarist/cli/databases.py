@@ -53,7 +53,8 @@ def prune(  # noqa: PLR0913 - one for each kind
         storage: The folder for values of data nodes [.scenarist/data].
         keep_jobs_days: How many days ended submissions are kept, with their jobs [forever].
         keep_logs_days: How many days the logs of ended jobs are kept [as long as the jobs].
-        keep_events_days: How many days events are kept [the last 100,000 transactions].
+        keep_events_days: How many days events are kept, at most about the last 100,000
+            transactions [no limit in days].
         keep_audit_days: How many days the rows of the audit are kept [forever].
         keep_edits: How many of the newest edits of each data node are kept [all].
         keep_leftovers_days: How many days files that no record refers to are kept [forever].

@@ -66,7 +66,7 @@ class TaskConfig(Entry):
     Args:
         function: ``package.module:name``; empty if it is missing or invalid.
         retry_on: Exceptions by name, ``package.module:Name``; empty for all.
-        retries_after_loss: How often it runs again after its process or server was lost.
+        retries_after_loss: How often it runs again after its process was lost.
         fresh: Whether each of its jobs gets its own process.
     """
 

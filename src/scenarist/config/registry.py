@@ -102,8 +102,8 @@ class ConfigRegistry(DataNodeRegistry):
                 adds up to a quarter, so that tasks that failed together do not retry together.
             retry_on: The exceptions after which it is retried; all by default. A timeout counts
                 as ``TimeoutError``.
-            retries_after_loss: How often it runs again after its process or its server was lost.
-                With 0 it runs at most once.
+            retries_after_loss: How often it runs again after its process was lost. With 0 it runs
+                at most once, even if the server is lost.
             fresh: Whether each of its jobs gets its own process.
         """
         self._declarations.require_open()

@@ -23,7 +23,7 @@ class Task(Struct, kw_only=True, frozen=True):
     retry_delay_seconds: float
     retry_on: list[str]  #: names of exceptions; empty for all
     retries_after_loss: Annotated[
-        int, Meta(description="Number of retries after its process or server was lost.")
+        int, Meta(description="How often it runs again after its process was lost.")
     ]
     fresh: Annotated[
         bool, Meta(description="Whether each of its jobs runs in a process of its own.")

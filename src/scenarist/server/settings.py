@@ -123,8 +123,8 @@ class Settings:
     )
     keep_events_days: int | None = _setting(
         None,
-        "How many days events are kept, at most those of the last 100,000 transactions (default: "
-        "all of these).",
+        "How many days events are kept (default: no limit in days). At least the last 100,000 "
+        "transactions are kept without it, and older ones are dropped in any case.",
     )
     keep_audit_days: int | None = _setting(
         None, "How many days the rows of the audit are kept (default: forever)."

@@ -1,5 +1,5 @@
-"""Use cases: each public method is one transaction and takes the actor first.
+"""Use cases: a public method is usually one transaction, and takes the actor first.
 
-May import: config, domain, db, storage.
+May import: config, db, domain, identity, observability, storage, system.
 Never here: executors, the orchestrator, HTTP. A request never runs user code; it writes a row.
 """

@@ -1,5 +1,5 @@
 """What every room may use of the operating system: background threads, file modes, module paths.
 
-May import: observability.
+May import: no other package.
 Never here: anything about scenarios: only what the operating system offers.
 """
