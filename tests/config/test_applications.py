@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from own_modules import forgotten_afterwards
 from scenarist.config import Config, load_app
 from scenarist.config.applications import (
     find_declaration_faults,
@@ -26,14 +27,12 @@ registry.configure_data_node("orders")
 @pytest.fixture(autouse=True)
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run in an empty folder, and leave no module or default entry behind."""
-    modules = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SCENARIST_CONFIG_PATH", raising=False)
     monkeypatch.delenv("TAIPY_CONFIG_PATH", raising=False)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    with forgotten_afterwards(tmp_path):
+        yield
     (tmp_path / "empty.toml").write_text("")
     Config.load(str(tmp_path / "empty.toml"))
 

@@ -2,13 +2,13 @@
 
 import importlib
 import itertools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from own_modules import forgotten_afterwards
 from scenarist.config import ConfigRegistry
 from scenarist.config.function_uses import iter_function_uses
 from scenarist.config.functions import import_function
@@ -131,10 +131,8 @@ _numbers = itertools.count()
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
-    modules = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    with forgotten_afterwards(tmp_path):
+        yield tmp_path
 
 
 def declared(folder: Path, place: str, shape: str) -> ModuleType:

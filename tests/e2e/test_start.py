@@ -112,11 +112,11 @@ def test_a_bucket_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_sockets_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "scenarist.db.notify.notifications").touch()
+    (tmp_path / "scenarist.db.bells").touch()
 
     said = refusal(tmp_path, WORKSHOP, "--port=0", "--database=sqlite:///scenarist.db")
 
-    assert f"{tmp_path}/scenarist.db.notify.notifications cannot be used: File exists" in said
+    assert f"{tmp_path}/scenarist.db.bells cannot be used: File exists" in said
 
 
 def test_an_orchestrator_that_shall_not_orchestrate(tmp_path: Path) -> None:

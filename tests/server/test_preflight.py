@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from own_modules import forgotten_afterwards
 from scenarist.cli import main
 from scenarist.config import load_app
 from scenarist.domain.errors import InvalidError
@@ -16,12 +17,10 @@ from scenarist.server.preflight import check_application, find_warnings
 @pytest.fixture(autouse=True)
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run in an empty folder, and leave no module behind."""
-    modules = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    with forgotten_afterwards(tmp_path):
+        yield
 
 
 def write(file: str, text: str) -> None:
