@@ -89,6 +89,10 @@ VIOLATIONS = {
         ["api.app -> config.registry"],
         {"config"},
     ),
+    "the orchestrator imports the identity": (
+        ["orchestrator.step -> identity.passwords"],
+        {"identity"},
+    ),
     "the domain imports msgspec": (
         ["domain.entities -> msgspec"],
         {"domain"},

@@ -1,6 +1,7 @@
 """The shape of the code: rules that a machine can hold."""
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -171,3 +172,22 @@ def test_only_the_storage_room_knows_pickle(module: Path) -> None:
         )
     }
     assert not imported & {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
+
+
+DOMAIN = sorted((PACKAGE / "domain").glob("*.py"))
+
+
+@pytest.mark.parametrize("module", DOMAIN, ids=name_of)
+def test_the_domain_imports_only_itself_and_the_standard_library(module: Path) -> None:
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+        )
+    }
+
+    assert imported - sys.stdlib_module_names <= {"scenarist"}
