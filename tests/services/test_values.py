@@ -1,6 +1,8 @@
 """Values and locks under a clock that a test moves, and with a worker that it watches."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -24,6 +26,7 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.listings import DataNodeListFilter, PageRequest
 from scenarist.domain.permissions import Actor, ActorRef, Role
+from scenarist.domain.selections import Selection
 from scenarist.domain.timestamps import MAX_WRITE_CLAIM
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
@@ -103,6 +106,32 @@ def test_a_data_node_that_does_not_say_how_it_is_written_is_read_only(server: Se
     assert node.properties["read_only"] is True
     with pytest.raises(ConflictError, match="is declared read-only"):
         server.services.values.write(BERT, node.id, [{"a": 1}])
+
+
+@pytest.mark.parametrize("use", ["read", "append"])
+def test_a_named_file_that_cannot_be_examined_may_be_there(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    node = make(server, "named")
+    file = tmp_path / "named.json"
+    file.write_text("[1]")
+    stat = os.stat
+
+    def fail(path: str, **options: Any) -> os.stat_result:
+        if path == str(file):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", fail)
+    values = server.services.values
+
+    with pytest.raises(UnavailableError, match="cannot be opened"):
+        if use == "read":
+            values.read(ANNA, node.id, Selection())
+        else:
+            values.append(ANNA, node.id, [2])
+    monkeypatch.undo()
+    assert file.read_text() == "[1]"
 
 
 WAYS_TO_WRITE: dict[str, Callable[[ValueService, DataNode], object]] = {

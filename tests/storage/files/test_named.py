@@ -13,6 +13,7 @@ from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableErro
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import (
     explain_missing,
+    find_file_state,
     find_storage,
     named_path,
     publish,
@@ -236,6 +237,36 @@ def test_file_that_the_machine_cannot_look_at_is_not_taken_for_gone(
     monkeypatch.setattr(os, "stat", fail)
     with pytest.raises(UnavailableError, match=r"/mnt/plan.json cannot be opened"):
         require_file_state("json", {"path": "/mnt/plan.json"})
+
+
+@pytest.mark.parametrize(
+    ("number", "is_of_machine"), [(errno.EIO, True), (errno.ESTALE, True), (errno.EACCES, False)]
+)
+def test_data_set_of_which_a_folder_cannot_be_listed_is_not_taken_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, is_of_machine: bool
+) -> None:
+    for year in ("year=2025", "year=2026"):
+        (tmp_path / year).mkdir()
+        (tmp_path / year / "rows.parquet").touch()
+    properties = {"path": str(tmp_path)}
+    whole = require_file_state("parquet", properties)
+    scandir = os.scandir
+
+    def fail(path: str) -> object:
+        if path.endswith("2026"):
+            raise OSError(number, os.strerror(number), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+
+    assert whole is not None
+    assert find_file_state("parquet", properties) is None
+    assert f"{tmp_path}/year=2026 cannot be opened" in (
+        explain_missing("parquet", properties) or ""
+    )
+    if is_of_machine:
+        with pytest.raises(UnavailableError, match="year=2026"):
+            require_file_state("parquet", properties)
 
 
 def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:

@@ -55,8 +55,10 @@ def explain_missing(storage_type: str, properties: Mapping[str, Any]) -> str | N
         return None
     try:
         mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode) and storage_type in _READ_AS_FOLDERS:
+            _find_folder_state(path)
     except (OSError, ValueError) as error:
-        return explain_unreadable(path, error)
+        return explain_unreadable(getattr(error, "filename", None) or path, error)
     if stat.S_ISREG(mode):
         return f"the file at {path} has just appeared"
     if not stat.S_ISDIR(mode):
@@ -85,13 +87,21 @@ def _find_folder_state(path: str) -> FileState | None:
 
 
 def _iter_files(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the files of a data set; skip names that begin with a dot or an underscore."""
-    for folder, folders, names in os.walk(path):
+    """Yield the files of a data set; skip names that begin with a dot or an underscore.
+
+    Raises:
+        OSError: A folder cannot be listed: without its files the data set would be another one.
+    """
+    for folder, folders, names in os.walk(path, onerror=_fail):
         folders[:] = [name for name in folders if name[0] not in "._"]
         for name in names:
             if name[0] not in "._":
                 file = os.path.join(folder, name)
                 yield file, os.stat(file)
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def _time_of(found: os.stat_result) -> datetime:
