@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.api.bulkheads import Bulkhead
+from scenarist.api.bulkheads import Bulkhead, Bulkheads
 from scenarist.domain.errors import UnavailableError
 
 
@@ -155,3 +155,33 @@ def test_whatever_becomes_of_requests_all_places_are_free_in_the_end(
         assert results == [1] * 12
 
     asyncio.run(run())
+
+
+def test_a_stream_that_is_cut_off_while_it_reads_closes_its_file_once_the_read_is_over() -> None:
+    is_reading, goes_on, is_closed = threading.Event(), threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            is_reading.set()
+            goes_on.wait(10)
+            yield b"late"
+        finally:
+            is_closed.set()
+
+    async def follow() -> None:
+        async for _ in Bulkheads().stream(pieces()):
+            pass
+
+    async def act() -> None:
+        following = asyncio.create_task(follow())
+        await asyncio.to_thread(is_reading.wait, 10)
+        following.cancel()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await following
+        finally:
+            goes_on.set()
+
+    asyncio.run(act())
+
+    assert is_closed.wait(10)

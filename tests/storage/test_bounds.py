@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -138,3 +139,24 @@ def test_what_only_a_worker_may_read_is_refused_elsewhere() -> None:
 
     assert refuses(storage.read, place, limits=ValueLimits())
     assert not refuses(storage.read, place, limits=ValueLimits(is_enforced=True))
+
+
+@pytest.mark.parametrize("place", ["rows", "after", "shared"])
+@pytest.mark.parametrize(("begin", "end"), [("<a/>", ""), ("<a>", "</a>"), ('<a b=""/>', "")])
+@pytest.mark.parametrize("count", [10_000, 300_000])
+def test_a_workbook_of_many_elements_takes_no_more_of_the_server_than_is_allowed(
+    place: str, begin: str, end: str, count: int
+) -> None:
+    text = begin * count + end * count
+    text = f"<row>{text}</row>" if place == "rows" else text
+    file = workbook(**{"rows": "", place: text})  # type: ignore[arg-type]
+    limits = ValueLimits().in_server()
+    assert limits.available is not None
+    tracemalloc.start()
+
+    with suppress(Exception), apply_limits(limits):
+        read_json(ValueLocation(storage_type="excel", content=file))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * limits.available

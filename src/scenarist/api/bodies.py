@@ -10,11 +10,12 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
 from scenarist.domain.errors import InvalidError
+from scenarist.system.json_decoding import JsonDecoder
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _BLANK_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
-_ANY_JSON = msgspec.json.Decoder()
+_ANY_JSON: JsonDecoder[Any] = JsonDecoder()
 _CONTAINERS = {dict, list}
 _UNKNOWN_FIELD_PREFIX = "Object contains unknown field `"
 _PATH_PREFIX = " - at `$"
@@ -39,10 +40,10 @@ def read_struct(struct: type[StructT], body: bytes) -> StructT:
     Raises:
         InvalidError: The body is not JSON, or does not match the struct; the message says where.
     """
-    return cast("StructT", _decode(body, msgspec.json.Decoder(struct)))
+    return cast("StructT", _decode(body, JsonDecoder(struct)))
 
 
-def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+def _decode(body: bytes, decoder: JsonDecoder[Any]) -> Any:
     try:
         read = decoder.decode(body)
         _refuse_repeated_keys(body, read if decoder is _ANY_JSON else _ANY_JSON.decode(body))
@@ -134,7 +135,7 @@ def _shorten(text: str) -> str:
 class _Body(AbstractDTO[Any]):
     """Litestar DTO that decodes a body with our decoder."""
 
-    decoder: "msgspec.json.Decoder[Any]"
+    decoder: JsonDecoder[Any]
 
     def decode_bytes(self, value: bytes) -> Any:
         return _decode(value, self.decoder)
@@ -169,5 +170,5 @@ def body_of(struct: type[msgspec.Struct]) -> type[AbstractDTO[Any]]:
     return type(
         f"{struct.__name__}Body",
         (_Body,),
-        {"decoder": msgspec.json.Decoder(struct)},
+        {"decoder": JsonDecoder(struct)},
     )

@@ -7,7 +7,7 @@ docs/decisions/0095.
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from enum import Enum
 from functools import partial, wraps
@@ -134,13 +134,21 @@ class Bulkheads:
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Yield pieces of a file or an object, reading each of them in a thread."""
-        loop = asyncio.get_running_loop()
+        reading: Future[bytes] | None = None
         try:
-            while piece := await loop.run_in_executor(self._streams, next, pieces, b""):
+            while True:
+                reading = self._streams.submit(next, pieces, b"")
+                piece = await asyncio.wrap_future(reading)
+                if not piece:
+                    return
                 yield piece
         finally:
-            if hasattr(pieces, "close"):
-                pieces.close()
+            # The read of a request that is cut off goes on in its thread until it ends.
+            close = getattr(pieces, "close", lambda: None)
+            if reading is None:
+                close()
+            else:
+                reading.add_done_callback(lambda _: close())
 
 
 def bulkheads_of(request: AnyRequest) -> Bulkheads:

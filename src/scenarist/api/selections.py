@@ -13,6 +13,7 @@ from scenarist.api.requests import member_of
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import MAX_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
+from scenarist.system.json_decoding import decode_json
 
 _LONGEST_VALUE = 10_000
 """Characters of a text in a condition at most."""
@@ -101,7 +102,7 @@ def _conditions_from_query(where: Sequence[str]) -> list[Condition]:
 def _parse_value(text: str) -> Any:
     """Parse a value as JSON, or return it as text if it is not JSON."""
     try:
-        return msgspec.json.decode(text.encode())
+        return decode_json(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return text
 

@@ -34,6 +34,7 @@ from scenarist.storage.operations.reading import read_selected
 from scenarist.storage.operations.transfers import open_file
 from scenarist.storage.registry import find_storage, named_path
 from scenarist.storage.tables.selection import select_from_json
+from scenarist.system.json_decoding import decode_json
 
 _SHOW_VALUE = "scenarist.storage.operations.reading:show_value"
 _SHOW_FILE = "scenarist.storage.operations.reading:show_file"
@@ -202,7 +203,7 @@ def _select_from_rendition(edit: Edit, wanted: Selection) -> RenderedValue | Non
     """Select from the rendition of an edit; None if the conditions cannot be evaluated on it."""
     if wanted == _EVERYTHING:
         return _whole_rendition(edit)
-    chosen = select_from_json(msgspec.json.decode(edit.rendition or "null"), wanted)
+    chosen = select_from_json(decode_json(edit.rendition or "null"), wanted)
     if chosen is None:
         return None
     return RenderedValue(msgspec.json.encode(chosen).decode(), is_complete=True)

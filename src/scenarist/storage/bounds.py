@@ -40,6 +40,9 @@ _MAX_PARTS = 10_000
 _PART_FACTOR = 10
 """Memory of a part of a workbook that is parsed as a tree, as a multiple of its size."""
 
+_MAX_PART_FACTOR = 40
+"""As `_PART_FACTOR`, for a part that consists of elements alone."""
+
 _PLAIN_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
 """Codecs that expand data to at most about 20 times its size."""
 
@@ -229,7 +232,8 @@ def check_workbook(file: BinaryIO) -> None:
         TooLargeError: They would; names the setting.
         zipfile.BadZipFile: The file is not a workbook.
     """
-    if _active.get() is None:
+    limits = _active.get()
+    if limits is None:
         return
     with zipfile.ZipFile(file) as book:
         parts = book.infolist()
@@ -237,11 +241,19 @@ def check_workbook(file: BinaryIO) -> None:
     if len(parts) > _MAX_PARTS:
         raise TooLargeError(f"the workbook has {len(parts)} parts; at most {_MAX_PARTS} are read")
     size = sum(
-        part.file_size * (1 if "/worksheets/sheet" in part.filename else _PART_FACTOR)
+        part.file_size * _part_factor(part.filename, limits)
         for part in parts
         if part.filename.lower().endswith(_PARSED_PARTS)
     )
     check_memory(size, f"the workbook, of {len(parts)} parts,")
+
+
+def _part_factor(name: str, limits: ValueLimits) -> int:
+    """Return the memory that parsing a part of a workbook takes, as a multiple of its size."""
+    if limits.max_file is not None:
+        return _MAX_PART_FACTOR
+    # Of a sheet, one row at a time is held.
+    return 1 if "/worksheets/sheet" in name else _PART_FACTOR
 
 
 def check_ranges(file: BinaryIO) -> None:

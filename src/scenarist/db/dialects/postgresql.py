@@ -16,6 +16,7 @@ from scenarist.db.notify.notifications import Notifier, Topics
 from scenarist.db.notify.postgresql import PostgresNotifier, notify_statement
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 from scenarist.domain.text import sanitize_text
+from scenarist.system.json_decoding import decode_json
 
 OLDEST_VERSION = 13
 
@@ -84,7 +85,7 @@ class PostgreSqlDialect:
             self.url,
             isolation_level="AUTOCOMMIT",
             json_serializer=_json_text,
-            json_deserializer=msgspec.json.decode,
+            json_deserializer=decode_json,
             poolclass=NullPool,
             use_native_hstore=False,
             connect_args={

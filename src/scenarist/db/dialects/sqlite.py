@@ -17,6 +17,7 @@ from scenarist.db.leader_lock import FileLeaderLock, LeaderLock
 from scenarist.db.notify.notifications import EVERYTHING, Notifier, Topics
 from scenarist.db.notify.sqlite import SocketNotifier, publish_once, socket_folder_of
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
+from scenarist.system.json_decoding import decode_json
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -58,7 +59,7 @@ class SqliteDialect:
             self.url,
             isolation_level="AUTOCOMMIT",
             json_serializer=_json_text,
-            json_deserializer=msgspec.json.decode,
+            json_deserializer=decode_json,
             pool_size=0,
             connect_args={
                 "check_same_thread": False,
