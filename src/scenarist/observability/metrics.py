@@ -73,8 +73,12 @@ class DatabaseMetrics:
     """Metrics of the write transactions of a process."""
 
     __slots__ = (
-        *("commit_durations", "commits", "last_write_error", "oldest_write_since"),
-        *("write_lock_waits", "writes"),
+        "commit_durations",
+        "commits",
+        "last_write_error",
+        "oldest_write_since",
+        "write_lock_waits",
+        "writes",
     )
 
     def __init__(self) -> None:
@@ -83,9 +87,8 @@ class DatabaseMetrics:
         self.write_lock_waits = Histogram(REQUEST_BOUNDS)  #: waiting for the write lock
         self.commit_durations = Histogram(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
         self.oldest_write_since: float | None = None  #: start of the oldest unfinished write
-        self.last_write_error: tuple[float, str] | None = (
-            None  #: if the last write failed: when and why
-        )
+        #: If the last write failed: when and why.
+        self.last_write_error: tuple[float, str] | None = None
 
     def add_commit(self, writes: int, seconds: float) -> None:
         self.commits += 1
@@ -112,8 +115,13 @@ class OrchestratorMetrics:
     """Metrics of the jobs that an orchestrator has run."""
 
     __slots__ = (
-        *("_labels", "attempts", "claim_delays", "failed_steps", "run_durations"),
-        *("run_seconds", "start_delays"),
+        "_labels",
+        "attempts",
+        "claim_delays",
+        "failed_steps",
+        "run_durations",
+        "run_seconds",
+        "start_delays",
     )
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ class PeerUserLookup:
 
 
 def open_peer_user_lookup() -> PeerUserLookup | None:
-    """Return a SocketOwners; None if the kernel does not report owners.
+    """Return a lookup; None if the kernel does not report owners.
 
     It is tried on a connection of this process to itself.
     """

@@ -70,9 +70,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     ] = None,
     join_operator: Annotated[
         str | None,
-        QueryParameter(
-            description="AND, or OR if rows need to meet only to_body of the conditions."
-        ),
+        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
     ] = None,
     limit: Annotated[
         int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
