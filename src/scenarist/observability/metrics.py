@@ -105,9 +105,9 @@ class DatabaseMetrics:
         waiting = self.write_wait_seconds()
         if waiting > STALLED_SECONDS:
             return f"writes to the database have been waiting for {waiting:.0f} s"
-        refusal = self.last_write_error
-        if refusal is not None and monotonic() - refusal[0] < FAILED_WRITE_SECONDS:
-            return f"the database accepts no writes: {refusal[1]}"
+        error = self.last_write_error
+        if error is not None and monotonic() - error[0] < FAILED_WRITE_SECONDS:
+            return f"the database accepts no writes: {error[1]}"
         return None
 
 
@@ -133,15 +133,15 @@ class OrchestratorMetrics:
         self.run_seconds: dict[str, float] = {}  #: by task config
         self._labels: set[str] = set()
 
-    def add_attempt(self, task_config_id: str, ending: str, run_seconds: float | None) -> None:
+    def add_attempt(self, task_config_id: str, outcome: str, run_seconds: float | None) -> None:
         """Count an attempt that has ended.
 
         Args:
-            ending: Its outcome: the status of its job if that has ended, else why it runs again.
+            outcome: The status of its job if that has ended, else why it runs again.
             run_seconds: How long it ran; None if it did not start.
         """
         name = self._label_of(task_config_id)
-        self.attempts[name, ending] += 1
+        self.attempts[name, outcome] += 1
         if run_seconds is not None:
             self.run_durations.add(run_seconds)
             self.run_seconds[name] = self.run_seconds.get(name, 0.0) + run_seconds

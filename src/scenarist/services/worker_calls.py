@@ -36,7 +36,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallResult:
-    """Outcome of a computation: what was written, or the reason why nothing was."""
+    """Result of a call: what was written, or the reason why nothing was."""
 
     written: tuple[WrittenValue, ...] = ()
     reason: str | None = None
@@ -60,8 +60,8 @@ class CallResult:
 
 
 class CallInWorker(Protocol):
-    def __call__(self, computation: FunctionCall) -> CallResult:
-        """Run a computation in a worker and wait for it.
+    def __call__(self, call: FunctionCall, /) -> CallResult:
+        """Run a call in a worker and wait for its result.
 
         Raises:
             UnavailableError: No worker is available, or none finished within
