@@ -98,8 +98,8 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     if value.file is not None:
         return _respond_with_stream(request, value.file, tag, is_complete=value.is_complete)
     # The value is already JSON, and goes into the response unchanged.
-    mark = b"" if value.is_complete else b',"truncated":true'
-    text = b'{"data":' + value.text.encode() + mark + b"}"
+    suffix = b"" if value.is_complete else b',"truncated":true'
+    text = b'{"data":' + value.text.encode() + suffix + b"}"
     return (
         respond_if_modified(request, text)
         if tag is None
