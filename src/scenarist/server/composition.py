@@ -371,7 +371,7 @@ def _build_subscriber_service(
         database,
         now=now,
         may_be_private=settings.webhook_private_addresses,
-        seal=authorization.cipher.encrypt,
+        encrypt=authorization.cipher.encrypt,
     )
 
 
