@@ -53,21 +53,23 @@ async def reply(send: Any, status: int, body: bytes) -> None:
 def opened(
     asgi: Any,
     *,
-    hang_up: Callable[[], None] = lambda: None,
-    is_in_a_hurry: bool = False,
+    stop_accepting: Callable[[], None] = lambda: None,
+    is_forced: bool = False,
     **arguments: Any,
 ) -> Iterator[int]:
     """Open a door in a thread; give its port."""
     with open_listener("127.0.0.1", 0) as listener:
         listener.listen()
         port: int = listener.getsockname()[1]
-        door = HttpServer(asgi, hang_up=hang_up, hurry=lambda: None, **arguments)
+        door = HttpServer(
+            asgi, stop_accepting=stop_accepting, on_force_exit=lambda: None, **arguments
+        )
         thread = threading.Thread(target=door.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             yield port
         finally:
-            door.force_exit = is_in_a_hurry
+            door.force_exit = is_forced
             door.should_exit = True
             thread.join()
 

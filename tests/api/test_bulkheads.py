@@ -16,7 +16,7 @@ from scenarist.domain.errors import UnavailableError
 
 
 def small() -> Bulkhead:
-    return Bulkhead("tests", threads=2, share=1, places=4, places_of_caller=3)
+    return Bulkhead("tests", threads=2, share=1, capacity=4, caller_capacity=3)
 
 
 def held(act: Callable[[Bulkhead, Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
@@ -87,17 +87,17 @@ def test_an_error_of_the_work_is_that_of_the_request() -> None:
     callers=st.lists(st.sampled_from("abc"), max_size=12),
     threads=st.integers(1, 4),
     share=st.integers(1, 4),
-    places=st.integers(1, 12),
-    places_of_caller=st.integers(1, 6),
+    capacity=st.integers(1, 12),
+    caller_capacity=st.integers(1, 6),
 )
 def test_neither_a_caller_nor_all_together_have_more_threads_and_places_than_are_theirs(
-    callers: list[str], threads: int, share: int, places: int, places_of_caller: int
+    callers: list[str], threads: int, share: int, capacity: int, caller_capacity: int
 ) -> None:
     is_refused: list[bool] = []
     inside: Counter[str] = Counter()
     running: Counter[str] = Counter()
     for caller in callers:
-        is_refused.append(inside.total() >= places or inside[caller] >= places_of_caller)
+        is_refused.append(inside.total() >= capacity or inside[caller] >= caller_capacity)
         if not is_refused[-1]:
             inside[caller] += 1
             if running.total() < threads and running[caller] < share:
@@ -105,7 +105,11 @@ def test_neither_a_caller_nor_all_together_have_more_threads_and_places_than_are
 
     async def run() -> None:
         bulkhead = Bulkhead(
-            "tests", threads=threads, share=share, places=places, places_of_caller=places_of_caller
+            "tests",
+            threads=threads,
+            share=share,
+            capacity=capacity,
+            caller_capacity=caller_capacity,
         )
         loop, go_on = asyncio.get_running_loop(), threading.Event()
         begun: asyncio.Queue[str] = asyncio.Queue()
@@ -138,7 +142,7 @@ def test_whatever_becomes_of_requests_all_places_are_free_in_the_end(
     requests: list[tuple[str, str]],
 ) -> None:
     async def run() -> None:
-        bulkhead = Bulkhead("tests", threads=2, share=1, places=12, places_of_caller=12)
+        bulkhead = Bulkhead("tests", threads=2, share=1, capacity=12, caller_capacity=12)
         tasks = []
         for caller, end in requests:
             work: Callable[[], object] = (lambda: 1 / 0) if end == "fail" else (lambda: 1)

@@ -17,70 +17,70 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Line:
     """A connection that only notes that it was closed."""
 
-    def __init__(self, places: ConnectionLimiter, address: str) -> None:
-        self.places = places
+    def __init__(self, limiter: ConnectionLimiter, address: str) -> None:
+        self.limiter = limiter
         self.address = address
-        self.is_open = places.admit(self, address)
+        self.is_open = limiter.admit(self, address)
 
     def close_idle(self) -> None:
         self.is_open = False
-        self.places.release(self, self.address)
+        self.limiter.release(self, self.address)
 
 
 def test_the_connection_that_was_idle_longest_makes_room() -> None:
-    places = ConnectionLimiter(3, limit_of_address=3)
-    first, second, third = (Line(places, "a") for _ in range(3))
-    places.set_busy(first, "a")
-    places.set_idle(first, "a")
+    limiter = ConnectionLimiter(3, limit_of_address=3)
+    first, second, third = (Line(limiter, "a") for _ in range(3))
+    limiter.set_busy(first, "a")
+    limiter.set_idle(first, "a")
 
-    fourth = Line(places, "b")
+    fourth = Line(limiter, "b")
 
     assert [line.is_open for line in (first, second, third, fourth)] == [True, False, True, True]
 
 
 def test_a_request_under_way_is_not_cut_off_for_a_new_connection() -> None:
-    places = ConnectionLimiter(2, limit_of_address=2)
-    lines = [Line(places, "a") for _ in range(2)]
+    limiter = ConnectionLimiter(2, limit_of_address=2)
+    lines = [Line(limiter, "a") for _ in range(2)]
     for line in lines:
-        places.set_busy(line, "a")
+        limiter.set_busy(line, "a")
 
-    assert not Line(places, "b").is_open
+    assert not Line(limiter, "b").is_open
     assert [line.is_open for line in lines] == [True, True]
 
 
 def test_one_address_takes_its_share_and_no_more() -> None:
-    places = ConnectionLimiter(10, limit_of_address=2)
-    greedy = [Line(places, "a") for _ in range(2)]
-    other = Line(places, "b")
+    limiter = ConnectionLimiter(10, limit_of_address=2)
+    greedy = [Line(limiter, "a") for _ in range(2)]
+    other = Line(limiter, "b")
 
-    third = Line(places, "a")
+    third = Line(limiter, "a")
 
     assert [line.is_open for line in (*greedy, other, third)] == [False, True, True, True]
 
 
 def test_a_trusted_proxy_stands_for_many_clients() -> None:
-    places = ConnectionLimiter(10, limit_of_address=1)
+    limiter = ConnectionLimiter(10, limit_of_address=1)
 
-    assert all(places.admit(Line(places, "b"), "proxy", is_proxy=True) for _ in range(5))
+    assert all(limiter.admit(Line(limiter, "b"), "proxy", is_proxy=True) for _ in range(5))
 
 
 def test_places_that_were_given_back_are_free_again() -> None:
-    places = ConnectionLimiter(2, limit_of_address=2)
+    limiter = ConnectionLimiter(2, limit_of_address=2)
 
     for _ in range(10):
-        line = Line(places, "a")
-        places.set_busy(line, "a")
+        line = Line(limiter, "a")
+        limiter.set_busy(line, "a")
         assert line.is_open
-        places.release(line, "a")
+        limiter.release(line, "a")
 
 
 @pytest.fixture
-def places() -> ConnectionLimiter:
+def limiter() -> ConnectionLimiter:
     return ConnectionLimiter(8, limit_of_address=8)
 
 
-def test_connections_that_say_nothing_keep_nobody_out(places: ConnectionLimiter) -> None:
-    with opened(Echo(), places=places) as port, ExitStack() as held:
+def test_connections_that_say_nothing_keep_nobody_out(limiter: ConnectionLimiter) -> None:
+    with opened(Echo(), limiter=limiter) as port, ExitStack() as held:
         silent = [held.enter_context(Caller(port)) for _ in range(20)]
 
         with Caller(port) as caller:
@@ -89,8 +89,8 @@ def test_connections_that_say_nothing_keep_nobody_out(places: ConnectionLimiter)
         assert silent[0].is_hung_up()
 
 
-def test_heads_without_end_keep_nobody_out(places: ConnectionLimiter) -> None:
-    with opened(Echo(), places=places) as port, ExitStack() as held:
+def test_heads_without_end_keep_nobody_out(limiter: ConnectionLimiter) -> None:
+    with opened(Echo(), limiter=limiter) as port, ExitStack() as held:
         for _ in range(20):
             held.enter_context(Caller(port)).say(b"GET / HTTP/1.1\r\nHost:")
 
@@ -98,9 +98,9 @@ def test_heads_without_end_keep_nobody_out(places: ConnectionLimiter) -> None:
             assert caller.ask(GET).status == 200
 
 
-def test_who_finds_every_place_in_use_is_told_so_at_once(places: ConnectionLimiter) -> None:
+def test_who_finds_every_place_in_use_is_told_so_at_once(limiter: ConnectionLimiter) -> None:
     app = Held()
-    with opened(app, places=places, is_in_a_hurry=True) as port, ExitStack() as held:
+    with opened(app, limiter=limiter, is_forced=True) as port, ExitStack() as held:
         busy = [held.enter_context(Caller(port)) for _ in range(8)]
         for caller in busy:
             caller.say(GET)
@@ -184,7 +184,7 @@ def test_http_1_0_needs_no_host() -> None:
         assert caller.ask(b"GET / HTTP/1.0\r\n\r\n").status == 200
 
 
-def test_connections_come_and_go_while_requests_are_served(places: ConnectionLimiter) -> None:
+def test_connections_come_and_go_while_requests_are_served(limiter: ConnectionLimiter) -> None:
     failures: list[Any] = []
 
     def ask(port: int) -> None:
@@ -194,7 +194,7 @@ def test_connections_come_and_go_while_requests_are_served(places: ConnectionLim
                 if said.status != 200:
                     failures.append(said)
 
-    with opened(Echo(), places=ConnectionLimiter(8, limit_of_address=8)) as port:
+    with opened(Echo(), limiter=ConnectionLimiter(8, limit_of_address=8)) as port:
         threads = [threading.Thread(target=ask, args=(port,)) for _ in range(4)]
         for thread in threads:
             thread.start()

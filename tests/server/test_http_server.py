@@ -286,7 +286,7 @@ def test_what_the_stop_cuts_off_is_told_so_and_not_that_the_server_is_at_fault()
         await asyncio.Event().wait()
 
     with ExitStack() as stack:
-        with opened(answer_never, is_in_a_hurry=True) as port:
+        with opened(answer_never, is_forced=True) as port:
             caller = stack.enter_context(Caller(port))
             caller.say(GET)
             assert has_begun.wait(PATIENCE_SECONDS)
@@ -332,7 +332,12 @@ def test_a_proxy_that_is_not_named_is_not_believed() -> None:
 
 def test_a_proxy_that_is_no_address_is_told_at_once() -> None:
     with pytest.raises(InvalidError, match=r"10\.0\.0\.1/8 has host bits set"):
-        HttpServer(Echo(), hang_up=lambda: None, hurry=lambda: None, trusted_proxies=["10.0.0.1/8"])
+        HttpServer(
+            Echo(),
+            stop_accepting=lambda: None,
+            on_force_exit=lambda: None,
+            trusted_proxies=["10.0.0.1/8"],
+        )
 
 
 @pytest.mark.parametrize(

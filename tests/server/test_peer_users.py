@@ -105,7 +105,7 @@ def test_another_user_is_told_and_never_taken_for_root(owners: PeerUserLookup, t
 
 
 def test_a_door_for_our_own_user_serves_it(owners: PeerUserLookup) -> None:
-    with opened(Echo(), find_stranger=make_peer_check(owners)) as port, Caller(port) as caller:
+    with opened(Echo(), check_peer=make_peer_check(owners)) as port, Caller(port) as caller:
         assert caller.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
 
 
@@ -114,7 +114,7 @@ def test_another_user_is_refused_with_a_way_to_mend_it(owners: PeerUserLookup) -
     echo = Echo()
     request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0"
     with (
-        opened(echo, find_stranger=make_peer_check(owners)) as port,
+        opened(echo, check_peer=make_peer_check(owners)) as port,
         another(port, request) as process,
     ):
         said, _ = process.communicate(timeout=30)
@@ -131,7 +131,7 @@ def test_another_user_is_refused_with_a_way_to_mend_it(owners: PeerUserLookup) -
 @as_another
 def test_a_trusted_proxy_may_be_any_user(owners: PeerUserLookup) -> None:
     request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close"
-    door = opened(Echo(), find_stranger=make_peer_check(owners), trusted_proxies=["127.0.0.1"])
+    door = opened(Echo(), check_peer=make_peer_check(owners), trusted_proxies=["127.0.0.1"])
     with door as port, another(port, request) as process:
         said, _ = process.communicate(timeout=30)
 

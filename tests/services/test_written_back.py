@@ -17,7 +17,7 @@ from scenarist.executors.inline import InlineExecutor
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
-from scenarist.services.value_reader import place_of
+from scenarist.services.value_reader import location_of
 from scenarist.services.values import find_value
 from scenarist.storage.registry import find_storage
 from storage.kinds_of_values import Fixed, Mode, is_same
@@ -60,7 +60,7 @@ def found(server: Server, node: str) -> Any:
     """Read a value as the next task does."""
     values = server.services.values
     data_node, edit = find_value(values._database.reader, node, None, values._now())
-    return find_storage(data_node.storage_type).read(place_of(data_node, edit))
+    return find_storage(data_node.storage_type).read(location_of(data_node, edit))
 
 
 @pytest.mark.parametrize("config_id", ["table", "named", "parquet"])

@@ -30,7 +30,7 @@ class Post:
         self.world = world
         self.clock = clock
         self.subscribers = SubscriberService(
-            world.database, now=clock, may_be_private=True, seal=SEAL.encrypt
+            world.database, now=clock, may_be_private=True, encrypt=SEAL.encrypt
         )
         self.elapsed: Callable[[], float] = lambda: clock().timestamp()
         self.scenario_id, self.first, self.second = world.database.write(_make)

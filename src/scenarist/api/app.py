@@ -51,8 +51,8 @@ LARGEST_BODY = 1024 * 1024
 
 def create_app(  # noqa: PLR0913 - everything that the application is assembled from
     services: Services,
-    gate: AuthMiddleware,
-    figures: ProcessMetrics,
+    auth: AuthMiddleware,
+    process_metrics: ProcessMetrics,
     *,
     zone: ZoneInfo,
     cors_origins: Sequence[str] = (),
@@ -72,7 +72,7 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
             so, all synchronous handlers run in threads.
         has_access_log: Whether each request is logged.
     """
-    counts = metrics.Metrics(services.health, figures)
+    app_metrics = metrics.Metrics(services.health, process_metrics)
     app = Litestar(
         route_handlers=[_make_router(looks_up_in_threads=looks_up_in_threads), *pages],
         state=State(
@@ -80,14 +80,14 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
                 "services": services,
                 "submit_batcher": Batcher(services.submissions.submit_many),
                 "event_batcher": Batcher(services.event_log.read_many),
-                "metrics": counts,
-                "auth": gate,
+                "metrics": app_metrics,
+                "auth": auth,
                 "zone": zone,
                 "login_executor": LoginExecutor(),
                 "bulkheads": Bulkheads(),
             }
         ),
-        guards=[gate],
+        guards=[auth],
         before_request=check_parameters,
         exception_handlers=problems.HANDLERS,
         openapi_config=_make_openapi_config(),
@@ -100,10 +100,10 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
         add_head_and_options(app.asgi_handler),
         cors_origins=cors_origins,
         hosts=hosts,
-        count_refusal=gate.count_refusal,
+        count_refusal=auth.count_refusal,
     )
     app.asgi_handler = observe_requests(
-        trace_requests(inner), counts.requests, has_access_log=has_access_log
+        trace_requests(inner), app_metrics.requests, has_access_log=has_access_log
     )
     return app
 

@@ -19,34 +19,34 @@ class Batcher(Generic[RequestT, ResultT]):
     """
 
     def __init__(
-        self, fulfil: Callable[[Sequence[RequestT]], Sequence[ResultT | Exception]]
+        self, run_batch: Callable[[Sequence[RequestT]], Sequence[ResultT | Exception]]
     ) -> None:
-        self._run_batch = fulfil
+        self._run_batch = run_batch
         self._waiting: list[tuple[RequestT, asyncio.Future[ResultT]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def call(self, wish: RequestT) -> ResultT:
+    async def call(self, request: RequestT) -> ResultT:
         """Add a request to the next batch, and return its result or raise its exception."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[ResultT] = loop.create_future()
-        self._waiting.append((wish, answer))
+        future: asyncio.Future[ResultT] = loop.create_future()
+        self._waiting.append((request, future))
         if self._task is None:
             # In an empty context instead of that of one request, since it works for many.
             self._task = loop.create_task(self._run(), context=Context())
-        return await answer
+        return await future
 
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                answers = await sync_to_thread(self._run_batch, [wish for wish, _ in batch])
+                results = await sync_to_thread(self._run_batch, [request for request, _ in batch])
             except Exception as error:  # noqa: BLE001 - raised in each of the requests
-                answers = [error] * len(batch)
-            for (_, future), answer in zip(batch, answers, strict=True):
+                results = [error] * len(batch)
+            for (_, future), result in zip(batch, results, strict=True):
                 if future.cancelled():
                     continue
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
+                if isinstance(result, Exception):
+                    future.set_exception(result)
                 else:
-                    future.set_result(answer)
+                    future.set_result(result)
         self._task = None

@@ -48,8 +48,8 @@ def _decode(body: bytes, decoder: JsonDecoder[Any]) -> Any:
         read = decoder.decode(body)
         _refuse_repeated_keys(body, read if decoder is _ANY_JSON else _ANY_JSON.decode(body))
     except msgspec.ValidationError as error:
-        field, message, place = _parse_message(str(error))
-        shown = f" (at {place})" if place else ""
+        field, message, path = _parse_message(str(error))
+        shown = f" (at {path})" if path else ""
         raise InvalidError(
             f"the body is not valid: {message}{shown}",
             code="body_invalid",
@@ -117,15 +117,15 @@ def _parse_message(text: str) -> tuple[str, str, str]:
     therefore searched for fixed texts from both ends, in linear time, and never with a regular
     expression.
     """
-    message, has_place, place = text.rpartition(_PATH_PREFIX)
-    if not has_place:
-        message, place = text, ""
-    place = place.removesuffix("`").removeprefix(".")
+    message, has_path, path = text.rpartition(_PATH_PREFIX)
+    if not has_path:
+        message, path = text, ""
+    path = path.removesuffix("`").removeprefix(".")
     if not message.startswith(_UNKNOWN_FIELD_PREFIX):
-        return place, message.replace("`", ""), place
+        return path, message.replace("`", ""), path
     name = _shorten(message.removeprefix(_UNKNOWN_FIELD_PREFIX).removesuffix("`"))
-    field = f"{place}.{name}" if place else name
-    return field, f"Object contains unknown field {name}", place
+    field = f"{path}.{name}" if path else name
+    return field, f"Object contains unknown field {name}", path
 
 
 def _shorten(text: str) -> str:

@@ -33,18 +33,18 @@ class Bulkhead:
     Args:
         threads: How many requests run at the same time.
         share: How many of these may come from one caller.
-        places: How many requests may run or wait.
-        places_of_caller: How many of these may come from one caller.
+        capacity: How many requests may run or wait.
+        caller_capacity: How many of these may come from one caller.
     """
 
     def __init__(
-        self, kind: str, *, threads: int, share: int, places: int, places_of_caller: int
+        self, kind: str, *, threads: int, share: int, capacity: int, caller_capacity: int
     ) -> None:
         self._kind = kind
         self._size = threads
         self._share = share
-        self._places = places
-        self._places_of_caller = places_of_caller
+        self._capacity = capacity
+        self._caller_capacity = caller_capacity
         self._threads = ThreadPoolExecutor(threads, kind)
         self._inside: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
@@ -56,7 +56,7 @@ class Bulkhead:
         Raises:
             UnavailableError: Too many requests are waiting, in total or from this caller.
         """
-        if self._inside.total() >= self._places or self._inside[caller] >= self._places_of_caller:
+        if self._inside.total() >= self._capacity or self._inside[caller] >= self._caller_capacity:
             raise UnavailableError(
                 f"too many requests of kind {self._kind!r} are waiting; try again",
                 code="too_many_waiting",
@@ -76,25 +76,25 @@ class Bulkhead:
         if self._can_run(caller):
             self._running[caller] += 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((caller, turn))
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((caller, future))
         try:
-            await turn
+            await future
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove((caller, turn))
+            if future.cancelled():
+                self._waiting.remove((caller, future))
             else:
                 self._release(caller)
             raise
 
     def _release(self, caller: str) -> None:
         _decrement(self._running, caller)
-        for place, (waiting, turn) in enumerate(self._waiting):
+        for position, (waiting, future) in enumerate(self._waiting):
             # A cancelled waiter removes itself from the queue as soon as its task runs.
-            if self._can_run(waiting) and not turn.done():
-                del self._waiting[place]
+            if self._can_run(waiting) and not future.done():
+                del self._waiting[position]
                 self._running[waiting] += 1
-                turn.set_result(None)
+                future.set_result(None)
                 return
 
     def _can_run(self, caller: str) -> bool:
@@ -115,14 +115,14 @@ class Bulkheads:
     def __init__(self) -> None:
         self._of_kind = {
             BulkheadKind.VALUES: Bulkhead(
-                "values", threads=16, share=12, places=256, places_of_caller=128
+                "values", threads=16, share=12, capacity=256, caller_capacity=128
             ),
             # Each may take a share of `value_memory` in the server's process.
             BulkheadKind.LARGE_VALUES: Bulkhead(
-                "large values", threads=2, share=1, places=16, places_of_caller=8
+                "large values", threads=2, share=1, capacity=16, caller_capacity=8
             ),
             BulkheadKind.COMPARISONS: Bulkhead(
-                "comparisons", threads=4, share=3, places=32, places_of_caller=16
+                "comparisons", threads=4, share=3, capacity=32, caller_capacity=16
             ),
         }
         self._streams = ThreadPoolExecutor(_STREAM_THREADS, "streams")
@@ -163,9 +163,9 @@ def run_in_bulkhead(
 
     def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
         @wraps(handler)
-        async def run(request: AnyRequest, **given: Any) -> T:
-            bulkhead = bulkheads_of(request).select(kind, given.get("body") or b"")
-            return await bulkhead.run(_caller_of(request), partial(handler, request, **given))
+        async def run(request: AnyRequest, **arguments: Any) -> T:
+            bulkhead = bulkheads_of(request).select(kind, arguments.get("body") or b"")
+            return await bulkhead.run(_caller_of(request), partial(handler, request, **arguments))
 
         return run
 

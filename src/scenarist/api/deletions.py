@@ -23,11 +23,11 @@ class DeletedEntities(Protocol):
     def by_kind(self) -> Mapping[str, tuple[str, ...]]: ...
 
 
-def respond_to_delete(what: str, gone: DeletedEntities, *, dry_run: bool) -> JsonResponse:
-    said = "would be" if dry_run else "was"
+def respond_to_delete(what: str, deleted: DeletedEntities, *, dry_run: bool) -> JsonResponse:
+    verb = "would be" if dry_run else "was"
     return respond(
         schemas.Deletion(
-            message=f"{what} {said} deleted.",
-            deleted={kind: list(ids) for kind, ids in gone.by_kind.items()},
+            message=f"{what} {verb} deleted.",
+            deleted={kind: list(ids) for kind, ids in deleted.by_kind.items()},
         )
     )

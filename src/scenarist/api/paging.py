@@ -113,7 +113,7 @@ def paging_of(
     )
 
 
-def window_of(
+def created_range_of(
     request: AnyRequest, created_after: str | None, created_before: str | None
 ) -> TimeRange:
     """Read a range of creation dates.

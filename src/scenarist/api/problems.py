@@ -60,7 +60,7 @@ _log = structlog.get_logger(__name__)
 
 def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError) -> Response[Any]:
     status = next(
-        (STATUSES[family] for family in type(error).__mro__ if family in STATUSES),
+        (STATUSES[base] for base in type(error).__mro__ if base in STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
@@ -153,10 +153,10 @@ def from_validation_exception(
         return _build_response(
             HTTPStatus.BAD_REQUEST, "the request has no body; it must be JSON", "body_missing", []
         )
-    said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    messages = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     return _build_response(
         HTTPStatus.BAD_REQUEST,
-        f"the query is not valid: {said or error.detail}",
+        f"the query is not valid: {messages or error.detail}",
         "invalid",
         faults,
     )

@@ -129,8 +129,8 @@ def services_of(request: AnyRequest) -> Services:
 
 
 def submit_batcher_of(request: AnyRequest) -> Batcher[SubmitRequest, Submission]:
-    submits: Batcher[SubmitRequest, Submission] = request.app.state["submit_batcher"]
-    return submits
+    batcher: Batcher[SubmitRequest, Submission] = request.app.state["submit_batcher"]
+    return batcher
 
 
 def actor_of(request: AnyRequest) -> Actor:

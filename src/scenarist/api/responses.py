@@ -148,14 +148,14 @@ def make_if_match_check(
 def respond_with_list(
     request: Request[Any, Any, Any],
     fetch: FetchPage[EntityT],
-    shown: Callable[[EntityT], object],
+    to_schema: Callable[[EntityT], object],
     paging: Paging,
 ) -> ListResponse:
     """Respond with a list: one page if a limit is given, otherwise the whole list as a stream."""
     if paging.limit is None:
         if paging.cursor is not None:
             raise InvalidError("a cursor needs a limit; send limit as well")
-        return _respond_with_all(fetch, shown, paging.make_request(_ROWS_PER_READ))
+        return _respond_with_all(fetch, to_schema, paging.make_request(_ROWS_PER_READ))
     page = fetch(paging.make_request(paging.limit))
     following = None if page.next_position is None else paging.cursor_of(page.next_position)
     headers = {}
@@ -164,7 +164,7 @@ def respond_with_list(
         headers["Link"] = f'<{request.url.path}?{urlencode(query, doseq=True)}>; rel="next"'
     return respond(
         Results(
-            results=[shown(item) for item in page.items],
+            results=[to_schema(item) for item in page.items],
             next=following,
             total=UNSET if page.total is None else page.total,
         ),
@@ -173,19 +173,19 @@ def respond_with_list(
 
 
 def _respond_with_all(
-    fetch: FetchPage[EntityT], shown: Callable[[EntityT], object], request: PageRequest
+    fetch: FetchPage[EntityT], to_schema: Callable[[EntityT], object], request: PageRequest
 ) -> ListResponse:
     first = fetch(request)
     total = UNSET if first.total is None else first.total
     if first.next_position is None:
-        return respond(Results(results=[shown(item) for item in first.items], total=total))
+        return respond(Results(results=[to_schema(item) for item in first.items], total=total))
     tail = b"]}" if total is UNSET else b'],"total":%d}' % total
 
     def chunks() -> Iterator[bytes]:
         page = first
         lead = b'{"results":['
         while True:
-            yield lead + _encoder.encode([shown(item) for item in page.items])[1:-1]
+            yield lead + _encoder.encode([to_schema(item) for item in page.items])[1:-1]
             if page.next_position is None:
                 break
             lead = b","

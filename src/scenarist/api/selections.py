@@ -40,18 +40,18 @@ def selection_of(query: SelectionQuery, body: bytes) -> Selection:
     Raises:
         InvalidError: A part of it is invalid; the message says which.
     """
-    said = read_struct(schemas.DataNodeFilter, body) if body else None
-    if said is not None and (query.where is not None or query.join_operator is not None):
+    from_body = read_struct(schemas.DataNodeFilter, body) if body else None
+    if from_body is not None and (query.where is not None or query.join_operator is not None):
         raise InvalidError(
             "there are conditions in the query and in the body; send them in one of the two",
             errors=[{"field": "where", "message": "the body has conditions too"}],
         )
     _check_count(len(query.where or ()))
-    if said is not None:
+    if from_body is not None:
         conditions = [
-            _condition_from_body(item, place) for place, item in enumerate(said.operators)
+            _condition_from_body(item, index) for index, item in enumerate(from_body.operators)
         ]
-        join = said.join_operator
+        join = from_body.join_operator
     else:
         conditions = _conditions_from_query(query.where or ())
         join = query.join_operator or JoinOperator.AND
@@ -71,11 +71,11 @@ def _check_count(count: int) -> None:
         )
 
 
-def _condition_from_body(item: schemas.Operator, place: int) -> Condition:
+def _condition_from_body(item: schemas.Operator, index: int) -> Condition:
     return Condition(
         key=item.key,
-        operator=member_of(FilterOperator, item.operator, f"operators[{place}].operator"),
-        value=_check_value(item.value, f"operators[{place}].value"),
+        operator=member_of(FilterOperator, item.operator, f"operators[{index}].operator"),
+        value=_check_value(item.value, f"operators[{index}].value"),
     )
 
 
@@ -122,7 +122,7 @@ def _check_value(value: Any, field: str) -> Any:
     return value
 
 
-def _split_columns(said: Sequence[str] | None) -> tuple[str, ...] | None:
-    if said is None:
+def _split_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    if columns is None:
         return None
-    return tuple(dict.fromkeys(name for part in said for name in part.split(",")))
+    return tuple(dict.fromkeys(name for part in columns for name in part.split(",")))

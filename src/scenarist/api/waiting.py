@@ -47,14 +47,14 @@ async def wait_until_ended(
             15 seconds and before the response. None if the response reports a change that the
             request has made: it must not be a refusal.
     """
-    with completions.make_waiter(id) as expectation:
+    with completions.make_waiter(id) as waiter:
         entity = await sync_to_thread(first)
         if entity.status.is_finished:
             return entity
         has_ended = False
         while seconds > 0 and not has_ended:
             pause = min(seconds, _ROLE_CHECK_SECONDS)
-            has_ended = await expectation.wait(pause)
+            has_ended = await waiter.wait(pause)
             seconds -= pause
             if require_actor is not None:
                 await require_actor()
@@ -62,11 +62,11 @@ async def wait_until_ended(
 
 
 async def respond_when_ended(
-    request: AnyRequest, id: str, look: Callable[[], T], represent: Callable[[T], object]
+    request: AnyRequest, id: str, read: Callable[[], T], represent: Callable[[T], object]
 ) -> JsonResponse:
     """Respond to a GET of a job or submission; with ``Prefer: wait``, once it has ended."""
     seconds = preferences_of(request).wait_seconds
-    entity = look()
+    entity = read()
     if seconds is None:
         return respond_if_modified(request, represent(entity))
     if not entity.status.is_finished:
@@ -77,11 +77,11 @@ async def respond_when_ended(
 
         completions = services_of(request).completions
         entity = await wait_until_ended(
-            completions, id, first=look, again=look, seconds=seconds, require_actor=require_actor
+            completions, id, first=read, again=read, seconds=seconds, require_actor=require_actor
         )
-    said = respond_if_modified(request, represent(entity))
-    said.headers.append((b"preference-applied", b"wait=%d" % seconds))
-    return said
+    response = respond_if_modified(request, represent(entity))
+    response.headers.append((b"preference-applied", b"wait=%d" % seconds))
+    return response
 
 
 def respond_to_cancel(

@@ -1,4 +1,4 @@
-"""What the commands that submit something share."""
+"""Options and steps of all commands that submit something."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

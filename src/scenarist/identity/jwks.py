@@ -37,7 +37,7 @@ _CURVES = {
 ALGORITHMS = _RSA.union(*_CURVES.values())
 """Asymmetric algorithms, for which only the issuer has the signing key."""
 
-_MAX_RESPONSE_BYTES = 1024 * 1024  # bytes
+_MAX_RESPONSE_BYTES = 1024 * 1024
 _HEADERS = {
     "Accept": "application/json",
     # Decompressed content could exceed the limit on the bytes that were counted.

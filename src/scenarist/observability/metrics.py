@@ -73,8 +73,12 @@ class DatabaseMetrics:
     """Metrics of the write transactions of a process."""
 
     __slots__ = (
-        *("commit_durations", "commits", "last_write_error", "oldest_write_since"),
-        *("write_lock_waits", "writes"),
+        "commit_durations",
+        "commits",
+        "last_write_error",
+        "oldest_write_since",
+        "write_lock_waits",
+        "writes",
     )
 
     def __init__(self) -> None:
@@ -83,9 +87,8 @@ class DatabaseMetrics:
         self.write_lock_waits = Histogram(REQUEST_BOUNDS)  #: waiting for the write lock
         self.commit_durations = Histogram(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
         self.oldest_write_since: float | None = None  #: start of the oldest unfinished write
-        self.last_write_error: tuple[float, str] | None = (
-            None  #: if the last write failed: when and why
-        )
+        #: If the last write failed: when and why.
+        self.last_write_error: tuple[float, str] | None = None
 
     def add_commit(self, writes: int, seconds: float) -> None:
         self.commits += 1
@@ -102,9 +105,9 @@ class DatabaseMetrics:
         waiting = self.write_wait_seconds()
         if waiting > STALLED_SECONDS:
             return f"writes to the database have been waiting for {waiting:.0f} s"
-        refusal = self.last_write_error
-        if refusal is not None and monotonic() - refusal[0] < FAILED_WRITE_SECONDS:
-            return f"the database accepts no writes: {refusal[1]}"
+        error = self.last_write_error
+        if error is not None and monotonic() - error[0] < FAILED_WRITE_SECONDS:
+            return f"the database accepts no writes: {error[1]}"
         return None
 
 
@@ -112,8 +115,13 @@ class OrchestratorMetrics:
     """Metrics of the jobs that an orchestrator has run."""
 
     __slots__ = (
-        *("_labels", "attempts", "claim_delays", "failed_steps", "run_durations"),
-        *("run_seconds", "start_delays"),
+        "_labels",
+        "attempts",
+        "claim_delays",
+        "failed_steps",
+        "run_durations",
+        "run_seconds",
+        "start_delays",
     )
 
     def __init__(self) -> None:
@@ -125,15 +133,15 @@ class OrchestratorMetrics:
         self.run_seconds: dict[str, float] = {}  #: by task config
         self._labels: set[str] = set()
 
-    def add_attempt(self, task_config_id: str, ending: str, run_seconds: float | None) -> None:
+    def add_attempt(self, task_config_id: str, outcome: str, run_seconds: float | None) -> None:
         """Count an attempt that has ended.
 
         Args:
-            ending: Its outcome: the status of its job if that has ended, else why it runs again.
+            outcome: The status of its job if that has ended, else why it runs again.
             run_seconds: How long it ran; None if it did not start.
         """
         name = self._label_of(task_config_id)
-        self.attempts[name, ending] += 1
+        self.attempts[name, outcome] += 1
         if run_seconds is not None:
             self.run_durations.add(run_seconds)
             self.run_seconds[name] = self.run_seconds.get(name, 0.0) + run_seconds

@@ -194,11 +194,11 @@ def _read_exporter_names() -> list[str]:
     """Return the exporters that the environment names, by the names of their entry points."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return []
-    asked = os.environ.get("OTEL_TRACES_EXPORTER", "")
-    if not asked.strip():
-        asked = "otlp" if any(os.environ.get(name) for name in _ENDPOINTS) else "none"
+    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    if not exporters.strip():
+        exporters = "otlp" if any(os.environ.get(name) for name in _ENDPOINTS) else "none"
     protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), "http/protobuf").strip()
-    names = [name.strip() for name in asked.split(",")]
+    names = [name.strip() for name in exporters.split(",")]
     return [
         _EXPORTER_OF_PROTOCOL.get(protocol, protocol) if name == "otlp" else name
         for name in names

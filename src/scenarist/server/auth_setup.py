@@ -153,16 +153,16 @@ def open_peer_check(settings: Settings, stack: ExitStack) -> PeerCheck | None:
     """
     if not _is_own_user_only(settings):
         return None
-    owners = open_peer_user_lookup()
-    if owners is None:
+    lookup = open_peer_user_lookup()
+    if lookup is None:
         structlog.get_logger(__name__).warning(
             "other users of this machine may do anything here: authorization is off, and the "
             "system does not report the users of connections; switch authorization on "
             "(docs/security.md)"
         )
         return None
-    stack.callback(owners.close)
-    return make_peer_check(owners)
+    stack.callback(lookup.close)
+    return make_peer_check(lookup)
 
 
 def _is_own_user_only(settings: Settings) -> bool:

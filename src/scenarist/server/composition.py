@@ -129,7 +129,7 @@ def open_server(
             application, settings, database, announce=completions.notify, now=now
         )
         authorization = build_auth(database, settings, application.registry.authentication, now)
-        gate = build_auth_middleware(settings, authorization, database)
+        auth = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
             stack.callback(authorization.refusals.close)
         services = _build_services(
@@ -144,10 +144,10 @@ def open_server(
             database=database,
             services=services,
             orchestration=orchestration,
-            auth=gate,
+            auth=auth,
             asgi=create_app(
                 services,
-                gate,
+                auth,
                 ProcessMetrics(database.metrics, orchestration, services.change_notifier),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
@@ -187,21 +187,21 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = HttpServer(
+        http_server = HttpServer(
             server.asgi,
-            hang_up=server.stop_accepting,
-            hurry=server.orchestration.force_exit,
+            stop_accepting=server.stop_accepting,
+            on_force_exit=server.orchestration.force_exit,
             count_refusal=server.auth.count_refusal,
-            find_stranger=open_peer_check(settings, stack),
+            check_peer=open_peer_check(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
         # Signals before and after `run` must neither be lost nor prevent the cleanup after it.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, door.handle_exit)
+            signal.signal(number, http_server.handle_exit)
         structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
         if when_up is not None:
             when_up(server, address)
-        door.run(sockets=[listener])
+        http_server.run(sockets=[listener])
 
 
 def orchestrate(application: Application, settings: Settings) -> None:
@@ -286,7 +286,7 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
     serve(load_app(_DEMO), settings, when_up=when_up)
 
 
-def _build_services(  # noqa: PLR0913 - all that services are made of
+def _build_services(  # noqa: PLR0913 - the dependencies of all services
     application: Application,
     settings: Settings,
     folder: str,
@@ -299,7 +299,7 @@ def _build_services(  # noqa: PLR0913 - all that services are made of
     registry = application.registry
     canceller = _build_canceller(database, orchestration, completions, now)
     wake = orchestration.wake
-    recorder = ValueWriter(database, now=now, wake=wake)
+    writer = ValueWriter(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
     compute = build_compute(lambda: orchestration.calls)
@@ -323,8 +323,8 @@ def _build_services(  # noqa: PLR0913 - all that services are made of
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, recorder, read, folder=folder, now=now, limits=limits),
-        files=FileService(database, recorder, read, folder=folder, now=now, limits=limits),
+        values=ValueService(database, writer, read, folder=folder, now=now, limits=limits),
+        files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
         submissions=SubmissionService(
@@ -371,7 +371,7 @@ def _build_subscriber_service(
         database,
         now=now,
         may_be_private=settings.webhook_private_addresses,
-        seal=authorization.cipher.encrypt,
+        encrypt=authorization.cipher.encrypt,
     )
 
 
@@ -388,9 +388,9 @@ def _build_health_service(
 
 
 def _build_change_notifier(database: Database) -> ChangeNotifier:
-    news = ChangeNotifier()
-    database.on_commit(news.notify)
-    return news
+    notifier = ChangeNotifier()
+    database.on_commit(notifier.notify)
+    return notifier
 
 
 @contextmanager

@@ -53,18 +53,18 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         *arguments: Any,
         limits: ConnectionLimits,
-        places: ConnectionLimiter,
+        limiter: ConnectionLimiter,
         is_proxy: Callable[[str], bool],
         count_refusal: Callable[[str, str, str], None] | None = None,
-        find_stranger: PeerCheck | None = None,
+        check_peer: PeerCheck | None = None,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
         self._limits = limits
-        self._limiter = places
+        self._limiter = limiter
         self._is_proxy = is_proxy
         self._count_refusal = count_refusal
-        self._check_peer = find_stranger
+        self._check_peer = check_peer
         self._peer_refusal: str | None = None  # why the user at the other end is not served
         self._address = ""
         self._is_admitted = False
@@ -149,9 +149,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse a request again without its Upgrade header."""
         while True:
             version = self.parser.get_http_version().encode()
-            line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
+            request_line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
             fields = [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
-            head = b"\r\n".join([line, *fields, b"", b""])
+            head = b"\r\n".join([request_line, *fields, b"", b""])
             try:
                 self.parser.feed_data(head + rest)
             except httptools.HttpParserUpgrade as upgrade:
@@ -267,12 +267,12 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.transport is self.transport and not cycle.response_started:
             self._keeps_alive, cycle.keep_alive = cycle.keep_alive, False
-            line = SimpleNamespace(
+            transport = SimpleNamespace(
                 write=self.transport.write,
                 is_closing=self.transport.is_closing,
                 close=self._linger_close,
             )
-            cycle.transport = cast("asyncio.Transport", line)
+            cycle.transport = cast("asyncio.Transport", transport)
 
     def _restore_keep_alive(self) -> None:
         if not self.cycle.response_started:

@@ -47,9 +47,9 @@ def to_refusal(error: httptools.HttpParserError) -> RefusedError:
             "an internal error occurred while the server read the request; the server's log has "
             "the details",
         )
-    said = str(error) if cause is None else "its target has no known form"
+    reason = str(error) if cause is None else "its target has no known form"
     return RefusedError(
-        HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
+        HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {reason}"
     )
 
 

@@ -50,11 +50,11 @@ class HttpServer(uvicorn.Server):
     """Serves an ASGI application over HTTP.
 
     Args:
-        hang_up: Ends endless responses; called when the server stops, which would otherwise wait
-            for them.
-        hurry: Called at a second signal, while the server is stopping.
+        stop_accepting: Ends endless responses; called when the server stops, which would
+            otherwise wait for them.
+        on_force_exit: Called at a second signal, while the server is stopping.
         count_refusal: Called with the address, the code and the reason of each refusal by a limit.
-        find_stranger: Returns, for a new connection, why its user is not served; not called for
+        check_peer: Returns, for a new connection, why its user is not served; not called for
             trusted proxies.
         trusted_proxies: Addresses and networks that are trusted to report the client's address
             (``X-Forwarded-For``) and scheme (``X-Forwarded-Proto``).
@@ -63,25 +63,25 @@ class HttpServer(uvicorn.Server):
         InvalidError: A proxy is neither an address nor a network.
     """
 
-    def __init__(  # noqa: PLR0913 - all that a door is made of
+    def __init__(  # noqa: PLR0913 - its dependencies and limits
         self,
         asgi: Any,
         *,
-        hang_up: Callable[[], None],
-        hurry: Callable[[], None],
+        stop_accepting: Callable[[], None],
+        on_force_exit: Callable[[], None],
         trusted_proxies: Sequence[str] = (),
         count_refusal: Callable[[str, str, str], None] | None = None,
-        find_stranger: PeerCheck | None = None,
+        check_peer: PeerCheck | None = None,
         limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
-        places: ConnectionLimiter | None = None,
+        limiter: ConnectionLimiter | None = None,
     ) -> None:
         proxies = parse_networks(trusted_proxies)
         connection = partial(
             HttpProtocol,
             limits=limits,
-            places=places or ConnectionLimiter(raise_connection_limit()),
+            limiter=limiter or ConnectionLimiter(raise_connection_limit()),
             count_refusal=count_refusal,
-            find_stranger=find_stranger,
+            check_peer=check_peer,
             is_proxy=partial(
                 _is_in_networks, networks=[ipaddress.ip_network(one) for one in proxies]
             ),
@@ -101,8 +101,8 @@ class HttpServer(uvicorn.Server):
                 forwarded_allow_ips=proxies,
             )
         )
-        self._stop_accepting = hang_up
-        self._on_force_exit = hurry
+        self._stop_accepting = stop_accepting
+        self._on_force_exit = on_force_exit
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -18,12 +18,12 @@ _NO_COOKIE = b"\xff" * 8
 
 # struct nlmsghdr, then inet_diag_req_v2 with its inet_diag_sockid, in linux/inet_diag.h.
 _HEADER = struct.Struct("=IHHII")
-_QUESTION = struct.Struct("=BBBBI")
+_QUERY = struct.Struct("=BBBBI")
 _ENDS = struct.Struct("!HH16s16s")
 _INTERFACE = struct.Struct("=I")
 # struct inet_diag_msg: family, state, timer, retransmits; the ports; after the rest of the
 # sockid, expires and two queues, the user and the inode.
-_ANSWER = struct.Struct("=BBBB")
+_RESPONSE = struct.Struct("=BBBB")
 _PORTS = struct.Struct("!HH")
 _OWNER = struct.Struct("=II")
 _OWNER_AT = _HEADER.size + 4 + 48 + 12
@@ -64,40 +64,38 @@ class PeerUserLookup:
         """
         family, ours, theirs = _pack_addresses(here[0], there[0])
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        question = (
-            _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, _ALL_STATES)
+        query = (
+            _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _ALL_STATES)
             + _ENDS.pack(there[1], here[1], theirs, ours)
             + _INTERFACE.pack(0)
             + _NO_COOKIE
         )
-        length = _HEADER.size + len(question)
+        length = _HEADER.size + len(query)
         try:
-            self._socket.send(
-                _HEADER.pack(length, _BY_FAMILY, _REQUEST, self._sequence, 0) + question
-            )
+            self._socket.send(_HEADER.pack(length, _BY_FAMILY, _REQUEST, self._sequence, 0) + query)
             while True:
-                answer = self._socket.recv(4096)
-                _, kind, _, turn, _ = _HEADER.unpack_from(answer)
-                if turn == self._sequence:
+                response = self._socket.recv(4096)
+                _, kind, _, sequence, _ = _HEADER.unpack_from(response)
+                if sequence == self._sequence:
                     break
         except OSError:
             return None
-        return _parse_owner(answer, there[1], here[1]) if kind == _BY_FAMILY else None
+        return _parse_owner(response, there[1], here[1]) if kind == _BY_FAMILY else None
 
 
 def open_peer_user_lookup() -> PeerUserLookup | None:
-    """Return a SocketOwners; None if the kernel does not report owners.
+    """Return a lookup; None if the kernel does not report owners.
 
     It is tried on a connection of this process to itself.
     """
     with suppress(OSError):
-        owners = PeerUserLookup()
+        lookup = PeerUserLookup()
         with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as listener:
             address = listener.getsockname()
             with socket.create_connection(address, timeout=5) as caller:
-                if owners.find_user(address, caller.getsockname()) == os.geteuid():
-                    return owners
-        owners.close()
+                if lookup.find_user(address, caller.getsockname()) == os.geteuid():
+                    return lookup
+        lookup.close()
     return None
 
 
@@ -114,28 +112,28 @@ def _pack_addresses(here: str, there: str) -> tuple[int, bytes, bytes]:
     return family, ours, theirs
 
 
-def _parse_owner(answer: bytes, port: int, other_port: int) -> int | None:
-    _, state, _, _ = _ANSWER.unpack_from(answer, _HEADER.size)
-    ports = _PORTS.unpack_from(answer, _HEADER.size + 4)
-    owner, inode = _OWNER.unpack_from(answer, _OWNER_AT)
+def _parse_owner(response: bytes, port: int, other_port: int) -> int | None:
+    _, state, _, _ = _RESPONSE.unpack_from(response, _HEADER.size)
+    ports = _PORTS.unpack_from(response, _HEADER.size + 4)
+    owner, inode = _OWNER.unpack_from(response, _OWNER_AT)
     # If there is no connection, the kernel returns the listening socket of the port.
-    is_it = state != _LISTEN and ports == (port, other_port)
-    return int(owner) if is_it and inode else None
+    is_connection = state != _LISTEN and ports == (port, other_port)
+    return int(owner) if is_connection and inode else None
 
 
-def make_peer_check(owners: PeerUserLookup) -> Callable[[Address, Address], str | None]:
+def make_peer_check(lookup: PeerUserLookup) -> Callable[[Address, Address], str | None]:
     """Return a check for the users who are not served: all except our own and root."""
     served = {0, os.geteuid()}
 
-    def find_stranger(here: Address, there: Address) -> str | None:
-        owner = owners.find_user(here, there)
+    def check_peer(here: Address, there: Address) -> str | None:
+        owner = lookup.find_user(here, there)
         if owner in served:
             return None
-        who = "an unknown user" if owner is None else f"the user with the number {owner}"
+        user = "an unknown user" if owner is None else f"the user with the number {owner}"
         return (
             "while authorization is off, this server serves only the user who runs it, and root; "
-            f"this connection belongs to {who}. Switch authorization on (docs/security.md), or "
+            f"this connection belongs to {user}. Switch authorization on (docs/security.md), or "
             "start the server with --insecure to serve every user of this machine"
         )
 
-    return find_stranger
+    return check_peer

@@ -159,8 +159,8 @@ def _inspect_functions(
                 f"importing their modules must not end it\n{outcome.log}".rstrip()
             )
         (written,) = outcome.written
-        place = ValueLocation(storage_type="json", uri=written.uri, content=written.content)
-        faults: list[str | None] = json.loads(read_json(place))
+        location = ValueLocation(storage_type="json", uri=written.uri, content=written.content)
+        faults: list[str | None] = json.loads(read_json(location))
     return faults
 
 

@@ -180,10 +180,10 @@ class OrchestratorRuntime:
         )
 
     def _start_output_flusher(self, stack: ExitStack, executor: Executor) -> None:
-        keeper = OutputFlusher(self._database, executor.read_output)
-        executor.on_output(keeper.wake)
-        stack.callback(keeper.stop)
-        keeper.start()
+        flusher = OutputFlusher(self._database, executor.read_output)
+        executor.on_output(flusher.wake)
+        stack.callback(flusher.stop)
+        flusher.start()
 
     def _start_webhooks(self, stack: ExitStack, seal: SecretCipher) -> None:
         def make() -> Dispatcher:
@@ -194,10 +194,10 @@ class OrchestratorRuntime:
             )
             return Dispatcher(self._database, sender, now=self._now)
 
-        dispatching = DispatcherElection(self._database.leader_lock("webhooks"), make)
-        self._database.on_commit(dispatching.wake)
-        stack.callback(dispatching.stop)
-        dispatching.start()
+        election = DispatcherElection(self._database.leader_lock("webhooks"), make)
+        self._database.on_commit(election.wake)
+        stack.callback(election.stop)
+        election.start()
 
     def _start_file_watch(self, stack: ExitStack) -> None:
         watch = FileWatch(self._database, now=self._now, wake=self.wake)
@@ -208,9 +208,11 @@ class OrchestratorRuntime:
         if self._settings.retention.is_unlimited:
             return
         folder = get_storage_location(self._settings)
-        upkeep = Maintenance(self._database, self._settings.retention, folder=folder, now=self._now)
-        stack.callback(upkeep.stop)
-        upkeep.start()
+        maintenance = Maintenance(
+            self._database, self._settings.retention, folder=folder, now=self._now
+        )
+        stack.callback(maintenance.stop)
+        maintenance.start()
 
 
 def read_value_limits(settings: Settings) -> ValueLimits:

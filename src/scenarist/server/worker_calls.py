@@ -41,25 +41,25 @@ class CallWorkers:
             return self._executor
 
 
-def build_compute(find_asking: Callable[[], WorkerCalls]) -> CallInWorker:
-    """Return a function that runs computations in the available workers."""
+def build_compute(get_calls: Callable[[], WorkerCalls]) -> CallInWorker:
+    """Return a function that runs calls in the available workers."""
 
-    def compute(computation: FunctionCall) -> CallResult:
-        asked = find_asking().submit(
+    def compute(call: FunctionCall) -> CallResult:
+        pending = get_calls().submit(
             JobRequest(
                 number=0,
                 attempt=1,
-                function=computation.function,
-                inputs=computation.inputs,
-                outputs=computation.outputs,
+                function=call.function,
+                inputs=call.inputs,
+                outputs=call.outputs,
                 timeout_seconds=CALL_TIMEOUT_SECONDS,
                 traceparent=tracing.get_traceparent(),
             )
         )
         try:
-            outcome = asked.outcome.result(CALL_TIMEOUT_SECONDS)
+            outcome = pending.outcome.result(CALL_TIMEOUT_SECONDS)
         except TimeoutError:
-            asked.cancel()
+            pending.cancel()
             raise UnavailableError(
                 f"no worker completed this within {CALL_TIMEOUT_SECONDS:g} s; try again later"
             ) from None

@@ -53,30 +53,30 @@ class AuditService:
         Raises:
             UnavailableError: The database cannot be written; the refusal is counted.
         """
-        passed_over = self._check_rate()
-        if passed_over is None:
+        dropped = self._check_rate()
+        if dropped is None:
             return
-        kept = entry
-        if passed_over:
-            more = f"; before it, {passed_over} refusals exceeded the limit and were not recorded"
-            kept = replace(entry, reason=f"{entry.reason}{more}")
+        recorded = entry
+        if dropped:
+            more = f"; before it, {dropped} refusals exceeded the limit and were not recorded"
+            recorded = replace(entry, reason=f"{entry.reason}{more}")
         try:
-            self._database.write(lambda connection: audit_rows.add(connection, kept))
+            self._database.write(lambda connection: audit_rows.add(connection, recorded))
         except UnavailableError:
             with self._lock:
-                self._dropped += passed_over + 1
+                self._dropped += dropped + 1
             raise
 
     def _check_rate(self) -> int | None:
         """Return how many refusals were dropped before this one; None to drop it too."""
         with self._lock:
             now = self.now()
-            gone = max(0.0, (now - self._counted_at).total_seconds())
+            elapsed = max(0.0, (now - self._counted_at).total_seconds())
             self._counted_at = now
-            self._budget = min(self._burst, self._budget + gone * self._rate)
+            self._budget = min(self._burst, self._budget + elapsed * self._rate)
             if self._budget < 1:
                 self._dropped += 1
                 return None
             self._budget -= 1
-            passed_over, self._dropped = self._dropped, 0
-            return passed_over
+            dropped, self._dropped = self._dropped, 0
+            return dropped

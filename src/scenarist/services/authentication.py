@@ -179,17 +179,17 @@ class Authenticator:
         # Read this first: then the next request sees whatever is committed from now on.
         generation = credential_rows.read_generation(self._database)
         self._cache.pop(credential, None)
-        actor, life = self._load(self._database.reader, verified)
+        actor, validity = self._load(self._database.reader, verified)
         now = self._now()
-        if not life.includes(now):
-            why = f"the credential expired at {format_timestamp(life.ends_at)}"
-            if now < life.ends_at:
+        if not validity.includes(now):
+            why = f"the credential expired at {format_timestamp(validity.ends_at)}"
+            if now < validity.ends_at:
                 why = "the server's clock was set back after the credential was issued"
             raise UnauthenticatedError(f"{why}; get a new one", code="token_expired")
         if len(self._cache) >= _CACHE_LIMIT:
             self._cache.clear()
         self._cache[credential] = _CachedActor(
-            verified=verified, actor=actor, validity=life, generation=generation
+            verified=verified, actor=actor, validity=validity, generation=generation
         )
         return actor
 
@@ -224,8 +224,8 @@ def _parse_key(credential: str) -> VerifiedCredential:
 def _load_key(connection: Connection, verified: VerifiedCredential) -> tuple[Actor, _Validity]:
     known = key_rows.find(connection, verified.id)
     # Compare even without a record, so that the time does not reveal which keys exist.
-    kept = "" if known is None else known.key.secret_hash
-    if not hmac.compare_digest(kept, verified.secret_hash) or known is None:
+    stored_hash = "" if known is None else known.key.secret_hash
+    if not hmac.compare_digest(stored_hash, verified.secret_hash) or known is None:
         raise UnauthenticatedError("there is no such key, or it was revoked", code="key_invalid")
     key = known.key
     roles = key.roles if known.maker_roles is None else limit_roles(key.roles, known.maker_roles)
@@ -241,8 +241,8 @@ def _load_issued(connection: Connection, verified: VerifiedCredential) -> tuple[
             "the token was signed out; sign in again with its issuer", code="token_revoked"
         )
     known = verified.identity
-    life = _Validity(verified.valid_until - _REVERIFY_AFTER, verified.valid_until)
-    return Actor(known.name, known.roles, subject=known.subject), life
+    validity = _Validity(verified.valid_until - _REVERIFY_AFTER, verified.valid_until)
+    return Actor(known.name, known.roles, subject=known.subject), validity
 
 
 def hash_secret(secret: str) -> str:
@@ -250,6 +250,6 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def text_of_key(key_id: KeyId, secret: str) -> str:
+def format_key(key_id: KeyId, secret: str) -> str:
     """Return the text of a key, which is its credential."""
     return f"{KEY_PREFIX}{key_id.removeprefix('KEY_')}_{secret}"

@@ -47,14 +47,14 @@ class Canceller:
         actor: Actor,
         entity_id: str,
         find: Callable[[Connection], Sequence[UnfinishedJob]],
-        look: Callable[[Connection], T],
+        read: Callable[[Connection], T],
     ) -> T:
-        """Cancel jobs and the jobs that need their output; return the result of *look*.
+        """Cancel jobs and the jobs that need their output; return the result of *read*.
 
         Args:
             entity_id: The job or submission of the request, for the audit log.
             find: Finds the jobs to cancel, or raises; called in the transaction.
-            look: Called in the transaction after the jobs were cancelled.
+            read: Called in the transaction after the jobs were cancelled.
         """
         now = self._now()
 
@@ -64,12 +64,12 @@ class Canceller:
             event_log.add(connection, consequences.changes, now)
             audit.record_allowed(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
-            return running, consequences.finished, look(connection)
+            return running, consequences.finished, read(connection)
 
-        running, ended, seen = self._database.write(work)
+        running, ended, result = self._database.write(work)
         if running:
             self._stop(running)
         if ended:
             self._announce(ended)
             self._wake()
-        return seen
+        return result

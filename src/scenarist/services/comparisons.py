@@ -202,7 +202,7 @@ class ComparisonService:
             storage_type=_JSON,
             folder=self._folder,
         )
-        places = tuple(
+        locations = tuple(
             ValueLocation(
                 storage_type=value.storage_type,
                 properties=value.properties,
@@ -213,7 +213,7 @@ class ComparisonService:
             for _, value in run.values
         )
         computed = self._compute(
-            FunctionCall(function=run.function, inputs=places, outputs=(target,))
+            FunctionCall(function=run.function, inputs=locations, outputs=(target,))
         )
         if not computed.is_successful:
             raise _make_failure(run, computed.reason)

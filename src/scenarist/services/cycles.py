@@ -113,7 +113,7 @@ class CycleService:
         """
         actor.require(Permission.EDIT)
 
-        def look(connection: Connection) -> Cascade:
+        def find_cascade(connection: Connection) -> Cascade:
             cycle = _get(connection, cycle_id)
             if expect is not None:
                 expect(cycle)
@@ -126,7 +126,7 @@ class CycleService:
             return cascade
 
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
-            cascade = look(connection)
+            cascade = find_cascade(connection)
             uris = deletions.delete_cascade(connection, cascade)
             now = self._now()
             event_log.add(connection, make_deletion_events(cascade, actor.ref), now)
@@ -134,7 +134,7 @@ class CycleService:
             return cascade, uris
 
         if dry_run:
-            return look(self._database.reader)
+            return find_cascade(self._database.reader)
         cascade, uris = self._database.write(work)
         remove_files(uris)
         return cascade
@@ -160,14 +160,14 @@ class CycleService:
             )
 
 
-def to_utc(moment: datetime) -> datetime:
+def to_utc(time: datetime) -> datetime:
     """Convert a time to UTC.
 
     Raises:
         InvalidError: In UTC, it is not within the years 1 to 9999.
     """
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise _make_range_error() from None
 

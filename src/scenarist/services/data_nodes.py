@@ -80,11 +80,11 @@ class DataNodeService:
         actor.require(Permission.EDIT)
         config = get_config(self._registry.data_nodes, config_id, "data node")
 
-        def work(making: EntityBuilder) -> tuple[DataNode, bool]:
-            node_id = making.find_or_create_data_node(config)
-            node = get_data_node(making.connection, node_id, making.now)
-            audit.record_allowed(making.connection, actor, node.id, making.now)
-            return node, bool(making.changes)
+        def work(builder: EntityBuilder) -> tuple[DataNode, bool]:
+            node_id = builder.find_or_create_data_node(config)
+            node = get_data_node(builder.connection, node_id, builder.now)
+            audit.record_allowed(builder.connection, actor, node.id, builder.now)
+            return node, bool(builder.changes)
 
         return self._factory.create(actor, work)
 
@@ -105,10 +105,10 @@ class DataNodeService:
             if expect is not None:
                 expect(node)
             _check_unreferenced(connection, node, actor)
-            gone = Event(
+            event = Event(
                 kind=EntityKind.DATA_NODE, id=node.id, change=ChangeType.DELETED, actor=actor.ref
             )
-            event_log.add(connection, [gone], now)
+            event_log.add(connection, [event], now)
             audit.record_allowed(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 

@@ -65,8 +65,8 @@ def describe_change(item: RecordUpdate) -> str:
         if before.get(key) != after.get(key)
     ]
     # Other properties may contain the value of one of the author's secret variables.
-    said = redact(", ".join(changes))
-    return said or "the environment or the folder of the server now gives another place"
+    description = redact(", ".join(changes))
+    return description or "the environment or the folder of the server now results in another place"
 
 
 def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drift) -> None:

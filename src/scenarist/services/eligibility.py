@@ -76,36 +76,36 @@ def _find_declaration_faults(
     return [fault for fault in faults if fault is not None]
 
 
-def _reasons_against_submit(ends: Sequence[ScenarioDataNode], now: datetime) -> list[str]:
+def _reasons_against_submit(nodes: Sequence[ScenarioDataNode], now: datetime) -> list[str]:
     reasons = []
-    for end in ends:
-        if not end.is_made and not end.is_written:
-            reasons += _reasons_of_missing(end)
-        if not end.is_made and end.replaced_by is not None:
-            reasons.append(describe_replacement(end.id, end.replaced_by))
+    for node in nodes:
+        if not node.is_made and not node.is_written:
+            reasons += _reasons_of_missing(node)
+        if not node.is_made and node.replaced_by is not None:
+            reasons.append(describe_replacement(node.id, node.replaced_by))
         # Locks and claims do not matter for data nodes that are only read.
-        if end.is_made:
-            reasons += _reasons_of_locks(end, now)
+        if node.is_made:
+            reasons += _reasons_of_locks(node, now)
     return reasons
 
 
-def _reasons_of_locks(end: ScenarioDataNode, now: datetime) -> list[str]:
+def _reasons_of_locks(node: ScenarioDataNode, now: datetime) -> list[str]:
     reasons = []
-    if end.locked_until is not None and is_unexpired(end.locked_until, now, MAX_LOCK):
-        until = format_timestamp(end.locked_until)
-        who = describe_lock(end.locked_by or "", end.lock_holder)
-        reasons.append(f"data node {end.id} is locked by {who} until {until}")
-    if end.claimed_until is not None and is_unexpired(end.claimed_until, now, MAX_WRITE_CLAIM):
-        until = format_timestamp(end.claimed_until)
-        reasons.append(f"a worker writes data node {end.id} for {end.claimed_by} until {until}")
+    if node.locked_until is not None and is_unexpired(node.locked_until, now, MAX_LOCK):
+        until = format_timestamp(node.locked_until)
+        who = describe_lock(node.locked_by or "", node.lock_holder)
+        reasons.append(f"data node {node.id} is locked by {who} until {until}")
+    if node.claimed_until is not None and is_unexpired(node.claimed_until, now, MAX_WRITE_CLAIM):
+        until = format_timestamp(node.claimed_until)
+        reasons.append(f"a worker writes data node {node.id} for {node.claimed_by} until {until}")
     return reasons
 
 
-def _reasons_of_missing(end: ScenarioDataNode) -> list[str]:
-    if find_file_state(end.storage_type, end.properties) is not None:
+def _reasons_of_missing(node: ScenarioDataNode) -> list[str]:
+    if find_file_state(node.storage_type, node.properties) is not None:
         return []
-    missing = explain_missing(end.storage_type, end.properties)
-    return [f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"]
+    missing = explain_missing(node.storage_type, node.properties)
+    return [f"data node {node.id} has no value yet{f': {missing}' if missing else ''}"]
 
 
 def _reasons_against_delete(

@@ -129,19 +129,19 @@ class EventLogService:
 
         Most readers wait at the same cursor, so that each page of the log is read only once.
         """
-        parts: dict[int, _Rows] = {}
-        answers: list[EventPage | ScenaristError] = []
+        pages: dict[int, _Rows] = {}
+        results: list[EventPage | ScenaristError] = []
         for request in requests:
             try:
                 request.actor.require(Permission.READ)
-            except ScenaristError as refusal:
-                answers.append(refusal)
+            except ScenaristError as error:
+                results.append(error)
                 continue
             number = request.after.number
-            if number not in parts:
-                parts[number] = self._read_rows(number)
-            answers.append(_make_page(parts[number], request.after, request.wanted))
-        return answers
+            if number not in pages:
+                pages[number] = self._read_rows(number)
+            results.append(_make_page(pages[number], request.after, request.wanted))
+        return results
 
     def _read_rows(self, first: int) -> _Rows:
         return event_rows.read(self._database.reader, first=first, limit=_TRANSACTIONS_PER_PAGE)
@@ -149,10 +149,10 @@ class EventLogService:
 
 def _make_page(rows: _Rows, after: EventCursor, wanted: EventFilter) -> EventPage:
     changes = [
-        LoggedEvent(cursor=mark, at=at, event=event)
+        LoggedEvent(cursor=cursor, at=at, event=event)
         for number, at, events in rows
         for position, event in enumerate(events)
-        if (mark := EventCursor(number, position)) >= after and wanted.matches(event)
+        if (cursor := EventCursor(number, position)) >= after and wanted.matches(event)
     ]
     following = EventCursor(rows[-1][0] + 1) if rows else after
     return EventPage(
@@ -195,19 +195,19 @@ class ChangeNotifier:
         self._wake_all(asyncio.get_running_loop())
 
     def listen(self) -> "ChangeListener":
-        """Return a reader; enter it, then read the log, then wait."""
+        """Return a listener; enter it, then read the log, then wait."""
         return ChangeListener(self)
 
-    def _add(self, reader: "ChangeListener") -> None:
+    def _add(self, listener: "ChangeListener") -> None:
         with self._lock:
             if not self._listeners:
                 self._loop = asyncio.get_running_loop()
                 self._is_scheduled = False
-            self._listeners.add(reader)
+            self._listeners.add(listener)
 
-    def _remove(self, reader: "ChangeListener") -> None:
+    def _remove(self, listener: "ChangeListener") -> None:
         with self._lock:
-            self._listeners.discard(reader)
+            self._listeners.discard(listener)
 
     def _schedule_wake(self, loop: asyncio.AbstractEventLoop) -> None:
         wait = self._last_wake + _MIN_INTERVAL_SECONDS - loop.time()
@@ -219,17 +219,17 @@ class ChangeNotifier:
     def _wake_all(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             self._is_scheduled = False
-            readers = list(self._listeners)
+            listeners = list(self._listeners)
         self._last_wake = loop.time()
-        for reader in readers:
-            reader.wake()
+        for listener in listeners:
+            listener.wake()
 
 
 class ChangeListener:
     """Waits for notifications within a ``with`` block."""
 
-    def __init__(self, news: ChangeNotifier) -> None:
-        self._notifier = news
+    def __init__(self, notifier: ChangeNotifier) -> None:
+        self._notifier = notifier
         self._event = asyncio.Event()
 
     def __enter__(self) -> "ChangeListener":

@@ -114,8 +114,8 @@ class EntityFactory:
         prepared: "dict[str, FirstValue]",
         written: list[WrittenValue],
     ) -> T:
-        def within(connection: Connection) -> T:
-            making = EntityBuilder(
+        def run(connection: Connection) -> T:
+            builder = EntityBuilder(
                 connection=connection,
                 now=self._now(),
                 version=self._version,
@@ -123,13 +123,13 @@ class EntityFactory:
                 written=written,
                 prepared=prepared,
             )
-            made = work(making)
-            if making.wanted:
-                raise _LargeValuesError(making.wanted)
-            event_log.add(connection, making.changes, making.now)
+            made = work(builder)
+            if builder.wanted:
+                raise _LargeValuesError(builder.wanted)
+            event_log.add(connection, builder.changes, builder.now)
             return made
 
-        return self._database.write(within)
+        return self._database.write(run)
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class EntityBuilder:
         prepared: First values that were written before the transaction, by config or data node.
         wanted: Collects the first values that must be written before the transaction.
         owners: Owner of the entities of each scope; those of other scopes have no owner.
-        owner: Values of the placeholders in paths and other places.
+        owner: Values of the placeholders in paths and other properties.
         outputs: Configs of data nodes that tasks write: they start without a value.
     """
 
@@ -183,7 +183,7 @@ class EntityBuilder:
 
     def find_or_create_data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
-        placing = make_placement(config, self.owner)
+        placement = make_placement(config, self.owner)
         known = self.prepared.get(config.id)
         node = DataNode(
             id=(
@@ -193,18 +193,18 @@ class EntityBuilder:
             ),
             config_id=config.id,
             scope=config.scope,
-            storage_type=placing.storage_type,
+            storage_type=placement.storage_type,
             owner_id=self.owners.get(config.scope),
             parent_ids=(),
-            properties=placing.properties,
-            validity=placing.validity,
+            properties=placement.properties,
+            validity=placement.validity,
             last_edit_id=None,
             last_edited_at=None,
             being_written_by=None,
             created_at=self.now,
             version=self.version,
-            declaration=placing.declaration,
-            place=placing.place,
+            declaration=placement.declaration,
+            place=placement.place,
         )
         node_id, is_new = data_node_rows.find_or_create(self.connection, node)
         if is_new:

@@ -93,24 +93,24 @@ class FileWatch:
             except BaseException:
                 self._is_stale = True
                 raise
-        whole = self._find_complete()
-        if not whole:
+        complete = self._find_complete()
+        if not complete:
             return False
         self._is_stale = True
-        return self._record(whole)
+        return self._record(complete)
 
     def _find_complete(self) -> dict[DataNodeId, FileState]:
         seen, self._seen = self._seen, {}
         now = self._now()
-        whole = {}
+        complete = {}
         for node_id, (storage_type, properties) in self._awaited.items():
             state = find_file_state(storage_type, properties)
             if state is not None:
                 self._seen[node_id] = state
-                is_whole = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
-                if is_whole and not self._is_rejected(node_id, state):
-                    whole[node_id] = state
-        return whole
+                is_complete = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
+                if is_complete and not self._is_rejected(node_id, state):
+                    complete[node_id] = state
+        return complete
 
     def _is_rejected(self, node_id: DataNodeId, state: FileState) -> bool:
         """Return whether a file was just rejected: it belongs to a job or to another data node."""
@@ -124,25 +124,25 @@ class FileWatch:
             if file_path(storage_type, properties) is not None
         }
 
-    def _record(self, whole: Mapping[DataNodeId, FileState]) -> bool:
+    def _record(self, complete: Mapping[DataNodeId, FileState]) -> bool:
         now = self._now()
 
         def work(connection: Connection) -> FoundFiles:
-            noticed = named_files.record_found_files(connection, list(whole), find_file_state, now)
-            event_log.add(connection, noticed.changes, now)
-            return noticed
+            found = named_files.record_found_files(connection, list(complete), find_file_state, now)
+            event_log.add(connection, found.changes, now)
+            return found
 
-        noticed = self._database.write(work)
-        again = time.monotonic() + _RETRY_SECONDS
+        found = self._database.write(work)
+        retry_at = time.monotonic() + _RETRY_SECONDS
         self._rejected = {
-            node_id: (state, again)
-            for node_id, state in whole.items()
-            if node_id not in noticed.edits
+            node_id: (state, retry_at)
+            for node_id, state in complete.items()
+            if node_id not in found.edits
         }
-        if noticed.changes:
-            _log.info("files found", paths=[state.path for _, state in noticed.edits.values()])
+        if found.changes:
+            _log.info("files found", paths=[state.path for _, state in found.edits.values()])
             self._wake()
-        return bool(noticed.changes)
+        return bool(found.changes)
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

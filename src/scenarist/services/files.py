@@ -16,7 +16,7 @@ from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.value_reader import (
     is_named_file,
-    make_json_place,
+    make_json_location,
     resolve_node_properties,
     version_of,
 )
@@ -64,7 +64,7 @@ class FileService:
     def __init__(
         self,
         database: Database,
-        recorder: ValueWriter,
+        writer: ValueWriter,
         compute: CallInWorker,
         *,
         folder: str,
@@ -72,7 +72,7 @@ class FileService:
         limits: ValueLimits,
     ) -> None:
         self._database = database
-        self._recorder = recorder
+        self._writer = writer
         self._compute = compute
         self._limits = limits
         self._folder = folder
@@ -121,7 +121,7 @@ class FileService:
             UnavailableError: No worker was available to read them.
         """
         actor.require(Permission.EDIT)
-        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+        node = self._writer.check(self._database.reader, actor, data_node_id, options)
         if not is_uploadable(node.storage_type):
             raise ConflictError(
                 f"data node {node.id} has the storage type {node.storage_type}, which does not "
@@ -142,27 +142,27 @@ class FileService:
         except TooLargeError:
             written = self._store_in_worker(data, replace(target, properties=node.properties))
         value = NewValue(data_node_id=node.id, edit_id=EditId(target.edit_id), written=written)
-        return self._recorder.record(actor, value, options)
+        return self._writer.record(actor, value, options)
 
     def _store_in_worker(self, data: bytes, target: WriteTarget) -> WrittenValue:
         """Have a worker check and store an upload that needs, or may need, much memory."""
-        answer = replace(target, storage_type="json", properties={})
+        result_target = replace(target, storage_type="json", properties={})
         folder = None if is_url(self._folder) else self._folder
         with tempfile.NamedTemporaryFile(prefix=".upload-", dir=folder) as file:
             file.write(data)
             file.flush()
-            inputs = (make_json_place(file.name), make_json_place(target))
-            done = self._compute(
-                FunctionCall(function=_STORE_UPLOAD, inputs=inputs, outputs=(answer,))
+            inputs = (make_json_location(file.name), make_json_location(target))
+            result = self._compute(
+                FunctionCall(function=_STORE_UPLOAD, inputs=inputs, outputs=(result_target,))
             )
-        if not done.is_successful:
+        if not result.is_successful:
             raise make_error(
-                done,
+                result,
                 doing="the upload could not be stored",
                 code="upload_invalid",
                 is_clients=True,
             )
-        return msgspec.json.decode(done.take_json(), type=WrittenValue)
+        return msgspec.json.decode(result.take_json(), type=WrittenValue)
 
 
 def _compute_version(node: DataNode, edit: Edit) -> str:
@@ -176,37 +176,37 @@ def _open(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
         content = edit.content or b""
         return len(content), iter([content])
     file = open_file(edit.uri)
-    kept = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
+    fingerprint = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
     is_remote = is_url(edit.uri)
     try:
         size = size_of(file)
-        if kept is not None and is_remote:
-            check_size(size, edit.uri, kept)
-        elif kept is not None:
-            check_fingerprint(file, edit.uri, kept)
+        if fingerprint is not None and is_remote:
+            check_size(size, edit.uri, fingerprint)
+        elif fingerprint is not None:
+            check_fingerprint(file, edit.uri, fingerprint)
     except BaseException:
         file.close()
         raise
-    return size, _read_chunks(file, size, edit.uri, kept if is_remote else None)
+    return size, _read_chunks(file, size, edit.uri, fingerprint if is_remote else None)
 
 
 def _read_chunks(
-    file: BinaryIO, size: int, uri: str, kept: FileFingerprint | None
+    file: BinaryIO, size: int, uri: str, fingerprint: FileFingerprint | None
 ) -> Iterator[bytes]:
     """Yield the bytes of a file; if it has changed since it was written, all but the last chunk.
 
     The client then sees an incomplete response.
 
     Args:
-        kept: Digest to compare with while reading; None if the file was checked before.
+        fingerprint: Digest to compare with while reading; None if the file was checked before.
     """
     digest = sha256()
     left = size
     with file:
         while left and (piece := file.read(min(_CHUNK, left))):
             left -= len(piece)
-            if kept is not None:
+            if fingerprint is not None:
                 digest.update(piece)
                 if not left:
-                    check_digest(digest.hexdigest(), uri, kept)
+                    check_digest(digest.hexdigest(), uri, fingerprint)
             yield piece

@@ -46,8 +46,8 @@ class HealthService:
             UnavailableError: The server is not ready; the message says why.
         """
         self._database.check_file()
-        if (refused := self._database.metrics.find_write_fault()) is not None:
-            raise UnavailableError(refused)
+        if (fault := self._database.metrics.find_write_fault()) is not None:
+            raise UnavailableError(fault)
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
         if is_orchestrating is None:

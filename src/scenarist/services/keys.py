@@ -25,7 +25,7 @@ from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Permission, Role, limit_roles
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.users import Key, parse_roles, reject_reserved_name
-from scenarist.services.authentication import hash_secret, text_of_key
+from scenarist.services.authentication import format_key, hash_secret
 
 MAX_LIFETIME = timedelta(days=400)
 DEFAULT_LIFETIME = timedelta(days=90)
@@ -112,7 +112,7 @@ class KeyService:
             audit.record_allowed(connection, actor, key.id, now)
 
         self._database.write(work)
-        return NewKey(key=key, text=text_of_key(key.id, secret))
+        return NewKey(key=key, text=format_key(key.id, secret))
 
     def delete(self, actor: Actor, key_id: str, *, expect: Expect | None = None) -> None:
         """Revoke a key: every server refuses the next request with it.

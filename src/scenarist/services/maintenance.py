@@ -55,7 +55,7 @@ class Maintenance:
         self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
-        self._thread = BackgroundThread("upkeep", self._loop)
+        self._thread = BackgroundThread("maintenance", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -87,8 +87,10 @@ class Maintenance:
         while not self._stopping.wait(wait.total_seconds()):
             try:
                 self.step()
-                left = rows.find_last_prune(self._database.reader) + PRUNING_INTERVAL - self._now()
-                wait = min(max(left, _RETRY), PRUNING_INTERVAL)
+                remaining = (
+                    rows.find_last_prune(self._database.reader) + PRUNING_INTERVAL - self._now()
+                )
+                wait = min(max(remaining, _RETRY), PRUNING_INTERVAL)
             except _StoppedError:
                 return
             except UnavailableError as error:

@@ -65,12 +65,12 @@ def find_shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, 
 
     The data node ``db`` with ``a_password`` and ``db_a`` with ``password`` share a variable.
     """
-    kept: dict[str, tuple[str, str]] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for owner, properties in iter_secret_owners(registry):
         _, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
         for variable, value in values.items():
-            first, held = kept.setdefault(variable, (owner, value))
-            if held != value:
+            first, known = seen.setdefault(variable, (owner, value))
+            if known != value:
                 yield variable, first, owner
 
 

@@ -26,9 +26,8 @@ from scenarist.storage.files.orphans import (
 
 T = TypeVar("T")
 
-_ROWS_PER_TRANSACTION = (
-    500  # rows deleted in one transaction, so that other writers wait only briefly
-)
+# Rows deleted in one transaction, so that other writers wait only briefly.
+_ROWS_PER_TRANSACTION = 500
 _EDITS_PER_CHECK = 5_000  # edits checked at a time for unfinished jobs that read them
 _FOLDERS_PER_CHECK = 200
 # Pause between transactions for other writers: as long as the last one took, at least this long.

@@ -45,52 +45,52 @@ def reconcile(
     """
     declared = load_declared(application)
 
-    def work(making: EntityBuilder) -> list[str]:
-        drift = find_drift(making.connection, application.registry, declared)
+    def work(builder: EntityBuilder) -> list[str]:
+        drift = find_drift(builder.connection, application.registry, declared)
         for found in drift.nodes:
-            drift_rows.update_records(making.connection, found.nodes)
-            _record_moves(making, found.config, [item for item in found.nodes if item.has_moved])
-            making.changes += [
+            drift_rows.update_records(builder.connection, found.nodes)
+            _record_moves(builder, found.config, [item for item in found.nodes if item.has_moved])
+            builder.changes += [
                 Event(kind=EntityKind.DATA_NODE, id=item.before.id, change=ChangeType.UPDATED)
                 for item in found.nodes
                 if item.has_moved or item.validity != item.before.validity
             ]
         return drift.lines
 
-    maker = EntityFactory(database, folder=folder, now=now, version="")  # it creates no entities
-    for difference in maker.create(SERVER, work):
+    factory = EntityFactory(database, folder=folder, now=now, version="")  # it creates no entities
+    for difference in factory.create(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
 
 
 def _record_moves(
-    making: EntityBuilder, config: DataNodeConfig, moved: Sequence[RecordUpdate]
+    builder: EntityBuilder, config: DataNodeConfig, moved: Sequence[RecordUpdate]
 ) -> None:
     """Record the moves of data nodes as edits; values at the new places become the newest."""
     noted: list[Edit] = []
     current: list[Edit] = []
     without: list[DataNodeId] = []
     for item in moved:
-        making.outputs = {config.id} if item.before.is_made else ()
-        node = get_data_node(making.connection, item.before.id, making.now)
+        builder.outputs = {config.id} if item.before.is_made else ()
+        node = get_data_node(builder.connection, item.before.id, builder.now)
         if item.before.last_edit_id is None:
-            found = making.make_first_edit(node, config.properties, key=node.id)
+            found = builder.make_first_edit(node, config.properties, key=node.id)
         else:
-            found = making.find_existing_edit(node)
+            found = builder.find_existing_edit(node)
             if found is None and is_named_file(node) and not item.before.is_made:
                 without.append(node.id)
         comment = f"the configuration changed: {describe_change(item)}"
-        edit = found or make_bare_edit(node, making.now)
+        edit = found or make_bare_edit(node, builder.now)
         (noted if found is None else current).append(
             replace(
                 edit,
                 id=ensure_later_edit_id(item.before.last_edit_id, edit.id),
                 comment=comment,
-                created_at=making.now,
+                created_at=builder.now,
             )
         )
-    data_node_rows.add_edits_only(making.connection, noted)
-    data_node_rows.add_edits(making.connection, current)
-    drift_rows.clear_values(making.connection, without)
+    data_node_rows.add_edits_only(builder.connection, noted)
+    data_node_rows.add_edits(builder.connection, current)
+    drift_rows.clear_values(builder.connection, without)
     written = [edit.data_node_id for edit in current]
-    making.changes += propagate.release_readers(making.connection, written, making.now)
+    builder.changes += propagate.release_readers(builder.connection, written, builder.now)

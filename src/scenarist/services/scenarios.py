@@ -121,7 +121,7 @@ class ScenarioService:
         )
 
     def _create(
-        self, actor: Actor, new: NewScenario, look: Callable[[Connection, Scenario], T]
+        self, actor: Actor, new: NewScenario, read: Callable[[Connection, Scenario], T]
     ) -> T:
         actor.require(Permission.EDIT)
         config = get_config(self._registry.scenarios, new.config_id, "scenario")
@@ -134,7 +134,7 @@ class ScenarioService:
         )
         return self._factory.create(
             actor,
-            lambda making: look(making.connection, self._build(making, actor, config, checked)),
+            lambda builder: read(builder.connection, self._build(builder, actor, config, checked)),
         )
 
     def get(self, actor: Actor, scenario_id: str) -> Eligibility:
@@ -232,47 +232,47 @@ class ScenarioService:
         """
         actor.require(Permission.EDIT)
 
-        def look(connection: Connection) -> Cascade:
+        def find_cascade(connection: Connection) -> Cascade:
             scenario = _get(connection, scenario_id)
             self._check_expected(connection, scenario, expect)
             return _find_deletable(connection, scenario)
 
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
-            cascade = look(connection)
+            cascade = find_cascade(connection)
             uris = deletions.delete_cascade(connection, cascade)
             self._add_events(connection, make_deletion_events(cascade, actor.ref))
             audit.record_allowed(connection, actor, scenario_id, self._now())
             return cascade, uris
 
         if dry_run:
-            return look(self._database.reader)
+            return find_cascade(self._database.reader)
         cascade, uris = self._database.write(work)
         remove_files(uris)
         return cascade
 
     def _build(
-        self, making: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
+        self, builder: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
     ) -> Scenario:
-        created_at = new.created_at or making.now
-        scenario_id = ids.make_scenario_id(config.id, make_uuid(making.now))
+        created_at = new.created_at or builder.now
+        scenario_id = ids.make_scenario_id(config.id, make_uuid(builder.now))
         properties = {**_declared_properties(config), **new.properties}
-        audit.record_allowed(making.connection, actor, scenario_id, making.now)
-        cycle = self._find_or_create_cycle(making, config.frequency, created_at)
-        making.owners = {
+        audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
+        cycle = self._find_or_create_cycle(builder, config.frequency, created_at)
+        builder.owners = {
             Scope.SCENARIO: scenario_id,
             Scope.CYCLE: None if cycle is None else cycle.id,
             Scope.GLOBAL: None,
         }
-        making.owner = Owner(
+        builder.owner = Owner(
             scenario_id=scenario_id,
             scenario_name=new.name,
             scenario_properties=properties,
             cycle_id=None if cycle is None else cycle.id,
             cycle_name=None if cycle is None else cycle.name,
         )
-        making.outputs = {node.id for task in config.tasks for node in task.outputs}
-        nodes = {node.id: making.find_or_create_data_node(node) for node in config.data_nodes}
-        tasks = {task.id: making.find_or_create_task(task, nodes) for task in config.tasks}
+        builder.outputs = {node.id for task in config.tasks for node in task.outputs}
+        nodes = {node.id: builder.find_or_create_data_node(node) for node in config.data_nodes}
+        tasks = {task.id: builder.find_or_create_task(task, nodes) for task in config.tasks}
         sequences = tuple(
             entities.Sequence(
                 id=ids.make_sequence_id(name, scenario_id),
@@ -291,7 +291,7 @@ class ScenarioService:
             name=new.name,
             cycle_id=None if cycle is None else cycle.id,
             is_primary=cycle is not None
-            and scenario_rows.find_primary(making.connection, cycle.id) is None,
+            and scenario_rows.find_primary(builder.connection, cycle.id) is None,
             tags=tuple(new.tags),
             properties=properties,
             task_ids=tuple(tasks.values()),
@@ -301,22 +301,22 @@ class ScenarioService:
             created_at=created_at,
             version=self._version,
         )
-        scenario_rows.add(making.connection, scenario)
-        making.log_created(EntityKind.SCENARIO, scenario.id)
+        scenario_rows.add(builder.connection, scenario)
+        builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
-            sequence_rows.add(making.connection, sequence)
-            making.log_created(EntityKind.SEQUENCE, sequence.id)
+            sequence_rows.add(builder.connection, sequence)
+            builder.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario
 
     def _find_or_create_cycle(
-        self, making: EntityBuilder, frequency: Frequency | None, created_at: datetime
+        self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime
     ) -> Cycle | None:
         if frequency is None:
             return None
-        wanted = make_cycle(frequency, created_at, self._zone, making.now)
-        cycle, is_new = cycle_rows.find_or_create(making.connection, wanted)
+        wanted = make_cycle(frequency, created_at, self._zone, builder.now)
+        cycle, is_new = cycle_rows.find_or_create(builder.connection, wanted)
         if is_new:
-            making.log_created(EntityKind.CYCLE, cycle.id)
+            builder.log_created(EntityKind.CYCLE, cycle.id)
         return cycle
 
     def _apply_change(self, scenario: Scenario, change: ScenarioChange) -> Scenario:

@@ -112,10 +112,10 @@ class SessionService:
         Raises:
             ThrottledError: It has reached its limit of failed sign-ins; says how long to wait.
         """
-        if (refused := self._throttled.get(rate_limit_key(address))) is not None:
-            look_again_at, until = refused
+        if (throttled := self._throttled.get(rate_limit_key(address))) is not None:
+            recheck_at, until = throttled
             now = self._now()
-            if is_unexpired(look_again_at, now, _RECHECK_AFTER):
+            if is_unexpired(recheck_at, now, _RECHECK_AFTER):
                 raise _make_throttled_error(until - now)
 
     def sign_in(self, name: str, password: str, origin: Origin) -> NewSession:
@@ -182,19 +182,19 @@ class SessionService:
         if self._realm is not Realm.LOCAL or actor.user_number is None or actor.key_id is not None:
             raise ConflictError("this server stores no password for you", code="no_password_here")
         taken = self._count_attempt(actor.name, origin)
-        judged = self._verify(actor.name, old)
-        if judged is None or judged.user.number != actor.user_number:
+        verified = self._verify(actor.name, old)
+        if verified is None or verified.user.number != actor.user_number:
             self._refuse(actor.name, origin, "the old password is wrong")
-        if judged.user.is_password_declared:
+        if verified.user.is_password_declared:
             raise ConflictError(
                 "the configuration file declares the password; change it there",
                 code="user_declared",
             )
-        changed = replace(judged.user, password_hash=self._passwords.hash(new))
+        changed = replace(verified.user, password_hash=self._passwords.hash(new))
 
         def work(connection: Connection) -> bool:
             # Do not restore roles that were removed in the meantime.
-            if user_rows.find(connection, changed.name, changed.realm) != judged.user:
+            if user_rows.find(connection, changed.name, changed.realm) != verified.user:
                 return False
             _reset_attempts(connection, taken)
             user_rows.change(connection, changed)
@@ -237,10 +237,10 @@ class SessionService:
 
     def _require_verified(self, name: str, password: str, origin: Origin) -> _VerifiedUser:
         """Return the user of a right password; refuse a wrong one."""
-        judged = self._verify(name, password)
-        if judged is None:
+        verified = self._verify(name, password)
+        if verified is None:
             self._refuse(name, origin, "the name or the password is wrong")
-        return judged
+        return verified
 
     def _verify(self, name: str, password: str) -> _VerifiedUser | None:
         """Return the user of a password; None if the name or the password is wrong."""
@@ -251,10 +251,10 @@ class SessionService:
         found = None
         if _is_name(name):
             found = user_rows.find(self._database.reader, name, Realm.LOCAL)
-        verdict = self._passwords.verify(None if found is None else found.password_hash, tried)
-        if found is None or not verdict.is_right:
+        check = self._passwords.verify(None if found is None else found.password_hash, tried)
+        if found is None or not check.is_right:
             return None
-        return _VerifiedUser(found, None if found.is_password_declared else verdict.better_hash)
+        return _VerifiedUser(found, None if found.is_password_declared else check.better_hash)
 
     def _ask_directory(self, directory: Directory, name: str, password: str) -> Identity | None:
         try:
@@ -281,15 +281,15 @@ class SessionService:
         return _VerifiedUser(user)
 
     def _open(
-        self, judged: _VerifiedUser, taken: tuple[AttemptLimit, ...], origin: Origin
+        self, verified: _VerifiedUser, taken: tuple[AttemptLimit, ...], origin: Origin
     ) -> NewSession | None:
         """Open a session; None if the user was removed or changed since the verification."""
         now = self._now()
         expires_at = (now + self._session_length).replace(microsecond=0)
-        token = self._signer.issue(judged.user.name, expires_at)
+        token = self._signer.issue(verified.user.name, expires_at)
 
         def work(connection: Connection) -> User | None:
-            user = _update_record(connection, judged)
+            user = _update_record(connection, verified)
             if user is None:
                 return None
             _reset_attempts(connection, taken)
@@ -342,19 +342,19 @@ def _reset_attempts(connection: Connection, taken: tuple[AttemptLimit, ...]) -> 
     login_attempts.uncount_attempt(connection, taken[1:])
 
 
-def _update_record(connection: Connection, judged: _VerifiedUser) -> User | None:
+def _update_record(connection: Connection, verified: _VerifiedUser) -> User | None:
     """Return the record of a user whose password was verified, updated if necessary.
 
     None if the user was removed or changed in the meantime.
     """
-    user = judged.user
+    user = verified.user
     found = user_rows.find(connection, user.name, user.realm)
     if user.realm is Realm.LDAP:
         if found is None:
             return user_rows.add(connection, user)
         kept = replace(found, roles=user.roles)
     elif found == user:
-        kept = replace(found, password_hash=judged.better_hash or found.password_hash)
+        kept = replace(found, password_hash=verified.better_hash or found.password_hash)
     else:
         return None
     if kept != found:

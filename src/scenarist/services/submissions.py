@@ -102,10 +102,10 @@ class SubmissionService:
             NotFoundError: There is no such entity.
             ConflictError: The idempotency key was used for another request.
         """
-        (answer,) = self.submit_many([SubmitRequest(actor, entity_type, entity_id, options)])
-        if isinstance(answer, ScenaristError):
-            raise answer
-        return answer
+        (result,) = self.submit_many([SubmitRequest(actor, entity_type, entity_id, options)])
+        if isinstance(result, ScenaristError):
+            raise result
+        return result
 
     def submit_many(self, requests: Sequence[SubmitRequest]) -> list[Submission | ScenaristError]:
         """Submit for several actors in one transaction; return one result per request, in order.
@@ -118,16 +118,16 @@ class SubmissionService:
             batch = SubmitBatch(
                 connection, find_sequence_tasks(connection, requests), find_locks(connection, now)
             )
-            answers = [self._accept_or_refuse(batch, request, now) for request in requests]
-            brought = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
-            if brought:
-                event_log.add(connection, propagate.advance_writers(connection, brought, now), now)
-            audit.record_many_allowed(connection, _list_accepted(requests, answers), now)
-            return answers
+            results = [self._accept_or_refuse(batch, request, now) for request in requests]
+            awaited = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
+            if awaited:
+                event_log.add(connection, propagate.advance_writers(connection, awaited, now), now)
+            audit.record_many_allowed(connection, _list_accepted(requests, results), now)
+            return results
 
-        answers = self._database.write(work)
+        results = self._database.write(work)
         self._wake()
-        return answers
+        return results
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
@@ -235,8 +235,8 @@ class SubmissionService:
                     code="submission_under_way",
                 )
             deletions.delete_submissions(connection, [submission_id])
-            gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
-            event_log.add(connection, make_deletion_events(gone, actor.ref), now)
+            cascade = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
+            event_log.add(connection, make_deletion_events(cascade, actor.ref), now)
             audit.record_allowed(connection, actor, submission_id, now)
 
         self._database.write(work)
@@ -249,8 +249,8 @@ class SubmissionService:
             return find_earlier(batch, request) or self._accept(batch, request, now)
         except UnavailableError:  # no request of the batch can be stored
             raise
-        except ScenaristError as refusal:
-            return refusal
+        except ScenaristError as error:
+            return error
 
     def _accept(self, batch: "SubmitBatch", request: SubmitRequest, now: datetime) -> Submission:
         options = request.options
@@ -330,19 +330,19 @@ def _find_edits(
     connection: Connection, now: datetime, data_node_ids: Sequence[str]
 ) -> Mapping[str, str]:
     """Record named files that other programs created or replaced; return the last edits."""
-    noticed = named_files.record_found_files(connection, data_node_ids, find_file_state, now)
-    event_log.add(connection, noticed.changes, now)
-    return {node_id: edit_id for node_id, (edit_id, _) in noticed.edits.items()}
+    found = named_files.record_found_files(connection, data_node_ids, find_file_state, now)
+    event_log.add(connection, found.changes, now)
+    return {node_id: edit_id for node_id, (edit_id, _) in found.edits.items()}
 
 
 def _list_accepted(
-    requests: Sequence[SubmitRequest], answers: Sequence[Submission | ScenaristError]
+    requests: Sequence[SubmitRequest], results: Sequence[Submission | ScenaristError]
 ) -> list[tuple[Actor, str]]:
     """Return the actor and the entity of each accepted request, for the audit log."""
     return [
         (request.actor, request.entity_id)
-        for request, answer in zip(requests, answers, strict=True)
-        if isinstance(answer, Submission)
+        for request, result in zip(requests, results, strict=True)
+        if isinstance(result, Submission)
     ]
 
 

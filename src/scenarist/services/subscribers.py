@@ -32,7 +32,7 @@ class SubscriberService:
 
     Args:
         may_be_private: Whether URLs may have addresses that are not on the public Internet.
-        seal: Encrypts a secret for the database.
+        encrypt: Encrypts a secret for the database.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class SubscriberService:
         *,
         now: Callable[[], datetime],
         may_be_private: bool,
-        seal: Callable[[str], str],
+        encrypt: Callable[[str], str],
     ) -> None:
-        self._encrypt = seal
+        self._encrypt = encrypt
         self._database = database
         self._now = now
         self._may_be_private = may_be_private
@@ -89,8 +89,8 @@ class SubscriberService:
                     "first",
                     code="subscribers_limit",
                 )
-            sealed = replace(subscriber, secret=self._encrypt(subscriber.secret))
-            subscriber_rows.add(connection, sealed)
+            stored = replace(subscriber, secret=self._encrypt(subscriber.secret))
+            subscriber_rows.add(connection, stored)
             event_rows.add(connection, [_make_event(ChangeType.CREATED, subscriber.id, actor)], now)
             audit.record_allowed(connection, actor, subscriber.id, now)
 

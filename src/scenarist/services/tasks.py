@@ -66,7 +66,7 @@ class TaskService:
         """
         actor.require(Permission.EDIT)
         config = get_config(self._registry.tasks, config_id, "task")
-        return self._factory.create(actor, lambda making: _make(making, actor, config))
+        return self._factory.create(actor, lambda builder: _make(builder, actor, config))
 
     def has_config(self, config_id: str) -> bool:
         """Return whether the application declares a task config with this identifier."""
@@ -98,15 +98,16 @@ class TaskService:
         self._database.write(work)
 
 
-def _make(making: EntityBuilder, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
-    making.outputs = {node.id for node in config.outputs}
+def _make(builder: EntityBuilder, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
+    builder.outputs = {node.id for node in config.outputs}
     nodes = {
-        node.id: making.find_or_create_data_node(node) for node in (*config.inputs, *config.outputs)
+        node.id: builder.find_or_create_data_node(node)
+        for node in (*config.inputs, *config.outputs)
     }
-    task_id = making.find_or_create_task(config, nodes)
-    is_new = any(change.id == task_id for change in making.changes)
-    audit.record_allowed(making.connection, actor, task_id, making.now)
-    return _get(making.connection, task_id), is_new
+    task_id = builder.find_or_create_task(config, nodes)
+    is_new = any(change.id == task_id for change in builder.changes)
+    audit.record_allowed(builder.connection, actor, task_id, builder.now)
+    return _get(builder.connection, task_id), is_new
 
 
 def _check_unreferenced(connection: Connection, task: Task) -> None:

@@ -89,15 +89,15 @@ class ValueReader:
         storage = find_storage(node.storage_type)
         if storage.is_external:
             return self._read_in_worker(node, edit, wanted, is_whole=True)
-        is_noted = not is_named_file(node)
+        is_recorded = not is_named_file(node)
         if storage.is_safe:
-            if is_noted and edit.is_complete and wanted == _EVERYTHING:
+            if is_recorded and edit.is_complete and wanted == _EVERYTHING:
                 check_unchanged(node, edit)
                 return _whole_rendition(edit)
             return self._read_in_server(node, edit, wanted)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
-        if is_shown and (is_noted or _is_unchanged(edit)):
-            if is_noted:
+        if is_shown and (is_recorded or _is_unchanged(edit)):
+            if is_recorded:
                 check_unchanged(node, edit)
             found = _select_from_rendition(edit, wanted)
             if found is not None:
@@ -106,14 +106,14 @@ class ValueReader:
 
     def _read_in_server(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read a small value in the server, and any other in a worker."""
-        place = place_of(node, edit)
+        location = location_of(node, edit)
         try:
             with apply_limits(self._limits.in_server(parts=1 + len(wanted.conditions))):
                 check_file(_size_of(node, edit), len(wanted.conditions))
-                return RenderedValue(read_selected(place, wanted), is_complete=True)
+                return RenderedValue(read_selected(location, wanted), is_complete=True)
         except TooLargeError:
-            unresolved = replace(place, properties=dict(node.properties))
-            inputs = (make_json_place(unresolved), make_json_place(wanted.to_data()))
+            unresolved = replace(location, properties=dict(node.properties))
+            inputs = (make_json_location(unresolved), make_json_location(wanted.to_data()))
             return self._call_worker(node, wanted, _SHOW_FILE, inputs)
 
     def _read_in_worker(
@@ -122,15 +122,15 @@ class ValueReader:
         """Read a value in a worker; return all of it, or the beginning of a large one."""
         # `exposed_type` is for functions; the JSON form does not depend on it, and needs rows.
         plain = {key: value for key, value in node.properties.items() if key != "exposed_type"}
-        place = ValueLocation(
+        location = ValueLocation(
             storage_type=node.storage_type,
             properties=plain,
             uri=edit.uri,
             content=edit.content,
             fingerprint=fingerprint_of(plain, edit.size, edit.digest, edit.stamp),
         )
-        inputs = (place, make_json_place(wanted.to_data()))
-        return self._call_worker(node, wanted, _SHOW_VALUE, inputs, make_json_place(is_whole))
+        inputs = (location, make_json_location(wanted.to_data()))
+        return self._call_worker(node, wanted, _SHOW_VALUE, inputs, make_json_location(is_whole))
 
     def _call_worker(
         self,
@@ -151,10 +151,12 @@ class ValueReader:
                 storage_type="json",
                 folder=self._folder,
             )
-            computation = FunctionCall(
-                function=function, inputs=(*inputs, make_json_place(path), *more), outputs=(target,)
+            call = FunctionCall(
+                function=function,
+                inputs=(*inputs, make_json_location(path), *more),
+                outputs=(target,),
             )
-            is_complete = self._is_complete(computation, node, wanted)
+            is_complete = self._is_complete(call, node, wanted)
             return _read_file(file, is_complete=is_complete)
         except BaseException:
             file.close()
@@ -162,18 +164,18 @@ class ValueReader:
         finally:
             os.unlink(path)
 
-    def _is_complete(self, computation: FunctionCall, node: DataNode, wanted: Selection) -> bool:
+    def _is_complete(self, call: FunctionCall, node: DataNode, wanted: Selection) -> bool:
         """Have a worker write a value as JSON; return whether the JSON is complete."""
-        done = self._compute(computation)
-        if not done.is_successful:
+        result = self._compute(call)
+        if not result.is_successful:
             raise make_error(
-                done,
+                result,
                 doing=f"data node {node.id} could not be read",
                 code="data_node_unreadable",
                 is_clients=wanted != _EVERYTHING,
             )
-        said = msgspec.json.decode(done.written[0].rendition)
-        return said is None or bool(said["is_complete"])
+        rendition = msgspec.json.decode(result.written[0].rendition)
+        return rendition is None or bool(rendition["is_complete"])
 
 
 def read_rendition(edit: Edit, wanted: Selection) -> RenderedValue:
@@ -218,10 +220,10 @@ def check_unchanged(node: DataNode, edit: Edit) -> None:
     """
     if edit.uri is None or is_url(edit.uri):
         return
-    kept = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
-    if kept is not None:
+    fingerprint = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
+    if fingerprint is not None:
         with open_file(edit.uri) as file:
-            check_fingerprint(file, edit.uri, kept)
+            check_fingerprint(file, edit.uri, fingerprint)
 
 
 def as_written(node: DataNode, edit: Edit) -> DataNode:
@@ -235,8 +237,8 @@ def as_written(node: DataNode, edit: Edit) -> DataNode:
     )
 
 
-def place_of(node: DataNode, edit: Edit) -> ValueLocation:
-    """Return the place of a value, with references to environment variables resolved.
+def location_of(node: DataNode, edit: Edit) -> ValueLocation:
+    """Return the location of a value, with references to environment variables resolved.
 
     Raises:
         ConflictError: A variable that the data node's config refers to is not set.
@@ -290,8 +292,8 @@ def is_written_by_worker(node: DataNode) -> bool:
     return find_storage(node.storage_type).is_external or bool(is_declared)
 
 
-def make_json_place(data: object) -> ValueLocation:
-    """Return an in-memory place for data that a worker gets as an argument."""
+def make_json_location(data: object) -> ValueLocation:
+    """Return the in-memory location of data that a worker gets as an argument."""
     return ValueLocation(storage_type="json", content=encode_document(msgspec.to_builtins(data)))
 
 

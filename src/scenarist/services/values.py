@@ -25,8 +25,8 @@ from scenarist.services.value_reader import (
     as_written,
     is_named_file,
     is_written_by_worker,
-    make_json_place,
-    place_of,
+    location_of,
+    make_json_location,
     read_rendition,
     resolve_node_properties,
     version_of,
@@ -83,7 +83,7 @@ class ValueService:
     def __init__(
         self,
         database: Database,
-        recorder: ValueWriter,
+        writer: ValueWriter,
         compute: CallInWorker,
         *,
         folder: str,
@@ -91,12 +91,12 @@ class ValueService:
         limits: ValueLimits | None = None,
     ) -> None:
         self._database = database
-        self._recorder = recorder
+        self._writer = writer
         self._compute = compute
         self._folder = folder
         self._now = now
         self._reader = ValueReader(compute, folder=folder, now=now, limits=limits)
-        self._claimed_writer = ClaimedWriter(database, recorder, now=now)
+        self._claimed_writer = ClaimedWriter(database, writer, now=now)
         self._append_lock = threading.Lock()
 
     def read(
@@ -138,18 +138,18 @@ class ValueService:
             UnavailableError: The value could not be written now.
         """
         actor.require(Permission.EDIT)
-        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        write_apart = partial(self._write_in_worker, data=data)
+        node = self._writer.check(self._database.reader, actor, data_node_id, options)
+        write_in_worker = partial(self._write_in_worker, data=data)
         base = None if is_written_by_worker(node) else self._find_former(node)
         if is_written_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._claimed_writer.write(actor, node, options, write_apart)
+            return self._claimed_writer.write(actor, node, options, write_in_worker)
         target = self._make_target(node)
         try:
             value = prepare_rewrite_safely(data, node.storage_type, target.properties, base)
         except TooLargeError:
-            return self._claimed_writer.write(actor, node, options, write_apart)
+            return self._claimed_writer.write(actor, node, options, write_in_worker)
         written = find_storage(node.storage_type).write(value, target)
-        return self._recorder.record(actor, _make_new_value(target, written), options)
+        return self._writer.record(actor, _make_new_value(target, written), options)
 
     def append(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
@@ -165,7 +165,7 @@ class ValueService:
             UnavailableError: As `write`.
         """
         actor.require(Permission.EDIT)
-        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+        node = self._writer.check(self._database.reader, actor, data_node_id, options)
         if not find_storage(node.storage_type).can_append:
             raise ConflictError(
                 f"data node {node.id} has the storage type {node.storage_type}, which does not "
@@ -173,23 +173,23 @@ class ValueService:
                 code="append_not_supported",
             )
         check_not_replaced(node)
-        append_apart = partial(self._append_in_worker, data=data)
+        append_in_worker = partial(self._append_in_worker, data=data)
         base = None if is_written_by_worker(node) else self._find_base(node)
         if is_written_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._claimed_writer.write(actor, node, options, append_apart)
+            return self._claimed_writer.write(actor, node, options, append_in_worker)
         try:
             edit = self._try_append(actor, node, data, options)
         except TooLargeError:
             # One at a time, since the claim would refuse the others.
             with self._append_lock:
-                return self._claimed_writer.write(actor, node, options, append_apart)
+                return self._claimed_writer.write(actor, node, options, append_in_worker)
         if edit is not None:
             return edit
         # Those that lost retry one at a time; only a new request can overtake them.
         with self._append_lock:
             is_remote = is_url(self._folder)
             for _ in range((REMOTE_ATTEMPTS if is_remote else APPEND_ATTEMPTS) - 1):
-                node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+                node = self._writer.check(self._database.reader, actor, data_node_id, options)
                 edit = self._try_append(actor, node, data, options)
                 if edit is not None:
                     return edit
@@ -205,13 +205,13 @@ class ValueService:
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions
     ) -> Edit:
         """Append within the transaction, which excludes other writes; for small, local values."""
-        self._recorder.check(self._database.reader, actor, data_node_id, options)
+        self._writer.check(self._database.reader, actor, data_node_id, options)
 
         def make(connection: Connection) -> tuple[DataNode, NewValue]:
-            node = self._recorder.check(connection, actor, data_node_id, options)
+            node = self._writer.check(connection, actor, data_node_id, options)
             return node, self._make_appended(node, self._find_base(node, connection), data)
 
-        return self._recorder.make_and_record(actor, make, options)
+        return self._writer.make_and_record(actor, make, options)
 
     def _make_appended(self, node: DataNode, base: ValueLocation | None, data: object) -> NewValue:
         target = self._make_target(node)
@@ -225,20 +225,20 @@ class ValueService:
         value = self._make_appended(node, self._find_base(node), data)
 
         def check(connection: Connection) -> DataNode:
-            current = self._recorder.check(connection, actor, node.id, options)
+            current = self._writer.check(connection, actor, node.id, options)
             if current.last_edit_id != node.last_edit_id:
                 raise _ReplacedError("the value of the data node was replaced in the meantime")
             return current
 
         try:
-            return self._recorder.record(actor, value, options, check=check)
+            return self._writer.record(actor, value, options, check=check)
         except _ReplacedError:
             return None
 
     def _find_base(
         self, node: DataNode, connection: Connection | None = None
     ) -> ValueLocation | None:
-        """Return the place of the value to append to; None if there is no value."""
+        """Return the location of the value to append to; None if there is no value."""
         connection = connection or self._database.reader
         if node.last_edit_id is not None:
             found, edit = find_value(connection, node.id, None, self._now())
@@ -248,7 +248,7 @@ class ValueService:
                     f"the data node is now declared as {node.storage_type}; write the whole value",
                     code="application_changed",
                 )
-            return place_of(found, edit)
+            return location_of(found, edit)
         properties = resolve_node_properties(node)
         state = require_file_state(node.storage_type, properties)
         if state is None or find_replacer(connection, node, state) is not None:
@@ -256,7 +256,7 @@ class ValueService:
         return ValueLocation(storage_type=node.storage_type, properties=properties, uri=state.path)
 
     def _find_former(self, node: DataNode) -> ValueLocation | None:
-        """Return the place of the value to overwrite, if the new value takes its types from it."""
+        """Return the location of the value to overwrite, if the new one takes its types from it."""
         if node.replaced_by is not None:
             return None
         try:
@@ -266,42 +266,46 @@ class ValueService:
 
     def _write_in_worker(self, node: DataNode, data: object) -> NewValue:
         target = self._make_target(node, is_resolved=False)
-        former = self._make_worker_place(node, self._find_former)
-        inputs = (make_json_place(data), make_json_place(target), make_json_place(former))
-        done = self._compute(FunctionCall(function=_PREPARE, inputs=inputs, outputs=(target,)))
-        if not done.is_successful:
+        former = self._make_worker_location(node, self._find_former)
+        inputs = (make_json_location(data), make_json_location(target), make_json_location(former))
+        result = self._compute(FunctionCall(function=_PREPARE, inputs=inputs, outputs=(target,)))
+        if not result.is_successful:
             raise make_error(
-                done,
+                result,
                 doing=f"data node {node.id} could not be written",
                 code="data_node_unwritable",
                 is_clients=True,
             )
-        return _make_new_value(target, done.written[0])
+        return _make_new_value(target, result.written[0])
 
     def _append_in_worker(self, node: DataNode, data: object) -> NewValue:
         target = self._make_target(node, is_resolved=False)
-        place = self._make_worker_place(node, self._find_base)
-        answer = replace(target, storage_type="json", properties={})
-        done = self._compute(
+        base = self._make_worker_location(node, self._find_base)
+        result_target = replace(target, storage_type="json", properties={})
+        result = self._compute(
             FunctionCall(
                 function=_APPEND,
-                inputs=(make_json_place(data), make_json_place(target), make_json_place(place)),
-                outputs=(answer,),
+                inputs=(
+                    make_json_location(data),
+                    make_json_location(target),
+                    make_json_location(place),
+                ),
+                outputs=(result_target,),
             )
         )
-        if not done.is_successful:
+        if not result.is_successful:
             raise make_error(
-                done,
+                result,
                 doing=f"could not append to data node {node.id}",
                 code="data_node_unwritable",
                 is_clients=True,
             )
-        return _make_new_value(target, msgspec.json.decode(done.take_json(), type=WrittenValue))
+        return _make_new_value(target, msgspec.json.decode(result.take_json(), type=WrittenValue))
 
-    def _make_worker_place(
+    def _make_worker_location(
         self, node: DataNode, find: Callable[[DataNode], ValueLocation | None]
     ) -> ValueLocation | None:
-        """Return a place for a worker, with references to environment variables unresolved."""
+        """Return a location for a worker, with references to environment variables unresolved."""
         if find_storage(node.storage_type).is_external:
             # There may be a value even if none of our edits records it.
             base: ValueLocation | None = ValueLocation(storage_type=node.storage_type)
@@ -349,9 +353,9 @@ def find_value(
         missing = explain_missing(node.storage_type, node.properties)
         if state is not None:
             missing = f"the file at {state.path} was written for data node {replacer}"
-        place = f": {missing}; put the file there," if missing else ";"
+        hint = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
-            f"data node {data_node_id} has no value yet{place} write one, or submit the "
+            f"data node {data_node_id} has no value yet{hint} write one, or submit the "
             "tasks that produce it",
             code="data_node_not_written",
         )

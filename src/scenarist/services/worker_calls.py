@@ -36,7 +36,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallResult:
-    """Outcome of a computation: what was written, or the reason why nothing was."""
+    """Result of a call: what was written, or the reason why nothing was."""
 
     written: tuple[WrittenValue, ...] = ()
     reason: str | None = None
@@ -60,8 +60,8 @@ class CallResult:
 
 
 class CallInWorker(Protocol):
-    def __call__(self, computation: FunctionCall) -> CallResult:
-        """Run a computation in a worker and wait for it.
+    def __call__(self, call: FunctionCall, /) -> CallResult:
+        """Run a call in a worker and wait for its result.
 
         Raises:
             UnavailableError: No worker is available, or none finished within
@@ -69,7 +69,7 @@ class CallInWorker(Protocol):
         """
 
 
-def make_error(computed: CallResult, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
+def make_error(result: CallResult, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
     """Return the error that a storage raised in a worker, or one for any other failure there.
 
     Args:
@@ -77,8 +77,8 @@ def make_error(computed: CallResult, *, doing: str, code: str, is_clients: bool)
         code: Code of the `ConflictError` (or `NotFoundError`) if the request was not at fault.
         is_clients: Whether an `InvalidError` of the storage is the fault of the request.
     """
-    name, _, text = (computed.reason or "").partition(": ")
-    if (_KILLED if computed.is_lost else _OUT_OF_MEMORY).search(computed.reason or ""):
+    name, _, text = (result.reason or "").partition(": ")
+    if (_KILLED if result.is_lost else _OUT_OF_MEMORY).search(result.reason or ""):
         # Without memory, a library may abort its process, and so may the operating system.
         return TooLargeError(
             f"{doing}: it needs more memory than the setting value_memory allows; read or write "

@@ -25,10 +25,10 @@ class ClaimedWriter:
     """
 
     def __init__(
-        self, database: Database, recorder: ValueWriter, *, now: Callable[[], datetime]
+        self, database: Database, writer: ValueWriter, *, now: Callable[[], datetime]
     ) -> None:
         self._database = database
-        self._recorder = recorder
+        self._writer = writer
         self._now = now
 
     def write(
@@ -50,42 +50,42 @@ class ClaimedWriter:
             InDoubtError: An external storage has the new value, but it could not be recorded.
             UnavailableError: The database is not available; nothing was changed.
         """
-        mine = WriteLock(
+        claim = WriteLock(
             describe_lock(options.editor(actor), actor.ref), self._now() + MAX_WRITE_CLAIM
         )
 
-        def take(connection: Connection) -> DataNode:
-            found = self._recorder.check(connection, actor, node.id, options)
-            add_write_claim(connection, node.id, mine)
+        def add_claim(connection: Connection) -> DataNode:
+            found = self._writer.check(connection, actor, node.id, options)
+            add_write_claim(connection, node.id, claim)
             return found
 
         def finish(connection: Connection) -> DataNode:
-            is_mine = remove_write_claim(connection, node.id, mine)
-            current = self._recorder.check(connection, actor, node.id, options)
-            if not is_mine or current.last_edit_id != before.last_edit_id:
+            is_valid = remove_write_claim(connection, node.id, claim)
+            current = self._writer.check(connection, actor, node.id, options)
+            if not is_valid or current.last_edit_id != before.last_edit_id:
                 raise ConflictError(
-                    f"others wrote data node {node.id} while a worker wrote it for {mine.editor}; "
+                    f"others wrote data node {node.id} while a worker wrote it for {claim.editor}; "
                     "check the present value before you write again",
                     code="data_node_busy",
                 )
             return current
 
-        before = self._database.write(take, is_preparation=True)
+        before = self._database.write(add_claim, is_preparation=True)
         is_written = False
         try:
             value = work(before)
             is_written = find_storage(node.storage_type).is_external
-            return self._recorder.record(actor, value, options, check=finish)
+            return self._writer.record(actor, value, options, check=finish)
         except BaseException as error:
-            self._release(node, mine)
+            self._release(node, claim)
             if is_written and isinstance(error, UnavailableError):
                 raise _make_in_doubt_error(node, error) from error
             raise
 
-    def _release(self, node: DataNode, mine: WriteLock) -> None:
+    def _release(self, node: DataNode, claim: WriteLock) -> None:
         with suppress(UnavailableError):  # then the claim expires
             self._database.write(
-                lambda connection: remove_write_claim(connection, node.id, mine),
+                lambda connection: remove_write_claim(connection, node.id, claim),
                 is_preparation=True,
             )
 

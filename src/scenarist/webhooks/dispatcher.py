@@ -36,10 +36,9 @@ RETRY_DELAYS = tuple(
 """Delay after each attempt before the next one, as the specification suggests."""
 
 _JITTER = 0.1  # a delay is extended by up to this fraction, so that retries do not coincide
-_TRANSACTIONS = 100  # that are read at a time
-_STORE_EVERY = (
-    1000  # transactions without a message; at most so many are read again after a restart
-)
+_TRANSACTIONS = 100  # read at a time
+# Transactions without a message; at most as many are read again after a restart.
+_STORE_EVERY = 1000
 _SPACING_SECONDS = 0.05  # between two reads of the events
 _RETRY_SECONDS = 1.0  # after an error of the database
 _GRACE_SECONDS = 0.5  # for requests in progress when the server stops
@@ -57,7 +56,7 @@ class Dispatcher:
 
     `wake` is thread-safe. The database is not queried while nothing is committed and no message is
     due. Messages to one subscriber are sent in order, one at a time; a message is sent again with
-    the same identifier if it is not certain that it arrived. `places` limits how many are in
+    the same identifier if it is not certain that it arrived. `SlotLimiter` limits how many are in
     progress.
 
     Args:

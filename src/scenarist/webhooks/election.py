@@ -28,7 +28,7 @@ class DispatcherElection:
         self._dispatcher: Dispatcher | None = None
         self._stopping = threading.Event()
         self._is_waiting = True
-        self._thread = BackgroundThread("webhook turn", self._run)
+        self._thread = BackgroundThread("webhook election", self._run)
 
     def start(self) -> None:
         self._thread.start()

@@ -306,7 +306,7 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
             find_actor=anyone,
             start=StreamStart(cursor=EventCursor(1)),
             wanted=EventFilter(),
-            quiet_seconds=0.001,
+            keepalive_seconds=0.001,
         )
         task = asyncio.create_task(stream({}, client.receive, client.send))  # type: ignore[arg-type]
         while len(client.pieces) < 3:

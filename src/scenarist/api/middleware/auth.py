@@ -168,24 +168,24 @@ class LoginExecutor:
         Raises:
             UnavailableError: Too many sign-ins are waiting, in total or from this address.
         """
-        counted = rate_limit_key(address)
+        key = rate_limit_key(address)
         if (
             self._inside.total() >= _SIGN_IN_THREADS + _SIGN_IN_WAITING
-            or self._inside[counted] >= _SIGN_IN_OF_ADDRESS
+            or self._inside[key] >= _SIGN_IN_OF_ADDRESS
         ):
             raise UnavailableError("too many sign-ins are in progress; try again")
-        self._inside[counted] += 1
+        self._inside[key] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._inside[counted] -= 1
-            if not self._inside[counted]:
-                del self._inside[counted]
+            self._inside[key] -= 1
+            if not self._inside[key]:
+                del self._inside[key]
 
 
 def auth_of(request: AnyRequest) -> AuthMiddleware:
-    gate: AuthMiddleware = request.app.state["auth"]
-    return gate
+    auth: AuthMiddleware = request.app.state["auth"]
+    return auth
 
 
 def credential_of(connection: AnyConnection) -> str:

@@ -69,26 +69,26 @@ def refuse_foreign_pages(
     find_host_fault = _make_host_check(parse_hosts(hosts)) if hosts else None
 
     # Not ``async``: a coroutine of its own would cost as much as the checks.
-    def door(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+    def middleware(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return app(scope, receive, send)
-        told = dict(scope["headers"])
-        origin = told.get(b"origin")
-        answer = _add_headers(send, origins.headers_for(origin))
-        fault = find_host_fault(told.get(b"host")) if find_host_fault else None
-        if fault is None and (origin is not None or b"sec-fetch-site" in told):
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        send_with_headers = _add_headers(send, origins.headers_for(origin))
+        fault = find_host_fault(headers.get(b"host")) if find_host_fault else None
+        if fault is None and (origin is not None or b"sec-fetch-site" in headers):
             if not origins.has(origin):
-                fault = _find_origin_fault(scope, told)
-            elif scope["method"] == "OPTIONS" and _PREFLIGHT_HEADER in told:
-                return _respond_to_preflight(answer)
+                fault = _find_origin_fault(scope, headers)
+            elif scope["method"] == "OPTIONS" and _PREFLIGHT_HEADER in headers:
+                return _respond_to_preflight(send_with_headers)
         if fault is None:
-            return app(scope, receive, answer)
+            return app(scope, receive, send_with_headers)
         if count_refusal is not None:
             _, code, reason = fault
             count_refusal(scope["client"][0] if scope["client"] else "", code, reason)
-        return _refuse(answer, *fault)
+        return _refuse(send_with_headers, *fault)
 
-    return door
+    return middleware
 
 
 class _Origins:
@@ -147,24 +147,25 @@ def _make_host_check(hosts: frozenset[str]) -> Callable[[bytes | None], _Refusal
     return find_fault
 
 
-def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Refusal | None:
+def _find_origin_fault(scope: Any, headers: Mapping[bytes, bytes]) -> _Refusal | None:
     """Check the headers that only browsers set: pages cannot change them, programs omit them."""
-    site = told.get(b"sec-fetch-site")
-    origin = told.get(b"origin")
+    site = headers.get(b"sec-fetch-site")
+    origin = headers.get(b"origin")
     if scope["method"] in _SAFE_METHODS:
         # The browser hides the response from foreign pages, and links from them are allowed.
-        is_fine = site != b"cross-site" or told.get(b"sec-fetch-mode") == b"navigate"
+        is_allowed = site != b"cross-site" or headers.get(b"sec-fetch-mode") == b"navigate"
     elif site is not None:
-        is_fine = site in _OWN_SITES
+        is_allowed = site in _OWN_SITES
     else:
-        is_fine = origin is None or _is_own(origin, scope["scheme"], told.get(b"host", b""))
-    if is_fine:
+        is_allowed = origin is None or _is_own(origin, scope["scheme"], headers.get(b"host", b""))
+    if is_allowed:
         return None
-    said = "another site" if origin is None else _to_text(origin)
+    site_name = "another site" if origin is None else _to_text(origin)
     return (
         HTTPStatus.FORBIDDEN,
         "origin_refused",
-        f"pages of {said} may not call this server; the setting cors_origins lists those that may",
+        f"pages of {site_name} may not call this server; the setting cors_origins lists those "
+        "that may",
     )
 
 

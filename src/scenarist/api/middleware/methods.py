@@ -15,7 +15,7 @@ _UNKNOWN_METHOD = "NONE"
 def add_head_and_options(app: ASGIApp) -> ASGIApp:
     """Return middleware that responds to HEAD like GET without the body, and to OPTIONS."""
 
-    async def door(scope: Any, receive: Receive, send: Send) -> None:
+    async def middleware(scope: Any, receive: Receive, send: Send) -> None:
         # GET is passed on unchanged: the Allow of its 405 has no GET, and thus needs no HEAD.
         if scope["type"] != "http" or scope["method"] == "GET":
             await app(scope, receive, send)
@@ -28,7 +28,7 @@ def add_head_and_options(app: ASGIApp) -> ASGIApp:
         else:
             await app(scope, receive, _add_head_to_allow(send))
 
-    return door
+    return middleware
 
 
 async def _respond_to_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 def observe_requests(
-    app: ASGIApp, figures: RequestMetrics, *, has_access_log: bool = False
+    app: ASGIApp, metrics: RequestMetrics, *, has_access_log: bool = False
 ) -> ASGIApp:
     """Return middleware that gives each request an identifier, counts it, and optionally logs it.
 
@@ -33,25 +33,25 @@ def observe_requests(
     The response has it in the same header, and so has every log line of the request.
     """
 
-    async def door(scope: Any, receive: Receive, send: Send) -> None:
-        begun = perf_counter()
+    async def middleware(scope: Any, receive: Receive, send: Send) -> None:
+        started = perf_counter()
         name = scope["request_id"] = _request_id_of(scope)
         request_id.set(name)
         scope["commits"] = start_commit_record()
 
         # Not ``async``: a coroutine of its own would cost as much as the counting.
-        def note(message: Message) -> Awaitable[None]:
+        def send_counted(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                seconds = perf_counter() - begun
-                figures.add(scope, message["status"], seconds)
+                seconds = perf_counter() - started
+                metrics.add(scope, message["status"], seconds)
                 message["headers"] = [*message["headers"], (_HEADER, name.encode())]
                 if has_access_log:
                     _log_access(scope, message["status"], seconds)
             return send(message)
 
-        await app(scope, receive, note)
+        await app(scope, receive, send_counted)
 
-    return door
+    return middleware
 
 
 def trace_requests(app: ASGIApp) -> ASGIApp:
@@ -62,7 +62,7 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
     if not tracing.is_on():
         return app
 
-    async def door(scope: Any, receive: Receive, send: Send) -> None:
+    async def middleware(scope: Any, receive: Receive, send: Send) -> None:
         path = _path_of(scope)
         if path in _MONITORING_PATHS:
             await app(scope, receive, send)
@@ -78,7 +78,7 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
         }
         with tracing.span(method, attributes, headers=headers) as span:
 
-            def note(message: Message) -> Awaitable[None]:
+            def send_traced(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start" and span is not None:
                     span.set_attribute("http.response.status_code", message["status"])
                     if (route := scope.get("path_template")) is not None:
@@ -88,9 +88,9 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
                         tracing.mark_failed(span)
                 return send(message)
 
-            await app(scope, receive, note)
+            await app(scope, receive, send_traced)
 
-    return door
+    return middleware
 
 
 def _request_id_of(scope: Any) -> str:

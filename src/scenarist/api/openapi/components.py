@@ -63,18 +63,18 @@ def headers_of(traits: Collection[str]) -> Document:
     return headers
 
 
-def _describe_problem(status: int, said: str) -> Document:
+def _describe_problem(status: int, description: str) -> Document:
     title = HTTPStatus(status).phrase
     example = {
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": said,
+        "detail": description,
         "code": HTTPStatus(status).name.lower(),
-        "message": said,
+        "message": description,
     }
     described: Document = {
-        "description": said,
+        "description": description,
         "content": {
             "application/problem+json": {
                 "schema": {"$ref": "#/components/schemas/Problem"},
@@ -88,8 +88,8 @@ def _describe_problem(status: int, said: str) -> Document:
 
 
 RESPONSES = {
-    response_name(status): _describe_problem(status, said)
-    for status, said in PROBLEM_DESCRIPTIONS.items()
+    response_name(status): _describe_problem(status, description)
+    for status, description in PROBLEM_DESCRIPTIONS.items()
 }
 
 TIMESTAMP_OR_DATE: Document = {

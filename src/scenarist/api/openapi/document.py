@@ -115,17 +115,20 @@ def _iter_operations(document: Document, app: Litestar) -> Iterator[_Operation]:
             continue
         for handler in route.route_handlers:
             for method in handler.http_methods:
-                said = document["paths"].get(route.path_format, {}).get(method.lower())
-                if said is not None and handler.resolve_include_in_schema():
+                description = document["paths"].get(route.path_format, {}).get(method.lower())
+                if description is not None and handler.resolve_include_in_schema():
                     yield _Operation(
-                        method=method, path=route.path_format, description=said, handler=handler
+                        method=method,
+                        path=route.path_format,
+                        description=description,
+                        handler=handler,
                     )
 
 
-def _clean_parameters(said: Document) -> None:
+def _clean_parameters(description: Document) -> None:
     """Remove defaults, and null, which a query string cannot express."""
-    said.pop("deprecated", None)
-    for parameter in said.get("parameters", ()):
+    description.pop("deprecated", None)
+    for parameter in description.get("parameters", ()):
         for name, value in _DEFAULTS.items():
             if parameter.get(name) == value:
                 del parameter[name]
@@ -136,16 +139,16 @@ def _clean_parameters(said: Document) -> None:
             schema.update(kinds[0])
         elif kinds:
             schema["oneOf"] = kinds
-        _add_allowed_values(said, parameter)
+        _add_allowed_values(description, parameter)
 
 
-def _add_allowed_values(said: Document, parameter: Document) -> None:
+def _add_allowed_values(description: Document, parameter: Document) -> None:
     """Add to a parameter what its type does not tell."""
     name = parameter["name"]
     schema = parameter["schema"]
-    words = ALLOWED_VALUES.get(f"{said['tags'][0]} {name}", ALLOWED_VALUES.get(name, {}))
+    words = ALLOWED_VALUES.get(f"{description['tags'][0]} {name}", ALLOWED_VALUES.get(name, {}))
     schema.get("items", schema).update(words)
-    if (said["operationId"], name) in REQUIRED_QUERY:
+    if (description["operationId"], name) in REQUIRED_QUERY:
         parameter["required"] = True
         schema["minLength"] = 1
 
@@ -153,19 +156,21 @@ def _add_allowed_values(said: Document, parameter: Document) -> None:
 def _add_role(operation: _Operation, *, is_off: bool) -> None:
     opt = operation.handler.opt
     permission = opt.get("permission")
-    said = operation.description
+    description = operation.description
     if not is_off:
-        said["security"] = [] if "is_open" in opt else [{"bearer": []}]
+        description["security"] = [] if "is_open" in opt else [{"bearer": []}]
     if "is_open" in opt:
         sentence = "Requires no role."
     elif permission is None:
         sentence = "Requires authentication, but no role."
-        said["x-role"] = "any"
+        description["x-role"] = "any"
     else:
         role = NEEDED_ROLE[permission].value
         sentence = f"Requires the role {role}."
-        said["x-role"] = role
-    said["description"] = "\n\n".join(filter(None, (said.get("description"), sentence)))
+        description["x-role"] = role
+    description["description"] = "\n\n".join(
+        filter(None, (description.get("description"), sentence))
+    )
 
 
 def _add_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
@@ -179,25 +184,25 @@ def _add_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
 
 
 def _add_responses(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
-    said = operation.description
-    answers: Document = said["responses"]
+    description = operation.description
+    responses: Document = description["responses"]
     kinds = dict(operation.iter_response_types())
     for status, kind in kinds.items():
         if kind is Problem:
-            answers[status] = _problem_ref(int(status))
+            responses[status] = _problem_ref(int(status))
         else:
-            answers[status]["content"] = {"application/json": {"schema": schemas[kind]}}
+            responses[status]["content"] = {"application/json": {"schema": schemas[kind]}}
     for number in _iter_shared_statuses(operation):
         # Replaces Litestar's description of its own 400, which is never sent.
-        answers[str(number)] = _problem_ref(number)
-    stream = answers.get("200", {}).get("content", {}).get("text/event-stream")
+        responses[str(number)] = _problem_ref(number)
+    stream = responses.get("200", {}).get("content", {}).get("text/event-stream")
     if stream is not None:
         stream["schema"] = EVENT_SCHEMA
     traits = _find_traits(operation, kinds.get("200"))
     if "tagged" in traits:
-        answers["304"] = {"description": "The client already has this version."}
-    said["responses"] = dict(sorted(answers.items()))
-    _add_headers(said, traits, operation.handler.opt.get("headers", ()))
+        responses["304"] = {"description": "The client already has this version."}
+    description["responses"] = dict(sorted(responses.items()))
+    _add_headers(description, traits, operation.handler.opt.get("headers", ()))
 
 
 def _problem_ref(status: int) -> Document:
@@ -217,7 +222,7 @@ def _iter_shared_statuses(operation: _Operation) -> Iterator[int]:
         yield 409
 
 
-def _find_traits(operation: _Operation, answer: Any) -> set[str]:
+def _find_traits(operation: _Operation, response_type: Any) -> set[str]:
     """Return which of the features shared by many operations this one has."""
     traits = set()
     parameters = {item["name"] for item in operation.description.get("parameters", ())}
@@ -227,7 +232,7 @@ def _find_traits(operation: _Operation, answer: Any) -> set[str]:
         traits.add("submit")
     if "412" in operation.description["responses"]:
         traits.add("guarded")
-    if get_origin(answer) is Results and "limit" in parameters:
+    if get_origin(response_type) is Results and "limit" in parameters:
         traits.add("paged")
     elif operation.method == "GET" and "{" in operation.path:
         traits.add("tagged")
@@ -236,11 +241,11 @@ def _find_traits(operation: _Operation, answer: Any) -> set[str]:
     return traits
 
 
-def _add_headers(said: Document, traits: set[str], headers: Sequence[str]) -> None:
-    for status, answer in said["responses"].items():
+def _add_headers(description: Document, traits: set[str], headers: Sequence[str]) -> None:
+    for status, response in description["responses"].items():
         sent = headers_of(traits) if status.startswith(("2", "304")) else {}
         if sent:
-            answer["headers"] = sent
+            response["headers"] = sent
     wanted = {
         "submit": ("Prefer", "Idempotency-Key"),
         "guarded": ("If-Match",),
@@ -249,7 +254,7 @@ def _add_headers(said: Document, traits: set[str], headers: Sequence[str]) -> No
     names = [name for trait, names in wanted.items() if trait in traits for name in names]
     names += headers
     if names:
-        said.setdefault("parameters", []).extend(
+        description.setdefault("parameters", []).extend(
             {"$ref": f"#/components/parameters/{name}"} for name in names
         )
 

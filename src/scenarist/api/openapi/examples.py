@@ -113,17 +113,17 @@ def add_examples(document: Document) -> None:
 
     Optional parameters get none, because Swagger UI would send it with every request.
     """
-    maker = _ExampleBuilder(document["components"]["schemas"])
+    builder = _ExampleBuilder(document["components"]["schemas"])
     for operation in _iter_operations(document):
         for parameter in operation.get("parameters", ()):
             if parameter.get("required"):
-                parameter["example"] = maker.build_value(parameter["schema"], parameter["name"])
+                parameter["example"] = builder.build_value(parameter["schema"], parameter["name"])
         for media in operation.get("requestBody", {}).get("content", {}).values():
-            media.setdefault("example", maker.build_value(media["schema"], "data"))
-        for status, answer in operation["responses"].items():
+            media.setdefault("example", builder.build_value(media["schema"], "data"))
+        for status, response in operation["responses"].items():
             if status.startswith("2"):
-                for media in answer.get("content", {}).values():
-                    media.setdefault("example", maker.build_response(operation, media["schema"]))
+                for media in response.get("content", {}).values():
+                    media.setdefault("example", builder.build_response(operation, media["schema"]))
 
 
 class _ExampleBuilder:

@@ -41,20 +41,20 @@ def add_links(document: Document) -> None:
         if method not in {"get", "post"}:
             continue
         given = set(_PARAMETER.findall(path))
-        for status, answer in operation["responses"].items():
-            schema = _schema_of(document, answer) if status.startswith("2") else None
+        for status, response in operation["responses"].items():
+            schema = _schema_of(document, response) if status.startswith("2") else None
             if schema is None:
                 continue
             identifiers = list(_iter_identifiers(document, schema, is_list=method == "get"))
             links = {
-                target.name: _build_link(target, place)
-                for noun, place in identifiers
+                target.name: _build_link(target, pointer)
+                for noun, pointer in identifiers
                 for target in targets
                 if _is_linked(target, noun, given, is_list=method == "get")
             }
             links |= _build_body_links(document, identifiers)
             if links:
-                answer["links"] = links
+                response["links"] = links
 
 
 def _build_body_links(document: Document, identifiers: list[tuple[str, str]]) -> Document:
@@ -72,9 +72,9 @@ def _is_linked(target: _LinkTarget, noun: str, given: set[str], *, is_list: bool
     return given.issuperset(target.others)
 
 
-def _build_link(target: _LinkTarget, place: str) -> Document:
+def _build_link(target: _LinkTarget, pointer: str) -> Document:
     parameters = {name: f"$request.path.{name}" for name in target.others}
-    parameters[target.parameter] = f"$response.body#{place}"
+    parameters[target.parameter] = f"$response.body#{pointer}"
     return {"operationId": target.name, "parameters": parameters}
 
 
@@ -111,8 +111,8 @@ def _iter_identifiers(
                     yield other, f"/{noun}/{name}/0"
 
 
-def _schema_of(document: Document, answer: Document) -> Document | None:
-    media = answer.get("content", {}).get("application/json")
+def _schema_of(document: Document, response: Document) -> Document | None:
+    media = response.get("content", {}).get("application/json")
     return None if media is None else _resolve(document, media["schema"])
 
 

@@ -15,8 +15,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     ADMINISTER,
@@ -81,7 +81,7 @@ def list_audit(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List every change, with who made it and from where, and every refusal, newest first."""
     service, reader = services_of(request).audit, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = AuditFilter(
         actor=unique_values(actor),
         key_id=unique_values(key_id),

@@ -107,9 +107,9 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> Js
             last_at=timestamp_of(request, data.end_date, "end_date"),
         ),
     )
-    said = "was created" if is_new else "is already the cycle of that period"
+    outcome = "was created" if is_new else "is already the cycle of that period"
     return respond(
-        schemas.CycleCreated(message=f"Cycle {cycle.id} {said}.", cycle=to_schema(cycle)),
+        schemas.CycleCreated(message=f"Cycle {cycle.id} {outcome}.", cycle=to_schema(cycle)),
         status=201 if is_new else 200,
         headers={"Location": f"{PATH}/{cycle.id}"},
     )

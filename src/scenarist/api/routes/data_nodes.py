@@ -18,8 +18,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     EDIT,
@@ -118,7 +118,7 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List data nodes in order of creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = DataNodeListFilter(
         id=unique_values(id_),
         scenario_id=unique_values(scenario_id),

@@ -71,20 +71,20 @@ class EventStreamResponse:
 
     def __init__(
         self,
-        reads: EventBatcher,
-        news: ChangeNotifier,
+        batcher: EventBatcher,
+        notifier: ChangeNotifier,
         *,
         find_actor: Callable[[], Awaitable[Actor]],
         start: StreamStart,
         wanted: EventFilter,
-        quiet_seconds: float = KEEPALIVE_SECONDS,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
     ) -> None:
-        self._reads = reads
-        self._news = news
+        self._batcher = batcher
+        self._notifier = notifier
         self._find_actor = find_actor
         self._start = start
         self._wanted = wanted
-        self._keepalive_seconds = quiet_seconds
+        self._keepalive_seconds = keepalive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as group:
@@ -105,24 +105,24 @@ class EventStreamResponse:
             gap = _encode(schemas.Gap(oldest=_id_of(self._start.oldest)))
             await _send_piece(send, b"event: gap\ndata: %b\n\n" % gap)
         try:
-            with self._news.listen() as reader:
-                await self._follow(send, reader)
+            with self._notifier.listen() as listener:
+                await self._follow(send, listener)
         except ScenaristError as error:
             # The client reconnects, and continues after the last event that it received.
             _log.warning("event stream broken off", reason=error.message)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _follow(self, send: Send, reader: ChangeListener) -> None:
+    async def _follow(self, send: Send, listener: ChangeListener) -> None:
         loop = asyncio.get_running_loop()
         at = self._start.cursor
         quiet_until = loop.time() + self._keepalive_seconds
         while True:
             # When the server stops, read once more, so that no event before the stop is missed.
-            is_over = reader.is_closed
-            reader.reset()
+            is_over = listener.is_closed
+            listener.reset()
             # Check each time: after a sign-out or the loss of the role, no more events are sent.
             actor = await self._find_actor()
-            page = await self._reads.call(EventRequest(actor, at, self._wanted))
+            page = await self._batcher.call(EventRequest(actor, at, self._wanted))
             at = page.next_cursor
             for piece in _iter_pieces(page):
                 await _send_piece(send, piece)
@@ -131,7 +131,7 @@ class EventStreamResponse:
                 return
             has_more = not page.is_last
             while not has_more:
-                has_more = await reader.wait(max(0.0, quiet_until - loop.time()))
+                has_more = await listener.wait(max(0.0, quiet_until - loop.time()))
                 if loop.time() >= quiet_until:
                     await self._find_actor()
                     await _send_piece(send, _COMMENT)
@@ -197,10 +197,10 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     single_header(request, "Last-Event-ID")
     seen = _parse_cursor(last_event_id, "Last-Event-ID") or _parse_cursor(after, "after")
     start = await sync_to_thread(services.event_log.find_start, actor, seen)
-    reads: EventBatcher = request.app.state["event_batcher"]
+    batcher: EventBatcher = request.app.state["event_batcher"]
     find_actor = auth_of(request).make_find_actor(request)
     return EventStreamResponse(
-        reads, services.change_notifier, find_actor=find_actor, start=start, wanted=wanted
+        batcher, services.change_notifier, find_actor=find_actor, start=start, wanted=wanted
     )
 
 
@@ -224,7 +224,7 @@ def _encode_event(change: LoggedEvent) -> bytes:
     event = change.event
     event_id = _id_of(change.cursor)
     actor = event.actor
-    shown = schemas.Event(
+    schema = schemas.Event(
         id=event_id,
         timestamp=change.at,
         entity_type=event.kind,
@@ -238,12 +238,12 @@ def _encode_event(change: LoggedEvent) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (
         event_id.encode(),
         event.kind.lower().encode(),
-        _encode(shown),
+        _encode(schema),
     )
 
 
-def _id_of(mark: EventCursor) -> str:
-    return f"{mark.number}.{mark.position}"
+def _id_of(cursor: EventCursor) -> str:
+    return f"{cursor.number}.{cursor.position}"
 
 
 def _parse_cursor(text: str | None, field: str) -> EventCursor | None:

@@ -16,8 +16,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     ACCEPTS_IDEMPOTENCY_KEY,
@@ -113,7 +113,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = JobFilter(
         id=unique_values(id_),
         newest_of=unique_values(newest_of),

@@ -24,12 +24,12 @@ _CONTENT_TYPE = "text/plain; version=0.0.4"
 class Metrics:
     """Metrics of one application: counts and times its requests, and renders all metrics."""
 
-    def __init__(self, health: HealthService, figures: ProcessMetrics) -> None:
+    def __init__(self, health: HealthService, process_metrics: ProcessMetrics) -> None:
         self.requests = RequestMetrics()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(self.requests)
-        self._registry.register(_StateMetrics(health, figures))
+        self._registry.register(_StateMetrics(health, process_metrics))
 
     def render(self) -> bytes:
         """Return all series in the text format of Prometheus.
@@ -43,9 +43,9 @@ class Metrics:
 class _StateMetrics(Collector):
     """Collector of the metrics of the database, queried at each scrape, and of the process."""
 
-    def __init__(self, health: HealthService, figures: ProcessMetrics) -> None:
+    def __init__(self, health: HealthService, process_metrics: ProcessMetrics) -> None:
         self._health = health
-        self._metrics = figures
+        self._metrics = process_metrics
 
     def collect(self) -> Iterator[Metric]:
         yield from iter_database_metrics(self._health.count_backlog())

@@ -21,8 +21,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     EDIT,
@@ -94,20 +94,20 @@ def to_schema(
     )
 
 
-def to_full_schema(request: AnyRequest, standing: Eligibility) -> schemas.Scenario:
+def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Scenario:
     """Return the schema of a scenario, with what can be done with it now."""
-    scenario = standing.scenario
+    scenario = eligibility.scenario
     allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
     reasons = {
-        "submit": standing.submit,
-        "delete": standing.delete,
-        "promote": standing.promote,
+        "submit": eligibility.submit,
+        "delete": eligibility.delete,
+        "promote": eligibility.promote,
     }
     return msgspec.structs.replace(
         to_schema(scenario, allowed),
-        is_submittable=not standing.submit,
-        is_deletable=not standing.delete,
-        is_promotable=not standing.promote,
+        is_submittable=not eligibility.submit,
+        is_deletable=not eligibility.delete,
+        is_promotable=not eligibility.promote,
         reasons={what: list(why) for what, why in reasons.items() if why},
     )
 
@@ -137,7 +137,7 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List scenarios in order of creation date."""
     service, actor = services_of(request).scenarios, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = ScenarioFilter(
         id=unique_values(id_),
         config_id=unique_values(config_id),
@@ -192,7 +192,7 @@ def create_scenario(
             errors=[{"field": "config_id", "message": fault}],
         )
     service, actor = services_of(request).scenarios, actor_of(request)
-    standing = service.create_with_eligibility(
+    eligibility = service.create_with_eligibility(
         actor,
         NewScenario(
             config_id=named[0],
@@ -204,11 +204,11 @@ def create_scenario(
     )
     return respond(
         schemas.ScenarioCreated(
-            message=f"Scenario {standing.scenario.id} was created.",
-            scenario=to_full_schema(request, standing),
+            message=f"Scenario {eligibility.scenario.id} was created.",
+            scenario=to_full_schema(request, eligibility),
         ),
         status=201,
-        headers={"Location": f"{PATH}/{standing.scenario.id}"},
+        headers={"Location": f"{PATH}/{eligibility.scenario.id}"},
     )
 
 
@@ -222,8 +222,8 @@ def create_scenario(
 )
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
-    standing = services_of(request).scenarios.get(actor_of(request), scenario_id)
-    return respond_if_modified(request, _to_body(request, standing))
+    eligibility = services_of(request).scenarios.get(actor_of(request), scenario_id)
+    return respond_if_modified(request, _to_body(request, eligibility))
 
 
 @patch(
@@ -239,13 +239,13 @@ def change_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.ChangeScenario]
 ) -> JsonResponse:
     """Change the name, tags or properties of a scenario; omitted fields stay as they are."""
-    standing = services_of(request).scenarios.change(
+    eligibility = services_of(request).scenarios.change(
         actor_of(request),
         scenario_id,
         ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
         expect=make_if_match_check(request, partial(_to_body, request)),
     )
-    return respond_with_etag(_to_body(request, standing))
+    return respond_with_etag(_to_body(request, eligibility))
 
 
 @delete(
@@ -289,11 +289,11 @@ def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonRes
 
     If it is already primary, nothing changes. Returns 409 for a scenario without a cycle.
     """
-    standing = services_of(request).scenarios.promote(actor_of(request), scenario_id)
+    eligibility = services_of(request).scenarios.promote(actor_of(request), scenario_id)
     return respond(
         schemas.ScenarioAnswer(
             message=f"Scenario {scenario_id} is the primary scenario of its cycle.",
-            scenario=to_full_schema(request, standing),
+            scenario=to_full_schema(request, eligibility),
         )
     )
 
@@ -366,7 +366,7 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List submissions of the scenario as a whole, in the order in which they were accepted."""
     services_of(request).scenarios.get(actor_of(request), scenario_id)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_submissions(request, scenario_id, status, created, paging)
 
@@ -402,8 +402,8 @@ async def submit_scenario(
     )
 
 
-def _to_body(request: AnyRequest, standing: Eligibility) -> schemas.OneScenario:
-    return schemas.OneScenario(scenario=to_full_schema(request, standing))
+def _to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
+    return schemas.OneScenario(scenario=to_full_schema(request, eligibility))
 
 
 HANDLERS = [

@@ -15,8 +15,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     EDIT,
@@ -89,7 +89,7 @@ def list_sequences(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List sequences in order of creation."""
     service, actor = services_of(request).sequences, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = SequenceFilter(
         id=unique_values(id_),
         scenario_id=unique_values(scenario_id),
@@ -232,7 +232,7 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List submissions of the sequence in the order in which they were accepted."""
     services_of(request).sequences.get(actor_of(request), sequence_id)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_submissions(request, sequence_id, status, created, paging)
 

@@ -21,8 +21,8 @@ from scenarist.api.paging import (
     Limit,
     Paging,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     EDIT,
@@ -200,7 +200,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = SubmissionFilter(
         id=unique_values(id_),
         entity_id=unique_values(entity_id),
@@ -239,11 +239,11 @@ async def _wait_until_ended(
 ) -> entities.Submission:
     services, actor = services_of(request), actor_of(request)
 
-    def look() -> entities.Submission:
+    def read() -> entities.Submission:
         return services.submissions.get(actor, submission.id)
 
     return await wait_until_ended(
-        services.completions, submission.id, first=look, again=look, seconds=seconds
+        services.completions, submission.id, first=read, again=read, seconds=seconds
     )
 
 

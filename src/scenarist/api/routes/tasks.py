@@ -14,8 +14,8 @@ from scenarist.api.paging import (
     Cursor,
     Limit,
     Sort,
+    created_range_of,
     paging_of,
-    window_of,
 )
 from scenarist.api.requests import (
     EDIT,
@@ -91,7 +91,7 @@ def list_tasks(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """List tasks in order of creation."""
     service, actor = services_of(request).tasks, actor_of(request)
-    created = window_of(request, created_after, created_before)
+    created = created_range_of(request, created_after, created_before)
     wanted = TaskFilter(
         id=unique_values(id_),
         scenario_id=unique_values(scenario_id),
@@ -168,9 +168,9 @@ def create_task(request: AnyRequest, config_id: FromQuery[str]) -> JsonResponse:
     response is a 200 with the existing one.
     """
     task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
-    said = "was created" if is_new else "already exists"
+    outcome = "was created" if is_new else "already exists"
     return respond(
-        schemas.TaskCreated(message=f"Task {task.id} {said}.", task=to_schema(task)),
+        schemas.TaskCreated(message=f"Task {task.id} {outcome}.", task=to_schema(task)),
         status=201 if is_new else 200,
         headers={"Location": f"{PATH}/{task.id}"},
     )

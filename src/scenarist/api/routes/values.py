@@ -70,9 +70,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     ] = None,
     join_operator: Annotated[
         str | None,
-        QueryParameter(
-            description="AND, or OR if rows need to meet only to_body of the conditions."
-        ),
+        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
     ] = None,
     limit: Annotated[
         int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
@@ -100,8 +98,8 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     if value.file is not None:
         return _respond_with_stream(request, value.file, tag, is_complete=value.is_complete)
     # The value is already JSON, and goes into the response unchanged.
-    mark = b"" if value.is_complete else b',"truncated":true'
-    text = b'{"data":' + value.text.encode() + mark + b"}"
+    suffix = b"" if value.is_complete else b',"truncated":true'
+    text = b'{"data":' + value.text.encode() + suffix + b"}"
     return (
         respond_if_modified(request, text)
         if tag is None
