@@ -79,7 +79,7 @@ streams = partial(model.stream)
 def fault(
     value: Any, role: FunctionRole = FunctionRole.TASK, arguments: int = 1, key: str = "function"
 ) -> str | None:
-    use = FunctionUse(place="TASK.t", key=key, name="m:f", role=role, arguments=arguments)
+    use = FunctionUse(entry_name="TASK.t", key=key, name="m:f", role=role, arguments=arguments)
     (found,) = inspect_uses([use], {"m:f": value})
     return found
 
@@ -254,7 +254,7 @@ def test_what_passes_can_be_called_and_what_is_told_cannot(
 
 def test_a_function_that_is_another_one_elsewhere_is_told() -> None:
     use = FunctionUse(
-        place="TASK.t", key="function", name="m:f", role=FunctionRole.TASK, arguments=1
+        entry_name="TASK.t", key="function", name="m:f", role=FunctionRole.TASK, arguments=1
     )
     given_one = FunctionUse(
         **{**{name: getattr(use, name) for name in use.__slots__}, "code": "line 1"}

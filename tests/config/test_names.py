@@ -148,7 +148,7 @@ def names_of(registry: ConfigRegistry, place: str) -> list[str]:
     if default is not None and place == "TASK.default.function":
         return [default.function] if default.function else []
     uses = iter_function_uses(registry._declarations)
-    return [use.name for use in uses if f"{use.place}.{use.key}" == place]
+    return [use.name for use in uses if f"{use.entry_name}.{use.key}" == place]
 
 
 def wrong_places(registry: ConfigRegistry) -> list[str]:

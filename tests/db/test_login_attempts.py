@@ -22,7 +22,7 @@ def take(
     """Return how long to wait; None when the try counts."""
     now = NOON + after
     used_up = database.write(
-        lambda connection: try_rows.count_attempt(connection, bounds, stretch=STRETCH, now=now)
+        lambda connection: try_rows.count_attempt(connection, bounds, window=STRETCH, now=now)
     )
     return max(used_up.values()) - now if used_up else None
 
@@ -38,7 +38,7 @@ def test_as_many_tries_as_allowed_are_taken(database: Database) -> None:
 def test_a_try_counts_for_each_bound(database: Database) -> None:
     take(database, PAIR, ADDRESS)
 
-    assert tallies(database) == {PAIR.who: 1, ADDRESS.who: 1}
+    assert tallies(database) == {PAIR.key: 1, ADDRESS.key: 1}
 
 
 def test_a_try_that_one_bound_refuses_counts_for_none(database: Database) -> None:
@@ -47,7 +47,7 @@ def test_a_try_that_one_bound_refuses_counts_for_none(database: Database) -> Non
 
     assert take(database, PAIR, ADDRESS) == STRETCH
 
-    assert tallies(database) == {PAIR.who: 2, ADDRESS.who: 2}
+    assert tallies(database) == {PAIR.key: 2, ADDRESS.key: 2}
 
 
 def test_the_wait_is_until_the_last_stretch_ends(database: Database) -> None:
@@ -66,7 +66,7 @@ def test_a_stretch_is_over_at_its_end_and_not_before(database: Database) -> None
 
     assert take(database, PAIR, after=STRETCH - tick) == tick
     assert take(database, PAIR, after=STRETCH) is None
-    assert tallies(database) == {PAIR.who: 1}
+    assert tallies(database) == {PAIR.key: 1}
 
 
 def test_what_is_over_is_forgotten_by_the_next_try_of_anybody(database: Database) -> None:
@@ -75,7 +75,7 @@ def test_what_is_over_is_forgotten_by_the_next_try_of_anybody(database: Database
 
     take(database, PAIR, after=STRETCH)
 
-    assert tallies(database) == {PAIR.who: 1}
+    assert tallies(database) == {PAIR.key: 1}
 
 
 def test_a_try_that_is_given_back_can_be_taken_again(database: Database) -> None:
@@ -97,15 +97,15 @@ def test_more_than_was_taken_cannot_be_given_back(database: Database, taken: int
     for _ in range(5):
         database.write(lambda connection: try_rows.uncount_attempt(connection, (PAIR,)))
 
-    assert tallies(database) == ({PAIR.who: 0} if taken else {})
+    assert tallies(database) == ({PAIR.key: 0} if taken else {})
 
 
 def test_forgetting_one_forgets_no_other(database: Database) -> None:
     take(database, PAIR, ADDRESS)
 
-    database.write(lambda connection: try_rows.reset(connection, PAIR.who))
+    database.write(lambda connection: try_rows.reset(connection, PAIR.key))
 
-    assert tallies(database) == {ADDRESS.who: 1}
+    assert tallies(database) == {ADDRESS.key: 1}
 
 
 def test_no_try_looks_through_all_others(database: Database) -> None:
@@ -113,7 +113,7 @@ def test_no_try_looks_through_all_others(database: Database) -> None:
         take(database, PAIR, ADDRESS)
         take(database, PAIR, ADDRESS)
         database.write(lambda connection: try_rows.uncount_attempt(connection, (ADDRESS,)))
-        database.write(lambda connection: try_rows.reset(connection, PAIR.who))
+        database.write(lambda connection: try_rows.reset(connection, PAIR.key))
 
     assert len(set(statements.said)) >= 6
     assert not any(scanned(plan, GROWING) for plan in statements.plans().values())

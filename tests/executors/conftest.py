@@ -21,6 +21,6 @@ def ray_relay(ray_environment: None) -> Iterator[Relay]:
 
 def _opened(engine: EngineName) -> Iterator[Relay]:
     relay = Relay()
-    relay.executor = ClusterExecutor(relay.deliver, engine=engine, size=2, terms=TERMS)
+    relay.executor = ClusterExecutor(relay.deliver, engine=engine, size=2, options=TERMS)
     yield relay
     relay.executor.close()

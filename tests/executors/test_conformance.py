@@ -51,7 +51,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Desk]:
 def opened_desk(request: pytest.FixtureRequest, name: str) -> Iterator[Desk]:
     desk = Desk(size=2)
     if name == "local":
-        desk.executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
+        desk.executor = LocalExecutor(desk.deliver, size=2, options=TERMS)
         yield desk
         desk.executor.close()
     else:
@@ -66,7 +66,7 @@ def pool() -> Iterator[Callable[[int], tuple[Desk, LocalExecutor]]]:
 
     def open_pool(size: int) -> tuple[Desk, LocalExecutor]:
         desk = Desk(size=size)
-        executor = LocalExecutor(desk.deliver, size=size, terms=TERMS)
+        executor = LocalExecutor(desk.deliver, size=size, options=TERMS)
         desk.executor = executor
         opened.append(executor)
         return desk, executor
@@ -472,7 +472,7 @@ def test_workers_start_in_a_folder_that_was_removed(
 
 def test_workers_end_with_the_pool() -> None:
     desk = Desk(size=2)
-    executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
+    executor = LocalExecutor(desk.deliver, size=2, options=TERMS)
     desk.executor = executor
     desk.run("one")
     process_ids = executor.process_ids

@@ -43,9 +43,9 @@ Open = Callable[..., tuple[Desk, LocalExecutor]]
 def open_pool() -> Iterator[Open]:
     opened: list[LocalExecutor] = []
 
-    def open_one(size: int = 1, terms: WorkerOptions = ISLANDS) -> tuple[Desk, LocalExecutor]:
+    def open_one(size: int = 1, options: WorkerOptions = ISLANDS) -> tuple[Desk, LocalExecutor]:
         desk = Desk(size=size)
-        desk.executor = executor = LocalExecutor(desk.deliver, size=size, terms=terms)
+        desk.executor = executor = LocalExecutor(desk.deliver, size=size, options=options)
         opened.append(executor)
         return desk, executor
 
@@ -58,7 +58,7 @@ def open_pool() -> Iterator[Open]:
 def desk() -> Iterator[Desk]:
     """A pool that the tests of this file share."""
     desk = Desk(size=2)
-    executor = LocalExecutor(desk.deliver, size=2, terms=ISLANDS)
+    executor = LocalExecutor(desk.deliver, size=2, options=ISLANDS)
     desk.executor = executor
     yield desk
     executor.close()
@@ -189,7 +189,7 @@ def test_what_jobs_have_started_ends_with_a_server_that_is_killed(tmp_path: Path
         "from scenarist.storage.base import ValueLocation\n"
         f"values = [pickle.dumps(value) for value in ('daemon', {mark!r})]\n"
         "inputs = [ValueLocation(storage_type='pickle', content=value) for value in values]\n"
-        f"pool = LocalExecutor(print, size=1, terms=WorkerOptions(search_path=({TESTS!r},)))\n"
+        f"pool = LocalExecutor(print, size=1, options=WorkerOptions(search_path=({TESTS!r},)))\n"
         "pool.submit([JobRequest(number=1, attempt=1, function='islands:starts', inputs=inputs)])\n"
         "time.sleep(60)\n"
     )
@@ -250,7 +250,7 @@ def test_the_time_of_a_job_begins_when_its_module_is_imported(
     (tmp_path / "slow_module.py").write_text(
         "import time\ntime.sleep(0.6)\n\n\ndef instant():\n    return 1\n"
     )
-    desk, _ = open_pool(terms=WorkerOptions(search_path=(str(tmp_path),)))
+    desk, _ = open_pool(options=WorkerOptions(search_path=(str(tmp_path),)))
 
     made = replace(desk.request("one", outputs=[OUT]), function="slow_module:instant")
     desk.executor.submit([replace(made, timeout_seconds=0.3)])
@@ -290,7 +290,7 @@ def replace_worker(desk: Desk, executor: LocalExecutor) -> None:
 def test_workers_that_are_replaced_run_the_code_that_the_first_ones_had(
     open_pool: Open, changing: Callable[..., WorkerOptions]
 ) -> None:
-    desk, executor = open_pool(terms=changing("old"))
+    desk, executor = open_pool(options=changing("old"))
     assert value_of(answer(desk)) == "old"
 
     changing("changed")
@@ -303,7 +303,7 @@ def test_workers_that_cannot_be_forked_are_not_replaced_when_the_code_has_change
     open_pool: Open, changing: Callable[..., WorkerOptions]
 ) -> None:
     thread = "threading.Thread(target=time.sleep, args=[60], daemon=True).start()"
-    desk, executor = open_pool(terms=changing("old", thread))
+    desk, executor = open_pool(options=changing("old", thread))
     assert value_of(answer(desk)) == "old"
     replace_worker(desk, executor)
     assert value_of(answer(desk)) == "old"
@@ -338,7 +338,7 @@ def awaited_fault(executor: LocalExecutor) -> str:
 def test_what_forks_cannot_share_is_imported_by_each_worker(
     open_pool: Open, changing: Callable[..., WorkerOptions], at_import: str
 ) -> None:
-    desk, executor = open_pool(terms=changing("here", at_import))
+    desk, executor = open_pool(options=changing("here", at_import))
 
     assert value_of(answer(desk)) == "here"
     (process,) = executor.process_ids
@@ -358,7 +358,7 @@ def test_what_forks_cannot_share_is_imported_by_each_worker(
 def test_jobs_end_whatever_importing_the_application_makes_of_signals(
     open_pool: Open, changing: Callable[..., WorkerOptions], at_import: str
 ) -> None:
-    desk, _ = open_pool(terms=changing("here", f"import os, signal; {at_import}"))
+    desk, _ = open_pool(options=changing("here", f"import os, signal; {at_import}"))
     stopped = replace(desk.request("one"), function="changing:waits", timeout_seconds=0.3)
 
     desk.executor.submit([stopped])
@@ -372,7 +372,7 @@ def test_workers_that_cannot_start_say_why(
 ) -> None:
     at_import = "import os; print('there is no licence', flush=True); os._exit(3)"
 
-    _, executor = open_pool(terms=changing("", at_import))
+    _, executor = open_pool(options=changing("", at_import))
 
     assert awaited_fault(executor) == "no worker can start: there is no licence"
     assert (executor.slots, executor.free_slots) == (0, 0)
@@ -404,7 +404,7 @@ def test_what_the_application_made_at_its_import_outlives_its_workers(desk: Desk
 
 
 def test_a_worker_is_replaced_after_so_many_jobs(open_pool: Open) -> None:
-    desk, _ = open_pool(terms=replace(ISLANDS, max_jobs=2))
+    desk, _ = open_pool(options=replace(ISLANDS, max_jobs=2))
 
     processes = [value_of(run(desk, "process")) for _ in range(6)]
 
@@ -423,7 +423,7 @@ def test_a_worker_is_replaced_after_so_many_jobs(open_pool: Open) -> None:
 def test_a_worker_that_holds_much_memory_is_replaced(
     open_pool: Open, memory: int | None, kept: list[int], processes: list[int]
 ) -> None:
-    desk, _ = open_pool(terms=replace(ISLANDS, max_memory=memory))
+    desk, _ = open_pool(options=replace(ISLANDS, max_memory=memory))
 
     seen = [value_of(run(desk, "keeps", mebibytes)) for mebibytes in kept]
 

@@ -23,7 +23,7 @@ LARGE = ValueLocation(storage_type="pickle", content=pickle.dumps("x" * 8_000_00
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     desk = Desk(size=2)
-    desk.executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
+    desk.executor = LocalExecutor(desk.deliver, size=2, options=TERMS)
     yield desk
     desk.executor.close()
 

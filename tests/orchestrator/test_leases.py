@@ -186,11 +186,11 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
     elapsed = 0.0
 
     def on_its_own_clock(orchestrator: Orchestrator) -> Orchestrator:
-        terms = orchestrator._lease.options
+        options = orchestrator._lease.options
         for part in (orchestrator._lease, orchestrator._lease_keeper._monitor):
             for name in ("options", "_options"):
                 if hasattr(part, name):
-                    setattr(part, name, terms.__class__(elapsed=lambda: elapsed))
+                    setattr(part, name, options.__class__(elapsed=lambda: elapsed))
         return orchestrator
 
     first = on_its_own_clock(world.orchestrator)
@@ -210,7 +210,7 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
 def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
     third = pair.world.another_orchestrator()
     third.recover()
-    seen = leases.list_running(pair.world.database.reader, but=third._lease.holder_id)
+    seen = leases.list_running(pair.world.database.reader, exclude=third._lease.holder_id)
     pair.pass_thirds(3, pair.second)
     pair.second.step()
 
@@ -221,7 +221,7 @@ def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
 
 
 def test_a_holder_that_has_renewed_meanwhile_is_not_taken_over(pair: Pair) -> None:
-    (seen,) = leases.list_running(pair.world.database.reader, but=pair.second._lease.holder_id)
+    (seen,) = leases.list_running(pair.world.database.reader, exclude=pair.second._lease.holder_id)
     pair.pass_thirds(1, pair.first)
 
     pair.second._lease_keeper._take_over(seen)

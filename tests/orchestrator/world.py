@@ -65,7 +65,7 @@ class HandExecutor:
                 return True
         return False
 
-    def on_output(self, tell: Callable[[], None]) -> None:
+    def on_output(self, callback: Callable[[], None]) -> None:
         pass
 
     def read_output(self) -> JobOutputs:
@@ -134,7 +134,7 @@ class World:
             folder=str(self.folder),
             now=self.clock,
             announce=self.ended.extend,
-            terms=LeaseOptions(
+            lease_options=LeaseOptions(
                 seconds=LEASE_SECONDS,
                 process=f"process {self._processes}",
                 is_gone=self.gone.__contains__,

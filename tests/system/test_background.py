@@ -85,7 +85,7 @@ def test_jobs_complete_though_any_thread_of_the_server_is_killed(
     new = set(threading.enumerate()) - earlier
     mine = [thread for thread in new if isinstance(thread, BackgroundThread)]
     names = {thread.name for thread in mine}
-    assert names >= {"orchestrator", "leases", "outputs", "bells", "local-executor"}
+    assert names >= {"orchestrator", "leases", "outputs", "notifications", "local-executor"}
     assert names >= {"webhook election", "webhooks", "file watch", "maintenance"}
     others = [thread.name for thread in new if not isinstance(thread, BackgroundThread)]
     assert [name for name in others if not name.startswith(POOLS)] == []

@@ -1,6 +1,6 @@
 """Declarations of a pipeline: its data nodes, tasks and scenarios.
 
-May import: domain.
+May import: domain, system.
 Never here: records, identifiers, the database; a declaration is not a record.
 """
 

@@ -44,37 +44,39 @@ WriteInitialValue = Callable[[DataNodeConfig], str | None]
 
 def find_problems(
     declarations: Declarations,
-    look: InspectUses | None = None,
+    inspect: InspectUses | None = None,
     write: WriteInitialValue | None = None,
 ) -> list[ConfigProblem]:
     """Return all problems of the declarations.
 
     Args:
-        look: Inspects the named functions; without it they are imported in this process.
+        inspect: Inspects the named functions; without it they are imported in this process.
         write: Tries to write the initial value of each data node without other problems.
     """
     problems = list(declarations.faults.values())
-    wrong = {place for place, _ in declarations.faults}
-    for place, findings in _iter_findings(declarations, look):
+    wrong = {entry_name for entry_name, _ in declarations.faults}
+    for entry_name, findings in _iter_findings(declarations, inspect):
         for key, message in findings:
-            wrong.add(place)
+            wrong.add(entry_name)
             # Do not report a fault again that was recorded at the declaration.
-            if (place, key) not in declarations.faults:
-                problems.append(_make_problem(declarations, place, key, message))
+            if (entry_name, key) not in declarations.faults:
+                problems.append(_make_problem(declarations, entry_name, key, message))
     if write is None:
         return problems
     for node in declarations.data_nodes.values():
-        place = f"DATA_NODE.{node.id}"
-        if "default_data" in node.properties and place not in wrong:
+        entry_name = f"DATA_NODE.{node.id}"
+        if "default_data" in node.properties and entry_name not in wrong:
             fault = write(node)
             if fault is not None:
-                problems.append(_make_problem(declarations, place, "default_data", fault))
+                problems.append(_make_problem(declarations, entry_name, "default_data", fault))
     return problems
 
 
-def _make_problem(declarations: Declarations, place: str, key: str, message: str) -> ConfigProblem:
-    origin = declarations.origins.get(place)
-    prefix = f"{origin}: {place}" if origin else place
+def _make_problem(
+    declarations: Declarations, entry_name: str, key: str, message: str
+) -> ConfigProblem:
+    origin = declarations.origins.get(entry_name)
+    prefix = f"{origin}: {entry_name}" if origin else entry_name
     return ConfigProblem(f"{prefix}.{key}" if key else prefix, message)
 
 
@@ -92,7 +94,7 @@ def find_warnings(declarations: Declarations) -> list[ConfigProblem]:
 
 
 def _iter_findings(
-    declarations: Declarations, look: InspectUses | None
+    declarations: Declarations, inspect: InspectUses | None
 ) -> Iterator[tuple[str, Findings]]:
     yield "TAIPY", check_environment(declarations.global_app)
     yield "SCENARIST", check_environment(declarations.settings)
@@ -101,48 +103,48 @@ def _iter_findings(
     yield "AUTHENTICATION", check_authentication(declarations.authentication)
     owners: dict[str, str] = {}
     for node in declarations.data_nodes.values():
-        place = f"DATA_NODE.{node.id}"
-        yield place, _check_id(node.id, owners, place)
-        yield place, check_data_node(node)
-        yield place, check_placeholders(node)
-        yield place, check_environment(node.properties)
-        yield place, _check_plain_values(node.properties, besides="default_data")
-        yield place, _check_declared_secrets(node.properties)
+        entry_name = f"DATA_NODE.{node.id}"
+        yield entry_name, _check_id(node.id, owners, entry_name)
+        yield entry_name, check_data_node(node)
+        yield entry_name, check_placeholders(node)
+        yield entry_name, check_environment(node.properties)
+        yield entry_name, _check_plain_values(node.properties, besides="default_data")
+        yield entry_name, _check_declared_secrets(node.properties)
     for task in declarations.tasks.values():
-        place = f"TASK.{task.id}"
-        yield place, _check_id(task.id, owners, place)
-        yield place, _check_task(task)
-        yield place, check_environment(task.properties)
-        yield place, _check_resources(task.properties)
-        yield place, _check_plain_values(task.properties)
-        yield place, _check_declared_secrets(task.properties)
+        entry_name = f"TASK.{task.id}"
+        yield entry_name, _check_id(task.id, owners, entry_name)
+        yield entry_name, _check_task(task)
+        yield entry_name, check_environment(task.properties)
+        yield entry_name, _check_resources(task.properties)
+        yield entry_name, _check_plain_values(task.properties)
+        yield entry_name, _check_declared_secrets(task.properties)
     for scenario in declarations.scenarios.values():
-        place = f"SCENARIO.{scenario.id}"
-        yield place, _check_id(scenario.id, owners, place)
-        yield place, check_scenario(scenario)
-        yield place, check_shared_locations(scenario)
-        yield place, check_secret_placeholders(scenario)
-        yield place, check_environment(scenario.properties)
-        yield place, _check_plain_values(scenario.properties)
-        yield place, _check_declared_secrets(scenario.properties)
+        entry_name = f"SCENARIO.{scenario.id}"
+        yield entry_name, _check_id(scenario.id, owners, entry_name)
+        yield entry_name, check_scenario(scenario)
+        yield entry_name, check_shared_locations(scenario)
+        yield entry_name, check_secret_placeholders(scenario)
+        yield entry_name, check_environment(scenario.properties)
+        yield entry_name, _check_plain_values(scenario.properties)
+        yield entry_name, _check_declared_secrets(scenario.properties)
     yield "TASK.default", _check_lonely_default(declarations, "TASK", declarations.tasks)
     yield (
         "SCENARIO.default",
         _check_lonely_default(declarations, "SCENARIO", declarations.scenarios),
     )
-    for place, key, message in check_functions(declarations, look):
-        yield place, iter([(key, message)])
+    for entry_name, key, message in check_functions(declarations, inspect):
+        yield entry_name, iter([(key, message)])
 
 
-def _check_id(id: object, owners: dict[str, str], place: str) -> Findings:
+def _check_id(id: object, owners: dict[str, str], entry_name: str) -> Findings:
     if not isinstance(id, str) or not id.isidentifier() or keyword.iskeyword(id):
         yield "", f"{id!r} is not a valid id; use letters, digits and _, but not a Python keyword"
         return
     reserved = [word for word in _RESERVED if word in id]
     if reserved:
         yield "", f"the id {id!r} contains {reserved[0]}, which is reserved; rename it"
-    owner = owners.setdefault(id, place)
-    if owner != place:
+    owner = owners.setdefault(id, entry_name)
+    if owner != entry_name:
         yield "", f"the id {id!r} is already used by {owner}; rename one of the two"
 
 
@@ -192,7 +194,7 @@ def _check_retries(task: TaskConfig) -> Findings:
 def _check_resources(properties: Mapping[str, Any]) -> Findings:
     for key, read in RESOURCE_PARSERS.items():
         value = properties.get(key)
-        # environment_findings reports variables that are not set.
+        # `check_environment` reports variables that are not set.
         if value is None or any(iter_environment_faults(value)):
             continue
         try:
@@ -223,18 +225,23 @@ def _check_plain_values(values: Mapping[str, Any], besides: str = "") -> Finding
 
 
 def _check_declared_secrets(properties: Mapping[str, Any]) -> Findings:
-    marks = properties.get(SECRETS_KEY)
-    if marks is None:
+    declared = properties.get(SECRETS_KEY)
+    if declared is None:
         return
-    if not isinstance(marks, list | tuple) or not all(isinstance(mark, str) for mark in marks):
-        yield SECRETS_KEY, f"{type(marks).__name__} is not a list of names; write secrets=['name']"
+    if not isinstance(declared, list | tuple) or not all(
+        isinstance(name, str) for name in declared
+    ):
+        yield (
+            SECRETS_KEY,
+            f"{type(declared).__name__} is not a list of names; write secrets=['name']",
+        )
         return
     names = set(iter_names(properties))
-    for mark in marks:
-        if mark not in names:
-            near = get_close_matches(mark, names, n=1)
+    for name in declared:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "remove it"
-            yield SECRETS_KEY, f"there is no property {mark!r} that could be secret; {hint}"
+            yield SECRETS_KEY, f"there is no property {name!r} that could be secret; {hint}"
 
 
 def _is_plain(value: object) -> bool:

@@ -88,7 +88,7 @@ def find_location_warnings(
         for scenario in scenarios
         for one, other in _iter_shared_pairs(scenario.data_nodes)
         if not written.isdisjoint((one, other))
-    }  # reported as errors by shared_place_findings
+    }  # reported as errors by `check_shared_locations`
     for one, other in _iter_shared_pairs(nodes):
         if frozenset((one.id, other.id)) in in_one:
             continue
@@ -109,12 +109,12 @@ def _iter_shared_pairs(
     nodes: Iterable[DataNodeConfig],
 ) -> Iterator[tuple[DataNodeConfig, DataNodeConfig]]:
     """Yield the pairs of data nodes that share a location."""
-    by_place: dict[str, list[DataNodeConfig]] = {}
+    by_location: dict[str, list[DataNodeConfig]] = {}
     for node in nodes:
-        place = _digest_location(node)
-        if place is not None:
-            by_place.setdefault(place, []).append(node)
-    for group in by_place.values():
+        location = _digest_location(node)
+        if location is not None:
+            by_location.setdefault(location, []).append(node)
+    for group in by_location.values():
         yield from combinations(group, 2)
 
 

@@ -24,7 +24,7 @@ def values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[st
 
 
 def check_word(key: str, value: object, words: tuple[str, ...]) -> Findings:
-    # environment_findings reports variables that are not set.
+    # `check_environment` reports variables that are not set.
     if value is None or any(iter_environment_faults(value)):
         return
     if resolve(value) not in words:

@@ -54,9 +54,9 @@ class CodeDigests:
         names = sorted({name.partition(":")[0] for name in functions})
         tops = {name.partition(".")[0] for name in names}
         found: dict[str, str] = {}
-        to_look_at = [*names]
-        while to_look_at:
-            name = to_look_at.pop()
+        to_visit = [*names]
+        while to_visit:
+            name = to_visit.pop()
             if name in found:
                 continue
             module = self._get_module(name, tops)
@@ -65,7 +65,7 @@ class CodeDigests:
                     return None
                 continue
             found[name] = module.digest
-            to_look_at += module.imports | set(_parent_modules(name))
+            to_visit += module.imports | set(_parent_modules(name))
         digest = blake2b(digest_size=16)
         for name in sorted(found):
             digest.update(f"{name}={found[name]};".encode())
@@ -109,10 +109,10 @@ class CodeDigests:
         return spec
 
     def _is_own(self, spec: ModuleSpec) -> bool:
-        places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
-        for place in places:
+        locations = [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
+        for location in locations:
             for folder in self._search_path:
-                file = Path(place).resolve()
+                file = Path(location).resolve()
                 if file.is_relative_to(folder):
                     return not set(file.relative_to(folder).parts) & set(_INSTALL_FOLDERS)
         return False

@@ -170,9 +170,9 @@ class Declarations:
 
     def reject_default(self, family: str, origin: str) -> None:
         """Record the fault that an entry was declared under the id of the defaults."""
-        place = f"{family}.{DEFAULT_ID}"
-        self.faults[place, ""] = ConfigProblem(
-            f"{origin}: {place}",
+        entry_name = f"{family}.{DEFAULT_ID}"
+        self.faults[entry_name, ""] = ConfigProblem(
+            f"{origin}: {entry_name}",
             f"the id {DEFAULT_ID!r} is reserved for the defaults of the other entries; rename it, "
             f"or call set_default_{family.lower()}_configuration to declare defaults",
         )
@@ -221,17 +221,17 @@ class Declarations:
         overwrite(scenario, replace(scenario, **changes))
 
     def declare_section(
-        self, place: str, base: SectionT, given: Mapping[str, Any], origin: str
+        self, entry_name: str, base: SectionT, given: Mapping[str, Any], origin: str
     ) -> SectionT:
         """Return *base* with the given values changed."""
         names = {item.name for item in fields(base)} - {"properties"}
         present = {name: getattr(base, name) for name in names} | dict(base.properties)
-        values = self.declare_table(place, present, given, origin, known=names)
+        values = self.declare_table(entry_name, present, given, origin, known=names)
         return replace(base, **{name: values.pop(name) for name in names}, properties=values)
 
     def declare_table(
         self,
-        place: str,
+        entry_name: str,
         base: Mapping[str, Any],
         given: Mapping[str, Any],
         origin: str,
@@ -242,17 +242,17 @@ class Declarations:
         Args:
             known: The keys that it accepts besides those of `SECTION_KEYS`.
         """
-        keys = {*SECTION_KEYS.get(place, ()), *known}
-        return self._make_draft(place, given, origin).merge_properties(base, keys)
+        keys = {*SECTION_KEYS.get(entry_name, ()), *known}
+        return self._make_draft(entry_name, given, origin).merge_properties(base, keys)
 
     def _make_draft(
-        self, place: str, given: Mapping[str, Any], origin: str, *, fresh: bool = False
+        self, entry_name: str, given: Mapping[str, Any], origin: str, *, fresh: bool = False
     ) -> Draft:
-        self.origins[place] = origin
+        self.origins[entry_name] = origin
         if fresh:
-            for where in [where for where in self.faults if where[0] == place]:
+            for where in [where for where in self.faults if where[0] == entry_name]:
                 del self.faults[where]
-        return Draft(self.faults, self.objects, place, given, origin)
+        return Draft(self.faults, self.objects, entry_name, given, origin)
 
     def _get_default(self, family: str, id: str) -> Any:
         return None if id == DEFAULT_ID else self.defaults.get(family)

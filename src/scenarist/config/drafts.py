@@ -43,7 +43,7 @@ class Draft:
 
     Args:
         objects: Receives the functions and classes that were passed as objects, by entry and key.
-        place: The entry, such as ``TASK.fit``.
+        entry_name: The entry, such as ``TASK.fit``.
         given: The values by key. None means that a key was not given.
     """
 
@@ -51,13 +51,13 @@ class Draft:
         self,
         faults: dict[tuple[str, str], ConfigProblem],
         objects: dict[tuple[str, str], NamedObjects],
-        place: str,
+        entry_name: str,
         given: Mapping[str, Any],
         origin: str,
     ) -> None:
         self._faults = faults
         self._objects = objects
-        self._place = place
+        self._entry_name = entry_name
         self._given = {key: value for key, value in given.items() if value is not None}
         self._origin = origin
         self._fields: set[str] = set()
@@ -124,7 +124,7 @@ class Draft:
             return dict(base)
         if not keep:
             for table in (self._faults, self._objects):
-                for where in [where for where in table if where[0] == self._place]:
+                for where in [where for where in table if where[0] == self._entry_name]:
                     if where[1].startswith(f"{key}."):
                         del table[where]
         made = {name: convert(f"{key}.{name}", value) for name, value in given.items()}
@@ -157,7 +157,7 @@ class Draft:
             is_known = key in known or key in own
             self._reset(key)
             if not is_known:
-                self._add_fault(key, describe_unknown_key(key, self._place, known))
+                self._add_fault(key, describe_unknown_key(key, self._entry_name, known))
             try:
                 properties[key] = self._to_plain(key, value)
             except InvalidError as error:
@@ -209,18 +209,20 @@ class Draft:
 
     def _reset(self, key: str) -> None:
         """Discard the fault and the objects of the earlier value of a key."""
-        self._faults.pop((self._place, key), None)
-        self._objects.pop((self._place, key), None)
+        self._faults.pop((self._entry_name, key), None)
+        self._objects.pop((self._entry_name, key), None)
 
     def _objects_of(self, key: str) -> NamedObjects:
-        return self._objects.setdefault((self._place, key), [])
+        return self._objects.setdefault((self._entry_name, key), [])
 
     def _add_fault(self, key: str, message: str) -> None:
-        earlier = self._faults.get((self._place, key))
+        earlier = self._faults.get((self._entry_name, key))
         if earlier is not None:
             message = f"{earlier.message}; {message}"
-        self._faults[self._place, key] = ConfigProblem(
-            f"{self._origin}: {self._place}.{key}" if self._origin else f"{self._place}.{key}",
+        self._faults[self._entry_name, key] = ConfigProblem(
+            f"{self._origin}: {self._entry_name}.{key}"
+            if self._origin
+            else f"{self._entry_name}.{key}",
             message,
         )
 

@@ -54,8 +54,8 @@ class DataNodeConfig(Entry):
         is_written = self._declares_any({"sql": writers, "generic": ("write_fct",)})
         return bool(self.properties.get("read_only")) or not is_written
 
-    def _declares_any(self, ways: Mapping[str, tuple[str, ...]]) -> bool:
-        keys = ways.get(self.storage_type)
+    def _declares_any(self, keys_by_type: Mapping[str, tuple[str, ...]]) -> bool:
+        keys = keys_by_type.get(self.storage_type)
         return keys is None or any(key in self.properties for key in keys)
 
 
@@ -84,7 +84,7 @@ class TaskConfig(Entry):
 
 
 class ScenarioDeclarations(Protocol):
-    """What a scenario's entry asks of the registry that holds it."""
+    """The part of the declarations that changes the entry of a scenario."""
 
     def add_sequences(
         self, scenario: "ScenarioConfig", sequences: Mapping[str, object]

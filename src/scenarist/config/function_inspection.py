@@ -124,22 +124,22 @@ def _find_call_fault(name: str, found: Any, use: FunctionUse) -> str | None:
     counts: Iterable[int] = [use.arguments]
     plural = "" if use.arguments == 1 else "s"
     called = f"the task has {use.arguments} input{plural}"
-    mend = "give the task as many inputs as its function takes"
+    fix = "give the task as many inputs as its function takes"
     if use.role is FunctionRole.FUNCTION:
         called = f"{use.key} is called with {use.arguments} argument{plural}"
-        mend = f"change the function, or {use.key}_args" if "fct" in use.key else "change it"
+        fix = f"change the function, or {use.key}_args" if "fct" in use.key else "change it"
     elif use.role is FunctionRole.COMPARATOR:
         counts = range(2, _MAX_COMPARED_VALUES)
         called = "a comparator is called with the values of two or more scenarios"
-        mend = "let it accept *values"
+        fix = "let it accept *values"
     faults = [_find_binding_fault(found, count) for count in counts]
     if None in faults:
         return None
     if _is_method(found):
-        mend = "it is a method without an object; make it a function"
+        fix = "it is a method without an object; make it a function"
     elif (missing := _find_missing_keyword(found)) is not None:
-        mend = f"give {missing!r} a default, or make it positional"
-    return f"{name!r} takes {_format_signature(found)}, but {called}: {faults[0]}; {mend}"
+        fix = f"give {missing!r} a default, or make it positional"
+    return f"{name!r} takes {_format_signature(found)}, but {called}: {faults[0]}; {fix}"
 
 
 def _find_binding_fault(found: Any, count: int, options: Sequence[str] = ()) -> str | None:

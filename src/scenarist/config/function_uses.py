@@ -30,10 +30,10 @@ class FunctionUse:
     Args:
         arguments: The number of positional arguments that it is called with; comparators get two
             or more. None if a mistake in the declaration makes the number unknown.
-        code: The result of `looking.code_of` for the object that was passed, if any.
+        code: The `digest_code` of the object that was passed, if any.
     """
 
-    place: str
+    entry_name: str
     key: str
     name: str
     role: FunctionRole
@@ -63,16 +63,20 @@ def iter_function_uses(declarations: Declarations) -> Iterator[FunctionUse]:
 
 
 def _iter_data_node_uses(node: DataNodeConfig) -> Iterator[FunctionUse]:
-    place = f"DATA_NODE.{node.id}"
+    entry_name = f"DATA_NODE.{node.id}"
     for key, role in _ROLES.items():
         name = node.properties.get(key)
         if key not in known_keys(node.storage_type) or name is None:
             continue
         if not is_environment_reference(name):
             count = (key in _RECEIVES_VALUE) + _count_arguments(node.properties.get(f"{key}_args"))
-            yield FunctionUse(place=place, key=key, name=str(name), role=role, arguments=count)
+            yield FunctionUse(
+                entry_name=entry_name, key=key, name=str(name), role=role, arguments=count
+            )
     for name in _iter_exposed_classes(node.properties):
-        yield FunctionUse(place=place, key="exposed_type", name=name, role=FunctionRole.CLASS)
+        yield FunctionUse(
+            entry_name=entry_name, key="exposed_type", name=name, role=FunctionRole.CLASS
+        )
 
 
 def _iter_exposed_classes(properties: Mapping[str, Any]) -> Iterator[str]:
@@ -92,21 +96,27 @@ def _count_arguments(arguments: object) -> int:
 
 
 def _iter_task_uses(task: TaskConfig, has_inputs: bool) -> Iterator[FunctionUse]:
-    place = f"TASK.{task.id}"
+    entry_name = f"TASK.{task.id}"
     if task.function:
         count = len(task.inputs) if has_inputs else None
         yield FunctionUse(
-            place=place, key="function", name=task.function, role=FunctionRole.TASK, arguments=count
+            entry_name=entry_name,
+            key="function",
+            name=task.function,
+            role=FunctionRole.TASK,
+            arguments=count,
         )
     for name in task.retry_on:
-        yield FunctionUse(place=place, key="retry_on", name=name, role=FunctionRole.EXCEPTION)
+        yield FunctionUse(
+            entry_name=entry_name, key="retry_on", name=name, role=FunctionRole.EXCEPTION
+        )
 
 
 def _iter_scenario_uses(scenario: ScenarioConfig) -> Iterator[FunctionUse]:
     for node_id, names in scenario.comparators.items():
         for name in names:
             yield FunctionUse(
-                place=f"SCENARIO.{scenario.id}",
+                entry_name=f"SCENARIO.{scenario.id}",
                 key=f"comparators.{node_id}",
                 name=name,
                 role=FunctionRole.COMPARATOR,

@@ -94,8 +94,8 @@ def _describe(error: BaseException) -> str:
         text = error.message
     else:
         text = "".join(traceback.format_exception_only(error)).strip()
-    place = _locate_error(error)
-    return f"{place}: {text}" if place else text
+    position = _locate_error(error)
+    return f"{position}: {text}" if position else text
 
 
 def _locate_error(error: BaseException) -> str | None:
@@ -105,6 +105,6 @@ def _locate_error(error: BaseException) -> str | None:
         for frame, line in traceback.walk_tb(error.__traceback__)
         if not frame.f_code.co_filename.startswith(_FOREIGN_PREFIXES)
     ]
-    own = [place for place in frames if "site-packages" not in place[0]]
-    places = own or frames
-    return f"{places[-1][0]}:{places[-1][1]}" if places else None
+    own = [position for position in frames if "site-packages" not in position[0]]
+    positions = own or frames
+    return f"{positions[-1][0]}:{positions[-1][1]}" if positions else None

@@ -111,15 +111,15 @@ def retain_properties(properties: Mapping[str, Any], storage_type: str) -> dict[
     return {key: value for key, value in properties.items() if key in common or key not in known}
 
 
-def describe_unknown_key(key: str, place: str, known: Collection[str]) -> str:
+def describe_unknown_key(key: str, entry_name: str, known: Collection[str]) -> str:
     """Return the message for an unknown key, with a suggestion.
 
     Args:
-        place: The entry or section, such as ``TASK.fit``.
+        entry_name: The entry or section, such as ``TASK.fit``.
         known: The keys that it accepts.
     """
     own = (
-        f"a property of your own goes under properties: [{place}.properties] in a file, "
+        f"a property of your own goes under properties: [{entry_name}.properties] in a file, "
         f"properties={{{key!r}: …}} in Python"
     )
     if key in _HINTS:
@@ -129,6 +129,6 @@ def describe_unknown_key(key: str, place: str, known: Collection[str]) -> str:
     if near:
         return f"there is no key {key!r}; did you mean {near[0]!r}? ({own})"
     kinds = [kind for kind, keys in DATA_NODE_KEYS.items() if key in keys]
-    if kinds and place.startswith("DATA_NODE."):
+    if kinds and entry_name.startswith("DATA_NODE."):
         return f"this storage type has no key {key!r}, which is a key of {', '.join(kinds)}; {own}"
     return f"there is no key {key!r}; {own}"

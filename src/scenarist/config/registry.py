@@ -349,15 +349,15 @@ class ConfigRegistry(DataNodeRegistry):
         self.load(filename)
 
     def check(
-        self, look: InspectUses | None = None, write: WriteInitialValue | None = None
+        self, inspect: InspectUses | None = None, write: WriteInitialValue | None = None
     ) -> list[ConfigProblem]:
         """Return every mistake in the declarations.
 
         Args:
-            look: Inspects the named functions; without it they are imported in this process.
+            inspect: Inspects the named functions; without it they are imported in this process.
             write: Tries to write the initial values of data nodes; without it none is tried.
         """
-        return find_problems(self._declarations, look, write)
+        return find_problems(self._declarations, inspect, write)
 
     def warnings(self) -> list[ConfigProblem]:
         """Return declarations that work but may not be intended. Imports nothing."""

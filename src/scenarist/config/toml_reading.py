@@ -129,8 +129,8 @@ def _read_or_mark_invalid(value: Any) -> Any:
         return InvalidValue(error.message)
 
 
-def _add_fault(declarations: Declarations, file: str, place: str, message: str) -> None:
-    declarations.faults[place, ""] = ConfigProblem(f"{file}: {place}", message)
+def _add_fault(declarations: Declarations, file: str, entry_name: str, message: str) -> None:
+    declarations.faults[entry_name, ""] = ConfigProblem(f"{file}: {entry_name}", message)
 
 
 def _locate_error(error: tomllib.TOMLDecodeError, text: str) -> str:

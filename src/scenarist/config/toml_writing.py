@@ -138,7 +138,7 @@ def _to_references(value: object) -> Any:
 
 
 def _iter_lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
-    place = ".".join(map(str, path))
+    entry_name = ".".join(map(str, path))
     yield f"[{'.'.join(map(_format_key, path))}]"
     tables: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
@@ -148,7 +148,7 @@ def _iter_lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[st
             else:
                 yield f"{_format_key(key)} = {_format_value(value)}"
         except InvalidError as error:
-            raise InvalidError(f"{place}.{key} cannot be exported: {error.message}") from None
+            raise InvalidError(f"{entry_name}.{key} cannot be exported: {error.message}") from None
     for name, table in tables.items():
         yield ""
         yield from _iter_lines((*path, name), table)

@@ -2,6 +2,6 @@
 
 The browser calls the same REST paths as every other client.
 
-May import: domain, services, schemas. Never here: database queries, or markup built from user
-input.
+May import: no other package.
+Never here: database queries, or markup built from user input.
 """

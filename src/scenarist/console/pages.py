@@ -111,8 +111,12 @@ def _render_page(auth: str) -> StaticFile:
     modules = (name for name in files.by_name if name.endswith(".js") and name not in _LAZY_MODULES)
     preloads = (f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
     text = (FOLDER / _PAGE).read_text()
-    for mark, value in (("BASE", base), ("AUTH", auth), ("MODULES", "\n    ".join(preloads))):
-        text = text.replace("{" + mark + "}", value)
+    for placeholder, value in (
+        ("BASE", base),
+        ("AUTH", auth),
+        ("MODULES", "\n    ".join(preloads)),
+    ):
+        text = text.replace("{" + placeholder + "}", value)
     return _make_file(text.encode(), ".html")
 
 

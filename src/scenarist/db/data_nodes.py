@@ -235,8 +235,8 @@ def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
 def find_last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
     """Return the newest edits of data nodes, by data node; nodes without edits are omitted."""
     return {
-        node_id: LastEdit(*told)
-        for node_id, *told in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+        node_id: LastEdit(*columns)
+        for node_id, *columns in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
     }
 
 
@@ -347,8 +347,10 @@ def find_blocking_job(
     Args:
         place: The place of the data node, so that jobs of other nodes at that place count as well.
     """
-    held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
-    row = connection.execute(_BLOCKING_JOB.where(held), {"id": data_node_id}).first()
+    has_hold = (
+        job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
+    )
+    row = connection.execute(_BLOCKING_JOB.where(has_hold), {"id": data_node_id}).first()
     return (
         None
         if row is None

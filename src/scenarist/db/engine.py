@@ -212,9 +212,11 @@ class Database:
         Raises:
             UnavailableError: Notifications cannot be received; the message says why.
         """
-        ear = Listener(partial(self._dialect.open_notifier, self.connect), self._on_notification)
-        ear.start()
-        self._listener = ear
+        listener = Listener(
+            partial(self._dialect.open_notifier, self.connect), self._on_notification
+        )
+        listener.start()
+        self._listener = listener
 
     def leader_lock(self, name: str) -> LeaderLock:
         """Return a leader lock: held by one process on the database at a time."""
@@ -230,8 +232,8 @@ class Database:
         if Topic.NEWS in topics:
             for listener in self._listeners:
                 listener()
-        for ringer in self._notification_listeners:
-            ringer(topics)
+        for on_notification in self._notification_listeners:
+            on_notification(topics)
         self._call_topic_listeners(topics)
 
     def _call_topic_listeners(self, topics: Topics) -> None:
@@ -269,22 +271,22 @@ class Database:
             self._commit(units)
         finally:
             with self._queue_lock:
-                heir = self._queue[0] if self._queue else None
-                self.metrics.oldest_write_since = None if heir is None else heir.queued_at
-                if heir is None:
+                successor = self._queue[0] if self._queue else None
+                self.metrics.oldest_write_since = None if successor is None else successor.queued_at
+                if successor is None:
                     self._has_leader = False
             for unit in units:
                 unit.is_done = True
                 unit.wake_lock.release()
-            if heir is not None:
-                heir.wake_lock.release()
+            if successor is not None:
+                successor.wake_lock.release()
 
     def _commit(self, units: list[Unit[Any]]) -> None:
         topics: Topics = frozenset()
         try:
-            asked = perf_counter()
+            started = perf_counter()
             connection = self._begin(is_shared=len(units) > 1)
-            self.metrics.write_lock_waits.add(perf_counter() - asked)
+            self.metrics.write_lock_waits.add(perf_counter() - started)
             try:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
@@ -316,13 +318,13 @@ class Database:
             _log.exception("a listener failed after a commit")
 
     def _fail(self, units: list[Unit[Any]], error: BaseException) -> None:
-        ended = InDoubtError("the thread that wrote this was stopped; check whether it was done")
-        fault = self._to_our_error(error) if isinstance(error, Exception) else ended
+        stopped = InDoubtError("the thread that wrote this was stopped; check whether it was done")
+        fault = self._to_our_error(error) if isinstance(error, Exception) else stopped
         if isinstance(fault, UnavailableError):
             self.metrics.last_write_error = (monotonic(), fault.message)
         for unit in units:
             unit.fail(fault)
-        if fault is ended:
+        if fault is stopped:
             raise error
 
     def _begin(self, *, is_shared: bool) -> Connection:
@@ -342,7 +344,7 @@ class Database:
         losses = self._losses
         connection = self._writer = self.connect()
         self._writer_losses = losses
-        # SQLAlchemy sees one endless transaction; the real ones are begun by the backend.
+        # SQLAlchemy sees one endless transaction; the real ones are begun by the dialect.
         connection.begin()
         self._dialect.begin(connection, *first)
         return connection

@@ -29,13 +29,13 @@ def record_failure(
     reason: str, error: BaseException, connection: Connection | None = None
 ) -> DatabaseFailureError:
     """Return the error for a transaction that the database could not execute."""
-    made = DatabaseFailureError(
+    failure = DatabaseFailureError(
         f"the database could not do this ({reason}); nothing was changed, try again"
     )
-    made.__cause__ = error
+    failure.__cause__ = error
     if connection is not None:
-        _failures[connection] = made
-    return made
+        _failures[connection] = failure
+    return failure
 
 
 def undo_on_rollback(connection: Connection, undo: Callable[[], None]) -> None:
@@ -47,16 +47,16 @@ def undo_on_rollback(connection: Connection, undo: Callable[[], None]) -> None:
     _undo.setdefault(connection, []).append(undo)
 
 
-def undo(connection: Connection, *, from_mark: int = 0) -> None:
-    """Run the undo actions that a connection registered since a mark, the newest first."""
-    noted = _undo.get(connection, [])
-    while len(noted) > from_mark:
+def undo(connection: Connection, *, since: int = 0) -> None:
+    """Run the undo actions that a connection registered after a position, the newest first."""
+    actions = _undo.get(connection, [])
+    while len(actions) > since:
         with suppress(Exception):
-            noted.pop()()
+            actions.pop()()
 
 
 def undo_position(connection: Connection) -> int:
-    """Return a mark: `undo` from it runs only the actions registered later."""
+    """Return the present position; `undo` runs only the actions registered after it."""
     return len(_undo.get(connection, ()))
 
 
@@ -83,9 +83,9 @@ class Unit(Generic[T]):
         """Run the work; return whether it succeeded. `result` raises what the work raised.
 
         Raises:
-            TroubleError: The database itself failed, so the whole transaction must roll back.
+            DatabaseFailureError: The database itself failed: the whole transaction must roll back.
         """
-        mark = undo_position(connection)
+        position = undo_position(connection)
         _failures.pop(connection, None)
         fault: Exception | None = None
         try:
@@ -95,7 +95,7 @@ class Unit(Generic[T]):
         fault = _failures.get(connection) or fault  # also when the work caught it and continued
         if fault is None:
             return True
-        undo(connection, from_mark=mark)
+        undo(connection, since=position)
         self._error = fault
         if isinstance(fault, DatabaseFailureError):
             raise fault

@@ -83,7 +83,7 @@ class FileLeaderLock:
 _LEADER_LOCKS = (
     0x5CE9A416  # the first half of each lock's key; the second half is a hash of its name
 )
-_ACQUIRE = "SET lock_timeout = 0; SELECT pg_advisory_lock({turns}, hashtext('{name}'))"
+_ACQUIRE = "SET lock_timeout = 0; SELECT pg_advisory_lock({key}, hashtext('{name}'))"
 
 
 class SessionLeaderLock:
@@ -106,7 +106,7 @@ class SessionLeaderLock:
         connection = self._connection = self._connect()
         driver: Any = connection.connection.driver_connection
         try:
-            driver.execute(_ACQUIRE.format(turns=_LEADER_LOCKS, name=self._name), prepare=False)
+            driver.execute(_ACQUIRE.format(key=_LEADER_LOCKS, name=self._name), prepare=False)
         except Exception as error:
             self.release()
             if self._stopping.is_set():

@@ -87,9 +87,9 @@ def list_all(connection: Connection) -> list[Holder]:
     return _read(connection.execute(_LISTED))
 
 
-def list_running(connection: Connection, *, but: HolderId) -> list[Holder]:
+def list_running(connection: Connection, *, exclude: HolderId) -> list[Holder]:
     """Return the other holders that run jobs, including those whose lease was ended."""
-    return _read(connection.execute(_RUNNING, {"own": but}))
+    return _read(connection.execute(_RUNNING, {"own": exclude}))
 
 
 def expire(connection: Connection, holder: Holder) -> bool:

@@ -26,41 +26,41 @@ _DELETE_EXPIRED = delete(tries).where(
 class AttemptLimit:
     """Limit of sign-in attempts for one key (such as an address) within a time window."""
 
-    who: str
+    key: str
     limit: int
 
 
 def count_attempt(
-    connection: Connection, bounds: tuple[AttemptLimit, ...], *, stretch: timedelta, now: datetime
+    connection: Connection, limits: tuple[AttemptLimit, ...], *, window: timedelta, now: datetime
 ) -> dict[AttemptLimit, datetime]:
-    """Count one attempt for each bound, unless one of them is used up.
+    """Count one attempt for each limit, unless one of them is used up.
 
     Returns:
-        The bounds that are used up, each with the end of its window; empty if the attempt counted.
+        The limits that are used up, each with the end of its window; empty if the attempt counted.
     """
-    connection.execute(_DELETE_EXPIRED, {"before": now - stretch, "after": now + stretch})
-    rows = {bound: connection.execute(_FIND, {"key": bound.who}).first() for bound in bounds}
+    connection.execute(_DELETE_EXPIRED, {"before": now - window, "after": now + window})
+    rows = {limit: connection.execute(_FIND, {"key": limit.key}).first() for limit in limits}
     used_up: dict[AttemptLimit, datetime] = {
-        bound: row.since + stretch
-        for bound, row in rows.items()
-        if row is not None and row.tally >= bound.limit
+        limit: row.since + window
+        for limit, row in rows.items()
+        if row is not None and row.tally >= limit.limit
     }
     if used_up:
         return used_up
-    for bound, row in rows.items():
+    for limit, row in rows.items():
         if row is None:
-            connection.execute(_INSERT, {"who": bound.who, "tally": 1, "since": now})
+            connection.execute(_INSERT, {"who": limit.key, "tally": 1, "since": now})
         else:
-            connection.execute(_COUNT, {"key": bound.who})
+            connection.execute(_COUNT, {"key": limit.key})
     return {}
 
 
-def uncount_attempt(connection: Connection, bounds: tuple[AttemptLimit, ...]) -> None:
+def uncount_attempt(connection: Connection, limits: tuple[AttemptLimit, ...]) -> None:
     """Uncount an attempt, such as one that succeeded."""
-    for bound in bounds:
-        connection.execute(_UNCOUNT, {"key": bound.who})
+    for limit in limits:
+        connection.execute(_UNCOUNT, {"key": limit.key})
 
 
-def reset(connection: Connection, who: str) -> None:
+def reset(connection: Connection, key: str) -> None:
     """Reset the counter of a key."""
-    connection.execute(_DELETE, {"key": who})
+    connection.execute(_DELETE, {"key": key})

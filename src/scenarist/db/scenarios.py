@@ -227,7 +227,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     additional = _group(connection.execute(_ADDITIONAL, {"ids": ids}))
     tags = _group(connection.execute(_TAGS, {"ids": ids}))
     sequences = sequence_rows.of_scenarios(connection, ids)
-    told = subscriber_rows.of_entities(connection, ids)
+    subscribers_by_entity = subscriber_rows.of_entities(connection, ids)
     return [
         Scenario(
             id=ScenarioId(row.id),
@@ -246,7 +246,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             sequences=tuple(sequences.get(row.id, ())),
             created_at=row.created_at,
             version=row.version,
-            subscribers=told.get(row.id, ()),
+            subscribers=subscribers_by_entity.get(row.id, ()),
         )
         for row in rows
     ]

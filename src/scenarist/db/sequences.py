@@ -150,9 +150,11 @@ def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
     if not rows:
         return None
     row = rows[0]
-    told = subscriber_rows.of_entities(connection, [row.id]) if row.has_subscribers else {}
+    subscribers_by_entity = (
+        subscriber_rows.of_entities(connection, [row.id]) if row.has_subscribers else {}
+    )
     task_ids = (row.task_id for row in rows if row.task_id is not None)
-    return _sequence(row, task_ids, told.get(row.id, ()))
+    return _sequence(row, task_ids, subscribers_by_entity.get(row.id, ()))
 
 
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
@@ -198,12 +200,14 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequ
     tasks: dict[str, list[str]] = {}
     for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
         tasks.setdefault(owner, []).append(task_id)
-    told = subscriber_rows.of_entities(connection, [row.id for row in rows])
-    return [_sequence(row, tasks.get(row.id, ()), told.get(row.id, ())) for row in rows]
+    subscribers_by_entity = subscriber_rows.of_entities(connection, [row.id for row in rows])
+    return [
+        _sequence(row, tasks.get(row.id, ()), subscribers_by_entity.get(row.id, ())) for row in rows
+    ]
 
 
 def _sequence(
-    row: Any, task_ids: Iterable[str], told: tuple[entities.Subscriber, ...]
+    row: Any, task_ids: Iterable[str], subscribers: tuple[entities.Subscriber, ...]
 ) -> entities.Sequence:
     return entities.Sequence(
         id=SequenceId(row.id),
@@ -213,5 +217,5 @@ def _sequence(
         properties=row.properties,
         created_at=row.created_at,
         version=row.version,
-        subscribers=told,
+        subscribers=subscribers,
     )

@@ -74,13 +74,13 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
             tasks.c.wiring == task.wiring,
         )
         return TaskId(connection.execute(known).scalar_one()), False
-    ends = [
+    links = [
         {"task_id": task.id, "direction": direction, "position": position, "data_node_id": node_id}
         for direction, node_ids in ((INPUT, task.input_ids), (OUTPUT, task.output_ids))
         for position, node_id in enumerate(node_ids)
     ]
-    if ends:
-        connection.execute(insert(task_data_nodes), ends)
+    if links:
+        connection.execute(insert(task_data_nodes), links)
     return task.id, True
 
 
@@ -119,11 +119,11 @@ def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
     ids = [row.id for row in rows]
-    ends: dict[tuple[str, str], list[DataNodeId]] = {}
+    links: dict[tuple[str, str], list[DataNodeId]] = {}
     configs: dict[tuple[str, str], list[str]] = {}
-    for end in connection.execute(_DATA_NODES, {"ids": ids}):
-        ends.setdefault((end.task_id, end.direction), []).append(DataNodeId(end.data_node_id))
-        configs.setdefault((end.task_id, end.direction), []).append(end.config_id)
+    for link in connection.execute(_DATA_NODES, {"ids": ids}):
+        links.setdefault((link.task_id, link.direction), []).append(DataNodeId(link.data_node_id))
+        configs.setdefault((link.task_id, link.direction), []).append(link.config_id)
     parents: dict[str, list[str]] = {}
     for task_id, parent_id in connection.execute(_PARENTS, {"ids": ids}):
         parents.setdefault(task_id, []).append(parent_id)
@@ -133,8 +133,8 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
             config_id=row.config_id,
             owner_id=row.owner_id,
             parent_ids=tuple(parents.get(row.id, ())),
-            input_ids=tuple(ends.get((row.id, INPUT), ())),
-            output_ids=tuple(ends.get((row.id, OUTPUT), ())),
+            input_ids=tuple(links.get((row.id, INPUT), ())),
+            output_ids=tuple(links.get((row.id, OUTPUT), ())),
             function=row.function,
             skippable=row.skippable,
             timeout=row.timeout_seconds,

@@ -132,7 +132,7 @@ class Edit:
     written_to: str | None = None
     stamp: str | None = None  #: stamp of the file when this was recorded
     author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
-    made_of: str | None = None  #: digests of its task and inputs: `provenance`
+    made_of: str | None = None  #: see `digest_provenance`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,7 @@ def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
     Raises:
         ValueError: The tasks form a cycle.
     """
-    place = {task.id: number for number, task in enumerate(tasks)}
+    position = {task.id: number for number, task in enumerate(tasks)}
     sorter = _make_sorter(tasks)
     try:
         sorter.prepare()
@@ -41,10 +41,10 @@ def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
     ordered: list[TaskLinks] = []
     ready = list(sorter.get_ready())
     while ready:
-        ready.sort(key=lambda key: place.get(key[1], -1) if key[0] == "task" else -1)
+        ready.sort(key=lambda key: position.get(key[1], -1) if key[0] == "task" else -1)
         key = ready.pop(0)
         if key[0] == "task":
-            ordered.append(tasks[place[key[1]]])
+            ordered.append(tasks[position[key[1]]])
         sorter.done(key)
         ready.extend(sorter.get_ready())
     return ordered
@@ -71,8 +71,8 @@ def find_connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
         members.append(task.id)
         for node in nodes:
             group_of[node] = home
-    place = {task.id: number for number, task in enumerate(tasks)}
-    return [sorted(members, key=place.__getitem__) for members in groups.values()]
+    position = {task.id: number for number, task in enumerate(tasks)}
+    return [sorted(members, key=position.__getitem__) for members in groups.values()]
 
 
 def _make_sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":

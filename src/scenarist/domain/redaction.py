@@ -70,9 +70,9 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """Replace known secrets in a text, and mask those that `mask_secrets` finds."""
-        for form, mark in self._forms:
+        for form, replacement in self._forms:
             if form in text:
-                text = _replace_form(text, form, mark)
+                text = _replace_form(text, form, replacement)
         return mask_secrets(text)
 
     def redact_log(self, text: str) -> str:
@@ -82,10 +82,10 @@ class Redactor:
         pieces, gaps = _GAP.split(text), [*_GAP.findall(text), ""]
         last = len(pieces) - 1
         whole = []
-        for place, (piece, gap) in enumerate(zip(pieces, gaps, strict=True)):
-            if place:
+        for number, (piece, gap) in enumerate(zip(pieces, gaps, strict=True)):
+            if number:
                 piece = self._mask_cut_beginning(piece)
-            whole += [self(self._mask_cut_end(piece, is_last=place == last)), gap]
+            whole += [self(self._mask_cut_end(piece, is_last=number == last)), gap]
         return "".join(whole)
 
     def _mask_cut_end(self, text: str, *, is_last: bool) -> str:
@@ -155,11 +155,11 @@ def _find_forms(secret: str) -> set[str]:
     return {secret, repr(secret)[1:-1], *quoted, *literal}
 
 
-def _replace_form(text: str, form: str, mark: str) -> str:
+def _replace_form(text: str, form: str, replacement: str) -> str:
     is_word = form.isalpha() and form.islower() and len(form) < _MIN_LINE_LENGTH
     if len(form) >= _MIN_LENGTH_WITHIN_WORDS and not is_word:
-        return text.replace(form, mark)
-    return re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", lambda _: mark, text)
+        return text.replace(form, replacement)
+    return re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", lambda _: replacement, text)
 
 
 def _mask_parameter(found: re.Match[str]) -> str:

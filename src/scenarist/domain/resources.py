@@ -31,22 +31,22 @@ class Resources:
     memory: int | None = None  #: bytes
 
 
-def describe_unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
+def describe_unmet(requested: Resources, machines: Collection[Resources]) -> str | None:
     """Describe the requested resources if no machine has all of them; return None if one has."""
     if any(
-        (asked.cpus or 0) <= (machine.cpus or 0)
-        and (asked.gpus or 0) <= (machine.gpus or 0)
-        and (asked.memory or 0) <= (machine.memory or 0)
+        (requested.cpus or 0) <= (machine.cpus or 0)
+        and (requested.gpus or 0) <= (machine.gpus or 0)
+        and (requested.memory or 0) <= (machine.memory or 0)
         for machine in machines
     ):
         return None
     parts = [
         f"{amount:g} {name}{'' if amount == 1 else 's'}"
-        for name, amount in (("cpu", asked.cpus), ("gpu", asked.gpus))
+        for name, amount in (("cpu", requested.cpus), ("gpu", requested.gpus))
         if amount
     ]
-    if asked.memory:
-        parts.append(f"{asked.memory / 2**20:,.0f} MiB of memory")
+    if requested.memory:
+        parts.append(f"{requested.memory / 2**20:,.0f} MiB of memory")
     return " and ".join(parts) or None
 
 

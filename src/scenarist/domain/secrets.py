@@ -41,7 +41,7 @@ def extract_secrets(
     properties: Mapping[str, Any],
     *,
     besides: Collection[str] = (),
-    marks: Collection[str] | None = None,
+    declared: Collection[str] | None = None,
 ) -> tuple[dict[str, Any], VariableValues]:
     """Replace each secret of an entity by a reference to an environment variable.
 
@@ -51,7 +51,7 @@ def extract_secrets(
     Args:
         owner: The prefix of the variables' names, such as ``DATANODE_orders``.
         besides: Properties that are not changed.
-        marks: The names that the author declared secret; by default those in the properties.
+        declared: The names that the author declared secret; by default those in the properties.
 
     Returns:
         The properties without the author's list of secrets, and the values of the variables,
@@ -72,7 +72,7 @@ def extract_secrets(
         suffix = "" if isinstance(value, str) else f":{type(value).__name__}"
         return f"ENV[{variable}]{suffix}"
 
-    walk = _SecretReplacer(keep, get_declared_secrets(properties) if marks is None else marks)
+    walk = _SecretReplacer(keep, get_declared_secrets(properties) if declared is None else declared)
     stored = {
         name: value if name in besides else walk.replace_in(name, value)
         for name, value in properties.items()
@@ -119,10 +119,10 @@ def find_replacements(
 
 def get_declared_secrets(properties: Mapping[str, Any]) -> frozenset[str]:
     """Return the names that an author has declared secret."""
-    marks = properties.get(SECRETS_KEY)
-    if isinstance(marks, str):
-        return frozenset({marks})
-    return frozenset(map(str, marks)) if isinstance(marks, list | tuple) else frozenset()
+    declared = properties.get(SECRETS_KEY)
+    if isinstance(declared, str):
+        return frozenset({declared})
+    return frozenset(map(str, declared)) if isinstance(declared, list | tuple) else frozenset()
 
 
 def iter_names(value: object) -> Iterator[str]:
@@ -147,18 +147,18 @@ class _SecretReplacer:
     def __init__(
         self,
         replace: Callable[[tuple[str, ...], Any], Any],
-        marks: Collection[str],
+        declared: Collection[str],
         *,
         keeps_rest: bool = False,
     ) -> None:
         self._replace = replace
-        self._marks = marks
+        self._declared = declared
         self._keeps_rest = keeps_rest
 
     def replace_in(self, name: str, value: Any) -> Any:
         """Return a top-level property with its secrets replaced."""
         path = (str(name),)
-        if name in self._marks:
+        if name in self._declared:
             return self._replace_all(path, value)
         if name in _HIDDEN:
             options = SHOWN_OPTIONS.get(name)
@@ -166,7 +166,7 @@ class _SecretReplacer:
                 return self._replace_all(path, value)
             return {
                 key: self._replace_nested((*path, str(key)), item)
-                if key in options and key not in self._marks
+                if key in options and key not in self._declared
                 else self._replace_all((*path, str(key)), item)
                 for key, item in value.items()
             }
@@ -175,7 +175,7 @@ class _SecretReplacer:
         return self._replace_nested(path, value)
 
     def _is_secret(self, name: str) -> bool:
-        return name in self._marks or is_secret_name(name)
+        return name in self._declared or is_secret_name(name)
 
     def _replace_nested(self, path: tuple[str, ...], value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -187,7 +187,8 @@ class _SecretReplacer:
             }
         if isinstance(value, list | tuple):
             return [
-                self._replace_nested((*path, str(place)), item) for place, item in enumerate(value)
+                self._replace_nested((*path, str(position)), item)
+                for position, item in enumerate(value)
             ]
         if not isinstance(value, str) or (shown := mask_secrets(value)) == value:
             return value
@@ -198,7 +199,8 @@ class _SecretReplacer:
             return {key: self._replace_all((*path, str(key)), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [
-                self._replace_all((*path, str(place)), item) for place, item in enumerate(value)
+                self._replace_all((*path, str(position)), item)
+                for position, item in enumerate(value)
             ]
         return self._replace(path, value)
 

@@ -134,7 +134,7 @@ class Executor(Protocol):
     def cancel(self, number: int) -> bool:
         """Stop a job; return False if it is not here. Its outcome says if it stopped in time."""
 
-    def on_output(self, tell: Callable[[], None]) -> None:
+    def on_output(self, callback: Callable[[], None]) -> None:
         """Set the function to call when a job writes something; it must return at once."""
 
     def read_output(self) -> JobOutputs:

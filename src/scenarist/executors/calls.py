@@ -64,14 +64,14 @@ def split_outputs(result: Any, count: int) -> list[object]:
         raise ValueError(
             f"the task has {count} outputs, but its function returned {len(values)} values"
         )
-    for place, value in enumerate(values, start=1):
+    for position, value in enumerate(values, start=1):
         if _is_awaitable(value):
             for coroutine in filter(inspect.iscoroutine, values):
                 coroutine.close()
             raise TypeError(
-                f"value {place} of {count} was not awaited: use await or asyncio.gather"
+                f"value {position} of {count} was not awaited: use await or asyncio.gather"
             )
-        _require_finished(value, f"value {place} of {count}")
+        _require_finished(value, f"value {position} of {count}")
     return values
 
 

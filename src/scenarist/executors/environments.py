@@ -21,8 +21,8 @@ def build_worker_environment() -> dict[str, str]:
 
 def add_variables(request: JobRequest, environment: Mapping[str, str]) -> JobRequest:
     """Add to a request the variables that its inputs and outputs refer to, and no others."""
-    ends = [place.properties for place in request.inputs]
-    ends += [target.properties for target in request.outputs]
-    names = set().union(*map(find_variables, map(dict, ends)))
+    properties = [location.properties for location in request.inputs]
+    properties += [target.properties for target in request.outputs]
+    names = set().union(*map(find_variables, map(dict, properties)))
     known = {name: environment[name] for name in sorted(names) if name in environment}
     return replace(request, variables=known) if known else request

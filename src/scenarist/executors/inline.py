@@ -28,7 +28,7 @@ class InlineExecutor:
     def cancel(self, number: int) -> bool:
         return False
 
-    def on_output(self, tell: Callable[[], None]) -> None:
+    def on_output(self, callback: Callable[[], None]) -> None:
         pass
 
     def read_output(self) -> JobOutputs:

@@ -92,4 +92,4 @@ class Assignment(msgspec.Struct, frozen=True):
 
     session: str
     request: JobRequest
-    terms: WorkerOptions
+    options: WorkerOptions

@@ -13,19 +13,19 @@ def open_executor(
     *,
     address: str | None,
     size: int,
-    terms: WorkerOptions,
+    options: WorkerOptions,
 ) -> Executor:
     """Start an executor.
 
     Args:
         address: The address of the cluster; if None, a cluster on this machine is started.
         size: How many jobs run at the same time; ignored for a cluster with an address.
-        terms: Settings of the worker processes.
+        options: Settings of the worker processes.
 
     Raises:
         InvalidError: The library of the engine is not installed.
         UnavailableError: The cluster cannot be used; the message says why.
     """
     if name == "local":
-        return LocalExecutor(deliver, size=size, terms=terms)
-    return ClusterExecutor(deliver, engine=name, address=address, size=size, terms=terms)
+        return LocalExecutor(deliver, size=size, options=options)
+    return ClusterExecutor(deliver, engine=name, address=address, size=size, options=options)

@@ -22,7 +22,7 @@ from scenarist.executors.isolation.children import exit_fork
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, find_storage, publish, write_value
 
-EndT = TypeVar("EndT", ValueLocation, WriteTarget)
+LocationT = TypeVar("LocationT", ValueLocation, WriteTarget)
 ResultT = TypeVar("ResultT")
 
 _OWN_FILES = (__file__, calls.__file__)
@@ -33,24 +33,26 @@ _STACKTRACE_LIMIT = 32 * 1024
 def run_request(
     request: JobRequest,
     *,
-    settle: Callable[[], None] = lambda: None,
+    before_publish: Callable[[], None] = lambda: None,
     undo: Callable[[], None] = lambda: None,
 ) -> JobOutcome:
-    """Read the inputs, call the function, write the outputs to temporary places, publish them.
+    """Read the inputs, call the function, write the outputs to temporary locations, publish them.
 
     Never raises, not even `SystemExit` or `KeyboardInterrupt` from the function. Outputs with a
     path named by the user are in place when this returns. All others become visible with the
     commit of their edits.
 
     Args:
-        settle: Called when all outputs are written and none is published; may raise.
+        before_publish: Called when all outputs are written and none is published; may raise.
         undo: Called when the function has ended, before its outputs are written: restores the
             functions of Python that it has replaced.
     """
-    return copy_context().run(_run, request, settle, undo)
+    return copy_context().run(_run, request, before_publish, undo)
 
 
-def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], None]) -> JobOutcome:
+def _run(
+    request: JobRequest, before_publish: Callable[[], None], undo: Callable[[], None]
+) -> JobOutcome:
     # Changes to the context (numpy.seterr, the precision of decimal) end with this run.
     decimal.setcontext(decimal.getcontext().copy())
     started_at = datetime.now(UTC)
@@ -58,15 +60,17 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
     try:
         function = _find_function(request.function)
         arguments = [
-            _call_in_this_process(find_storage(place.storage_type).read, _resolve_properties(place))
-            for place in request.inputs
+            _call_in_this_process(
+                find_storage(location.storage_type).read, _resolve_properties(location)
+            )
+            for location in request.inputs
         ]
         result = _call_in_this_process(
             partial(call_function, function, arguments, name=request.function, undo=undo)
         )
         for value, target in _pair_outputs(result, request.outputs):
             written.append(_call_in_this_process(write_value, value, _resolve_properties(target)))
-        settle()
+        before_publish()
         for item in written:
             publish(item)
     except BaseException as error:  # noqa: BLE001 - any error of the task
@@ -124,11 +128,11 @@ def _find_function(path: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _resolve_properties(end: EndT) -> EndT:
+def _resolve_properties(location: LocationT) -> LocationT:
     """Resolve environment variables in the properties, which arrive without their values."""
-    if not end.properties:
-        return end
-    return replace(end, properties=resolve(dict(end.properties), os.environ))
+    if not location.properties:
+        return location
+    return replace(location, properties=resolve(dict(location.properties), os.environ))
 
 
 def _pair_outputs(
@@ -158,7 +162,7 @@ def _format_stacktrace(error: BaseException) -> str:
         frames = frames.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, frames))
-    except BaseException:  # noqa: BLE001 - see _one_line
+    except BaseException:  # noqa: BLE001 - as in `_format_reason`
         text = type(error).__name__
     text = sanitize_text(text)
     return text if len(text) <= _STACKTRACE_LIMIT else "…" + text[-_STACKTRACE_LIMIT:]

@@ -1,5 +1,5 @@
 """Decides which jobs run next and records their outcomes, in one transaction per step.
 
-May import: domain, db, executors, and the places and targets of storage.
+May import: db, domain, executors, observability, storage (locations and targets), system.
 Never here: permissions, HTTP, user code, polling. A step starts because something happened.
 """

@@ -37,7 +37,7 @@ class SortedClaims:
     """Claimed jobs, sorted by what to do with them.
 
     Args:
-        completions: Settlements of jobs that are skipped because their outputs are still valid, or
+        completions: Completions of jobs that are skipped because their outputs are still valid, or
             that fail because they cannot run.
         waiting: Jobs that no machine can run, with the machine that they wait for. The jobs behind
             them are claimed next.
@@ -81,7 +81,7 @@ def sort_claims(
     inputs = gather_inputs(connection, claimed, recipes)
     found, replaced = record_replaced_files(connection, claimed, recipes, inputs, now)
     faults = find_faults(connection, claimed, recipes, inputs) | replaced
-    taking = SortedClaims(file_events=found)
+    result = SortedClaims(file_events=found)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
@@ -89,18 +89,18 @@ def sort_claims(
             made_of = digest_provenance(claim.task_id, [value.edit_id for value in values])
             claim = replace(claim, made_of=made_of)
         if claim.number in faults:
-            taking.completions.append(
+            result.completions.append(
                 complete_refused(claim, recipe.config_id, faults[claim.number], now)
             )
         elif can_skip(connection, claim, recipe, values, now):
-            taking.completions.append(complete_skipped(claim, recipe, now))
+            result.completions.append(complete_skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
-            taking.waiting.append((claim, f"a machine with {lacking}"))
+            result.waiting.append((claim, f"a machine with {lacking}"))
         elif is_suspect(claim) and suspects:
-            taking.waiting.append((claim, _MACHINE_WITHOUT_SUSPECTS))
+            result.waiting.append((claim, _MACHINE_WITHOUT_SUSPECTS))
         else:
             suspects += is_suspect(claim)
-            taking.to_run.append((claim, recipe, values))
-    if taking.waiting:
-        claims.block_for_machine(connection, taking.waiting)
-    return taking
+            result.to_run.append((claim, recipe, values))
+    if result.waiting:
+        claims.block_for_machine(connection, result.waiting)
+    return result

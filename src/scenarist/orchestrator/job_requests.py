@@ -65,8 +65,8 @@ class RecipeCache:
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
             return recipe
-        inputs = [end.config_id for end in recipe.inputs]
-        outputs = [end.config_id for end in recipe.outputs]
+        inputs = [node.config_id for node in recipe.inputs]
+        outputs = [node.config_id for node in recipe.outputs]
         fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)
         if fault is not None:
             return replace(recipe, mismatch=fault)
@@ -102,24 +102,24 @@ def record_replaced_files(
         replaced their files.
     """
     suspects = [
-        (claim.number, position, end.data_node_id)
+        (claim.number, position, node.data_node_id)
         for claim in claims
-        for position, end in enumerate(recipes.get(claim.task_id).inputs)
+        for position, node in enumerate(recipes.get(claim.task_id).inputs)
         if not (value := inputs[claim.number][position]).kept_as
-        and (state := find_file_state(end.storage_type, end.properties)) is not None
+        and (state := find_file_state(node.storage_type, node.properties)) is not None
         and state.stamp != value.stamp
     ]
     if not suspects:
         return (), {}
     nodes = list(dict.fromkeys(node_id for _, _, node_id in suspects))
-    noticed = named_files.record_found_files(connection, nodes, find_file_state, now)
+    found = named_files.record_found_files(connection, nodes, find_file_state, now)
     reads = []
     faults: dict[int, str] = {}
     for number, position, node_id in suspects:
-        if node_id in noticed.replaced:
-            faults[number] = describe_replacement(node_id, noticed.replaced[node_id])
-        elif node_id in noticed.edits:
-            edit_id, state = noticed.edits[node_id]
+        if node_id in found.replaced:
+            faults[number] = describe_replacement(node_id, found.replaced[node_id])
+        elif node_id in found.edits:
+            edit_id, state = found.edits[node_id]
             value = inputs[number][position]
             inputs[number][position] = InputValue(
                 edit_id, state.path, None, state.stamp, value.is_own, None
@@ -127,7 +127,7 @@ def record_replaced_files(
             reads.append((number, node_id, edit_id))
     if reads:
         named_files.change_inputs(connection, reads)
-    return noticed.changes, faults
+    return found.changes, faults
 
 
 def can_skip(
@@ -141,16 +141,16 @@ def can_skip(
     if claim.force or claim.made_of is None:
         return False
     if not all(
-        _is_in_place(end, value.stamp, value.kept_as)
-        for end, value in zip(recipe.inputs, inputs, strict=True)
+        _is_in_place(node, value.stamp, value.kept_as)
+        for node, value in zip(recipe.inputs, inputs, strict=True)
     ):
         return False
-    last = find_last_edits(connection, [end.data_node_id for end in recipe.outputs])
+    last = find_last_edits(connection, [node.data_node_id for node in recipe.outputs])
     outputs = [
-        CurrentOutput(edit.created_at, edit.made_of, end.validity, _is_in_place(end, edit.stamp))
-        if (edit := last.get(end.data_node_id)) is not None
+        CurrentOutput(edit.created_at, edit.made_of, node.validity, _is_in_place(node, edit.stamp))
+        if (edit := last.get(node.data_node_id)) is not None
         else None
-        for end in recipe.outputs
+        for node in recipe.outputs
     ]
     return is_skippable(claim.made_of, outputs, now) and not (
         _is_from_other_code(recipe, last.values()) or _has_replaced_outputs(connection, recipe)
@@ -158,20 +158,22 @@ def can_skip(
 
 
 def _is_in_place(
-    end: TaskDataNode, stamp: str | None, kept_as: Mapping[str, Any] | None = None
+    node: TaskDataNode, stamp: str | None, kept_as: Mapping[str, Any] | None = None
 ) -> bool:
     """Return whether a named file is the recorded one; True if the value has no named file."""
-    storage_type, properties = _storage_of(end, kept_as)
+    storage_type, properties = _storage_of(node, kept_as)
     if file_path(storage_type, properties) is None:
         return True
     state = find_file_state(storage_type, properties)
     return state is not None and state.stamp == stamp
 
 
-def _storage_of(end: TaskDataNode, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+def _storage_of(
+    node: TaskDataNode, kept_as: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
     """Return the storage type and the properties to read a value with."""
     if kept_as is None:
-        return end.storage_type, end.properties
+        return node.storage_type, node.properties
     return kept_as["storage_type"], kept_as["properties"]
 
 
@@ -189,7 +191,7 @@ def _is_from_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
 
 def _has_replaced_outputs(connection: Connection, recipe: TaskRecipe) -> bool:
     """Return whether another data node has overwritten the value of one of the outputs."""
-    places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
+    places = {node.place: node.data_node_id for node in recipe.outputs if node.place is not None}
     last = find_last_writes(connection, list(places)) if places else {}
     return any(write.data_node_id != places[place] for place, write in last.items())
 
@@ -213,23 +215,23 @@ def find_faults(
         if recipe.mismatch is not None:
             faults[claim.number] = recipe.mismatch
             continue
-        ends = zip(recipe.inputs, inputs.get(claim.number, ()), strict=True)
+        pairs = zip(recipe.inputs, inputs.get(claim.number, ()), strict=True)
         at_risk = [
-            (end, value)
-            for end, value in ends
-            if end.place is not None and value.is_own and not value.kept_as
+            (node, value)
+            for node, value in pairs
+            if node.place is not None and value.is_own and not value.kept_as
         ]
         if at_risk:
             shared[claim.number] = at_risk
-    places = {str(end.place) for ends in shared.values() for end, _ in ends}
+    places = {str(node.place) for pairs in shared.values() for node, _ in pairs}
     last = find_last_writes(connection, sorted(places)) if places else {}
     for number, at_risk in shared.items():
-        for end, value in at_risk:
-            write = last.get(str(end.place))
+        for node, value in at_risk:
+            write = last.get(str(node.place))
             if write is None or write.edit_id == value.edit_id:
                 continue
-            if write.data_node_id != end.data_node_id:
-                faults[number] = describe_replacement(end.data_node_id, write.data_node_id)
+            if write.data_node_id != node.data_node_id:
+                faults[number] = describe_replacement(node.data_node_id, write.data_node_id)
     return faults
 
 
@@ -254,18 +256,18 @@ def build_request(
                 content=value.content,
                 fingerprint=fingerprint_of(properties, value.size, value.digest, value.stamp),
             )
-            for end, value in zip(recipe.inputs, inputs, strict=True)
-            for storage_type, properties in [_storage_of(end, value.kept_as)]
+            for node, value in zip(recipe.inputs, inputs, strict=True)
+            for storage_type, properties in [_storage_of(node, value.kept_as)]
         ),
         outputs=tuple(
             WriteTarget(
-                data_node_id=end.data_node_id,
+                data_node_id=node.data_node_id,
                 edit_id=make_uuid(now),
-                storage_type=end.storage_type,
+                storage_type=node.storage_type,
                 folder=folder,
-                properties=end.properties,
+                properties=node.properties,
             )
-            for end in recipe.outputs
+            for node in recipe.outputs
         ),
         timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
         grace_seconds=grace_seconds,
@@ -277,10 +279,10 @@ def build_request(
 
 def resources_of(recipe: TaskRecipe) -> Resources:
     """Return the resources that a task requests; none if its record predates their validation."""
-    asked = {
+    requested = {
         name: recipe.properties[name] for name in RESOURCE_PARSERS if name in recipe.properties
     }
     try:
-        return parse_resources(resolve(asked, os.environ))
+        return parse_resources(resolve(requested, os.environ))
     except InvalidError:
         return Resources()

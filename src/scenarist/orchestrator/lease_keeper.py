@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequeueResult:
-    """Result of handing back the jobs of a holder."""
+    """Result of requeueing the jobs of a holder."""
 
     jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
     finished: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
@@ -45,7 +45,7 @@ def requeue_jobs(
     holder_id: HolderId,
     now: datetime,
     *,
-    but: Sequence[int] = (),
+    exclude: Sequence[int] = (),
     may_have_begun: bool = False,
     is_lost: bool = False,
 ) -> RequeueResult:
@@ -54,27 +54,27 @@ def requeue_jobs(
     The caller must add the returned changes to the event log, in the same transaction.
 
     Args:
-        but: The numbers of the jobs to leave unchanged.
+        exclude: The numbers of the jobs to leave unchanged.
         may_have_begun: Whether to fail jobs that must not run again.
         is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
     """
-    stopped = cancel.cancel_lost(connection, now, holder_id=holder_id, but=but)
+    stopped = cancel.cancel_lost(connection, now, holder_id=holder_id, exclude=exclude)
     lost: list[Completion] = []
     if may_have_begun:
         allowed = LOST_TOGETHER_LIMIT - 1
         found = claim.find_unrepeatable(
-            connection, holder_id=holder_id, but=but, lost_allowed=allowed
+            connection, holder_id=holder_id, exclude=exclude, lost_allowed=allowed
         )
         lost = [complete_given_up(item, now) for item in found]
-    given = complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).consequences
-    handed = claim.requeue(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
-    changes = [make_job_event(*job, JobStatus.PENDING) for job in handed]
+    failed = complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).consequences
+    requeued = claim.requeue(connection, now, holder_id=holder_id, exclude=exclude, is_lost=is_lost)
+    changes = [make_job_event(*job, JobStatus.PENDING) for job in requeued]
     if is_lost:  # suspects may wait until one of these has ended
         changes += release_machine_waits(connection, now)
     return RequeueResult(
-        jobs=handed,
-        finished=[*stopped.finished, *given.finished],
-        events=[*stopped.changes, *given.changes, *changes],
+        jobs=requeued,
+        finished=[*stopped.finished, *failed.finished],
+        events=[*stopped.changes, *failed.changes, *changes],
     )
 
 
@@ -86,8 +86,8 @@ class LeaseKeeper:
     on this machine ends (docs/decisions/0033).
 
     Args:
-        is_at_work: Returns whether jobs run under the lease.
-        finish: Called after jobs were put back and the transaction has committed.
+        has_running_jobs: Returns whether jobs run under the lease.
+        on_requeued: Called after jobs were requeued and the transaction has committed.
         wake: Called when the lease is lost.
     """
 
@@ -96,15 +96,15 @@ class LeaseKeeper:
         database: Database,
         lease: Lease,
         *,
-        is_at_work: Callable[[], bool],
-        finish: Callable[[RequeueResult], None],
+        has_running_jobs: Callable[[], bool],
+        on_requeued: Callable[[RequeueResult], None],
         wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
-        self._terms = lease.options
-        self._has_running_jobs = is_at_work
-        self._on_requeued = finish
+        self._options = lease.options
+        self._has_running_jobs = has_running_jobs
+        self._on_requeued = on_requeued
         self._wake = wake
         self._monitor = LeaseMonitor(lease.options)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
@@ -147,8 +147,8 @@ class LeaseKeeper:
     def on_notification(self, topics: Topics) -> None:
         """Handle a notification that another process has committed a change: it may run jobs."""
         if topics == EVERYTHING or self._check_at is None:
-            wait = 0.0 if topics == EVERYTHING else self._terms.renewal_seconds
-            self._check_at = self._terms.elapsed() + wait
+            wait = 0.0 if topics == EVERYTHING else self._options.renewal_seconds
+            self._check_at = self._options.elapsed() + wait
             self._interrupt()
 
     def recover(self) -> None:
@@ -161,7 +161,7 @@ class LeaseKeeper:
         own = self._lease.holder_id
         reader = self._database.reader
         for holder in leases.list_all(reader):
-            if holder.id != own and self._terms.is_gone(holder.process):
+            if holder.id != own and self._options.is_gone(holder.process):
                 self._take_over(holder)
         self._database.write(
             lambda connection: leases.delete_idle(
@@ -176,7 +176,7 @@ class LeaseKeeper:
         Raises:
             UnavailableError: The database rejected a transaction.
         """
-        now = self._terms.elapsed()
+        now = self._options.elapsed()
         if self._is_renewal_needed() and now >= self._lease.due_at:
             self._renew()
         if self._check_at is not None and now >= self._check_at:
@@ -184,9 +184,9 @@ class LeaseKeeper:
 
     def check_holders(self) -> None:
         """Take over from holders that are gone, and schedule the next check."""
-        found = leases.list_running(self._database.reader, but=self._lease.holder_id)
+        found = leases.list_running(self._database.reader, exclude=self._lease.holder_id)
         # A notification arrives when another holder begins to run jobs.
-        self._check_at = self._terms.elapsed() + self._terms.renewal_seconds if found else None
+        self._check_at = self._options.elapsed() + self._options.renewal_seconds if found else None
         gone = self._monitor.find_lost(found)
         if self._processes is not None:
             self._processes.watch({holder.process for holder in found if holder not in gone})
@@ -194,24 +194,24 @@ class LeaseKeeper:
             self._take_over(holder)
 
     def _take_over(self, holder: Holder) -> None:
-        """Hand back the jobs of a holder that is gone, unless another process has done so."""
+        """Requeue the jobs of a holder that is gone, unless another process has done so."""
 
         def work(connection: Connection) -> RequeueResult | None:
             is_ended = leases.expire(connection, holder)
             return self._requeue(connection, holder.id, is_lost=True) if is_ended else None
 
-        back = self._database.write(work)
-        if back is not None:
-            _log.warning("holder gone", holder_id=holder.id, jobs=len(back.jobs))
-            self._on_requeued(back)
+        result = self._database.write(work)
+        if result is not None:
+            _log.warning("holder gone", holder_id=holder.id, jobs=len(result.jobs))
+            self._on_requeued(result)
 
     def _requeue(
         self, connection: Connection, holder_id: HolderId, *, is_lost: bool
     ) -> RequeueResult:
         now = self._lease.now()
-        back = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
-        event_log.add(connection, back.events, now)
-        return back
+        result = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
+        event_log.add(connection, result.events, now)
+        return result
 
     def _is_renewal_needed(self) -> bool:
         return not self._lease.is_lost and (self._lease.has_claimed or self._has_running_jobs())
@@ -228,7 +228,7 @@ class LeaseKeeper:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             if self._processes is not None and self._processes.wait(self._seconds_to_next()):
-                self._check_at = self._terms.elapsed()
+                self._check_at = self._options.elapsed()
             if self._stopping.is_set():
                 return
             try:
@@ -246,7 +246,7 @@ class LeaseKeeper:
         due = [] if self._check_at is None else [self._check_at]
         if self._is_renewal_needed():
             due.append(self._lease.due_at)
-        return max(0.0, min(due) - self._terms.elapsed()) if due else None
+        return max(0.0, min(due) - self._options.elapsed()) if due else None
 
     def _interrupt(self) -> None:
         if self._processes is not None and not self._stopping.is_set():

@@ -46,8 +46,8 @@ class Lease:
     idle holder renews nothing. An orchestrator that has lost its lease continues as a new holder.
     """
 
-    def __init__(self, terms: LeaseOptions, now: Callable[[], datetime]) -> None:
-        self.options = terms
+    def __init__(self, options: LeaseOptions, now: Callable[[], datetime]) -> None:
+        self.options = options
         self.now = now
         self.start_over()
 
@@ -73,8 +73,8 @@ class Lease:
         Raises:
             LeaseLostError: The lease is lost, and no jobs may be claimed under it.
         """
-        asked_at = self.options.elapsed()
-        if self._is_begun and asked_at < self.due_at:
+        renewed_at = self.options.elapsed()
+        if self._is_begun and renewed_at < self.due_at:
             return None
         if self._is_begun:
             if not leases.renew(connection, self.holder_id, self.now()):
@@ -87,12 +87,12 @@ class Lease:
                 lease_seconds=self.options.seconds,
                 now=self.now(),
             )
-        return asked_at
+        return renewed_at
 
-    def confirm(self, asked_at: float | None) -> None:
-        """Count the lease from *asked_at*, once the transaction of `renew_if_due` has committed."""
-        if asked_at is not None:
-            self._renewed_at = asked_at
+    def confirm(self, renewed_at: float | None) -> None:
+        """Count the lease from *renewed_at*, once `renew_if_due` is committed."""
+        if renewed_at is not None:
+            self._renewed_at = renewed_at
             self._is_begun, self.has_claimed = True, False
 
 
@@ -104,15 +104,15 @@ class LeaseMonitor:
     because the other holders may not have been able to renew either (docs/decisions/0033).
     """
 
-    def __init__(self, terms: LeaseOptions) -> None:
-        self._terms = terms
+    def __init__(self, options: LeaseOptions) -> None:
+        self._options = options
         self._seen: dict[HolderId, tuple[int, float]] = {}
         self._checked_at = 0.0
 
     def find_lost(self, found: Sequence[Holder]) -> list[Holder]:
         """Return the holders that have lost their lease, given all other holders that run jobs."""
-        now = self._terms.elapsed()
-        if now - self._checked_at > 2 * self._terms.renewal_seconds:
+        now = self._options.elapsed()
+        if now - self._checked_at > 2 * self._options.renewal_seconds:
             self._seen.clear()
         self._checked_at = now
         seen, self._seen = self._seen, {}
@@ -122,7 +122,7 @@ class LeaseMonitor:
         self._seen.clear()
 
     def _is_gone(self, holder: Holder, seen: tuple[int, float] | None, now: float) -> bool:
-        if holder.renewals is None or self._terms.is_gone(holder.process):
+        if holder.renewals is None or self._options.is_gone(holder.process):
             return True
         since = seen[1] if seen is not None and seen[0] == holder.renewals else now
         self._seen[holder.id] = (holder.renewals, since)

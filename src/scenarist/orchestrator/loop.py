@@ -57,7 +57,7 @@ class Orchestrator:
         folder: The folder for values whose path the system chooses.
         grace_seconds: How long a job has to end after it was asked to stop, before it is killed.
         drain_seconds: How long running jobs may continue after the orchestrator starts to drain.
-        terms: Settings of its own lease, and of how it checks the leases of others.
+        lease_options: Settings of its own lease, and of how it checks the leases of others.
         declared: What tasks do according to the application as it is now. If None, tasks do what
             their records say.
     """
@@ -71,7 +71,7 @@ class Orchestrator:
         announce: Announce,
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
-        terms: LeaseOptions = LeaseOptions(),  # noqa: B008 - frozen
+        lease_options: LeaseOptions = LeaseOptions(),  # noqa: B008 - frozen
         declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
@@ -80,12 +80,12 @@ class Orchestrator:
         self._announce = announce
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
-        self._lease = Lease(terms, now)
+        self._lease = Lease(lease_options, now)
         self._lease_keeper = LeaseKeeper(
             database,
             self._lease,
-            is_at_work=lambda: bool(self._running),
-            finish=self._apply_requeue,
+            has_running_jobs=lambda: bool(self._running),
+            on_requeued=self._apply_requeue,
             wake=self.wake,
         )
         self._executor: Executor | None = None
@@ -235,7 +235,7 @@ class Orchestrator:
         """Record outcomes, release waiting jobs and claim jobs in one transaction, then submit.
 
         Returns:
-            Whether anything was settled or claimed.
+            Whether anything was completed or claimed.
 
         Raises:
             UnavailableError: The database rejected the transaction. After this and any other
@@ -248,35 +248,35 @@ class Orchestrator:
             self._give_up_lease(executor)
         self._stop_requested(executor)  # does not concern the jobs that this step claims
         # Outcomes stay in the queue until they are recorded, so an error cannot lose them.
-        outcomes = [self._outcomes[place] for place in range(len(self._outcomes))]
+        outcomes = [self._outcomes[index] for index in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
         if not outcomes and not slots and not self._steps.have_machines_changed(executor):
             return False
         now = self._now()
-        ending = build_completions(outcomes, self._running, now, interrupted=self._interrupted)
+        completions = build_completions(outcomes, self._running, now, interrupted=self._interrupted)
         try:
-            step = self._steps.write(executor, ending, slots, now, running=self._running)
+            step = self._steps.write(executor, completions, slots, now, running=self._running)
         except LeaseLostError:
             self._give_up_lease(executor)  # these attempts have ended
             return True
         self._lease.confirm(step.lease_renewed_at)
-        self._apply_step(executor, step, ending, outcomes, now)
+        self._apply_step(executor, step, completions, outcomes, now)
         return bool(step.handled or step.to_run)
 
     def _apply_step(
         self,
         executor: Executor,
         step: StepResult,
-        ending: Sequence[Completion],
+        completions: Sequence[Completion],
         outcomes: Sequence[JobOutcome],
         now: datetime,
     ) -> None:
-        """Apply the effects of a committed step: forget settled jobs, submit claimed ones."""
-        settled = {item.number for item in step.handled}
-        for number in settled:
+        """Apply the effects of a committed step: forget completed jobs, submit claimed ones."""
+        handled = {item.number for item in step.handled}
+        for number in handled:
             self._running.pop(number, None)  # a job that could not be prepared was never there
-        left = {item.number for item in ending} - settled
+        left = {item.number for item in completions} - handled
         for _ in outcomes:
             self._outcomes.popleft()
         self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
@@ -285,7 +285,7 @@ class Orchestrator:
         except BaseException:
             self._steps.is_in_doubt = True  # jobs may be claimed that were never submitted
             raise
-        self._job_metrics.record_completed(step.recorded, ending, now)
+        self._job_metrics.record_completed(step.recorded, completions, now)
         if step.finished:
             self._announce(step.finished)
 
@@ -293,10 +293,10 @@ class Orchestrator:
         """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
         return 0 if self._drain_until is not None or self._given_up else executor.free_slots
 
-    def _submit(self, executor: Executor, taken: Sequence[JobToRun], now: datetime) -> None:
+    def _submit(self, executor: Executor, to_run: Sequence[JobToRun], now: datetime) -> None:
         requests = []
-        handed_out = []
-        for claim, recipe, inputs in taken:
+        prepared = []
+        for claim, recipe, inputs in to_run:
             try:
                 request = build_request(
                     claim,
@@ -312,9 +312,9 @@ class Orchestrator:
                 continue
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
-            handed_out.append((claim, recipe, inputs))
-        executor.submit(self._job_metrics.record_claimed(handed_out, requests))
-        if taken:
+            prepared.append((claim, recipe, inputs))
+        executor.submit(self._job_metrics.record_claimed(prepared, requests))
+        if to_run:
             self._lease_keeper.start_renewing()
 
     def _fail(self, claim: Claim, recipe: TaskRecipe, reason: str) -> None:
@@ -338,8 +338,8 @@ class Orchestrator:
             executor.cancel(self._to_stop.popleft())
 
     def _find_stop_requests(self) -> list[int]:
-        asked = cancellation.find_cancel_requested
-        return asked(self._database.reader, self._lease.holder_id) if self._running else []
+        find = cancellation.find_cancel_requested
+        return find(self._database.reader, self._lease.holder_id) if self._running else []
 
     def _give_up_lease(self, executor: Executor) -> None:
         """Stop the jobs of a lease that another holder has ended, and begin a new lease."""
@@ -350,11 +350,11 @@ class Orchestrator:
             self._given_up.add((number, claim.attempt))
             executor.cancel(number)
 
-    def _apply_requeue(self, back: RequeueResult) -> None:
-        """Apply the effects of a committed hand-back: log it, announce it, and wake the loop."""
-        self._job_metrics.record_requeued(back.jobs, self._now())
-        if back.finished:
-            self._announce(back.finished)
+    def _apply_requeue(self, result: RequeueResult) -> None:
+        """Apply the effects of a committed requeue: log it, announce it, and wake the loop."""
+        self._job_metrics.record_requeued(result.jobs, self._now())
+        if result.finished:
+            self._announce(result.finished)
         self.wake()
 
     def _loop(self) -> None:

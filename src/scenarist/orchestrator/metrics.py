@@ -35,18 +35,18 @@ class JobMetrics:
         self.counters = OrchestratorMetrics()
         self._spans = AttemptSpans()
 
-    def read_traces(self, connection: Connection, taken: Sequence[JobToRun]) -> None:
+    def read_traces(self, connection: Connection, to_run: Sequence[JobToRun]) -> None:
         """Read the traces that the jobs being claimed belong to."""
-        self._spans.read_parents(connection, [claim for claim, _, _ in taken])
+        self._spans.read_parents(connection, [claim for claim, _, _ in to_run])
 
     def record_claimed(
-        self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
+        self, to_run: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Record claimed jobs; return their requests, with the spans for their workers."""
-        for claim, _, _ in taken:
+        for claim, _, _ in to_run:
             waited = seconds_between(claim.pending_since, claim.claimed_at)
             self.counters.claim_delays.add(waited or 0.0)
-        return self._spans.open_spans(taken, requests)
+        return self._spans.open_spans(to_run, requests)
 
     def record_completed(
         self, recorded: Sequence[Completion], returned: Sequence[Completion], now: datetime
@@ -57,15 +57,15 @@ class JobMetrics:
                 self._spans.close_span(item.job_id, _outcome_of(item), now)
             for item in returned:
                 self._spans.close_span(item.job_id, _NOT_RECORDED, now)
-        tells_all = _log.is_enabled_for(logging.DEBUG)
+        logs_all = _log.is_enabled_for(logging.DEBUG)
         for item in recorded:
-            ending = _outcome_of(item)
+            outcome = _outcome_of(item)
             if item.started_after is not None:
                 self.counters.start_delays.add(item.started_after)
-            self.counters.add_attempt(item.task_config_id, ending, item.run_seconds)
+            self.counters.add_attempt(item.task_config_id, outcome, item.run_seconds)
             # Successful attempts can number thousands per second, so they are logged at debug only.
-            if tells_all or ending not in _SUCCESSES:
-                _log_attempt(item, ending)
+            if logs_all or outcome not in _SUCCESSES:
+                _log_attempt(item, outcome)
 
     def record_requeued(self, jobs: Sequence[JobRef], now: datetime) -> None:
         """Record jobs that run again because their holder stops or is gone."""
@@ -74,17 +74,17 @@ class JobMetrics:
             _log.info("job handed back", job_id=job_id, submission_id=submission_id)
 
 
-def _log_attempt(item: Completion, ending: str) -> None:
+def _log_attempt(item: Completion, outcome: str) -> None:
     """Log the end of an attempt, without its reason, which may contain secrets of the task."""
-    level = logging.DEBUG if ending in _SUCCESSES else logging.INFO
+    level = logging.DEBUG if outcome in _SUCCESSES else logging.INFO
     _log.log(
-        logging.WARNING if ending in _FAILURES else level,
+        logging.WARNING if outcome in _FAILURES else level,
         "attempt ended",
         job_id=item.job_id,
         submission_id=item.submission_id,
         task=item.task_config_id,
         attempt=item.attempt,
-        ending=ending,
+        ending=outcome,
         seconds=item.run_seconds,
     )
 

@@ -39,22 +39,22 @@ class AttemptSpans:
             self._parents = submission_rows.find_traceparents(connection, ids)
 
     def open_spans(
-        self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
+        self, to_run: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Open the spans of claimed jobs; return the requests with the workers' parent spans."""
         if not tracing.is_on():
             return requests
         return [
             replace(request, traceparent=self._open_span(claim, recipe.config_id))
-            for (claim, recipe, _), request in zip(taken, requests, strict=True)
+            for (claim, recipe, _), request in zip(to_run, requests, strict=True)
         ]
 
-    def close_span(self, job_id: JobId, ending: str, now: datetime) -> None:
+    def close_span(self, job_id: JobId, outcome: str, now: datetime) -> None:
         """Close the span of a job, if it is still open."""
         opened = self._open.pop(job_id, None)
         if opened is not None:
             tracing.close_span(
-                opened, {"scenarist.ending": ending}, is_amiss=ending not in _SUCCESSES, at=now
+                opened, {"scenarist.ending": outcome}, is_amiss=outcome not in _SUCCESSES, at=now
             )
 
     def _open_span(self, claim: Claim, task: str) -> str | None:

@@ -75,15 +75,15 @@ class StepWriter:
         database: Database,
         lease: Lease,
         recipes: RecipeCache,
-        watch: JobMetrics,
+        job_metrics: JobMetrics,
         *,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
         self._recipes = recipes
-        self._job_metrics = watch
-        self._metrics: OrchestratorMetrics = watch.counters
+        self._job_metrics = job_metrics
+        self._metrics: OrchestratorMetrics = job_metrics.counters
         self._wake = wake
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
@@ -100,7 +100,7 @@ class StepWriter:
     def write(
         self,
         executor: Executor,
-        ending: Sequence[Completion],
+        completions: Sequence[Completion],
         slots: int,
         now: datetime,
         *,
@@ -120,7 +120,7 @@ class StepWriter:
         try:
             step = self._database.write(
                 lambda connection: self._write_whole(
-                    connection, executor, ending, slots, now, running
+                    connection, executor, completions, slots, now, running
                 )
             )
         except LeaseLostError:
@@ -131,8 +131,8 @@ class StepWriter:
             raise
         except Exception as error:  # noqa: BLE001 - one job's error must not affect the others
             self._record_fault(error)
-            _log.exception("step failed", outcomes=len(ending))
-            return self._write_in_parts(executor, ending, slots, now, running)
+            _log.exception("step failed", outcomes=len(completions))
+            return self._write_in_parts(executor, completions, slots, now, running)
         self.is_in_doubt = self.has_unfinished_work = False
         self.fault = None
         self._machines_version = version
@@ -147,28 +147,28 @@ class StepWriter:
         self,
         connection: Connection,
         executor: Executor,
-        ending: Sequence[Completion],
+        completions: Sequence[Completion],
         slots: int,
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
     ) -> StepResult:
-        step = StepResult(handled=list(ending))
+        step = StepResult(handled=list(completions))
         step.lease_renewed_at = self._lease.renew_if_due(connection) if slots else None
         # A stored claim that this process does not know of would stay RUNNING for ever.
         if self.is_in_doubt:
-            back = requeue_jobs(connection, self._lease.holder_id, now, but=list(running))
-            step.finished += back.finished
-            step.changes += back.events
-        self._complete(connection, ending, now, step)
-        is_put_off = any(item.not_before is not None for item in ending)
-        if is_put_off or self.is_due_unknown or self.next_due is not None:
+            requeued = requeue_jobs(connection, self._lease.holder_id, now, exclude=list(running))
+            step.finished += requeued.finished
+            step.changes += requeued.events
+        self._complete(connection, completions, now, step)
+        has_delayed_retry = any(item.not_before is not None for item in completions)
+        if has_delayed_retry or self.is_due_unknown or self.next_due is not None:
             self.is_due_unknown = False
             self.next_due = claims.find_next_due(connection, now)
-        if self.have_machines_changed(executor) or any(item.is_suspect for item in ending):
+        if self.have_machines_changed(executor) or any(item.is_suspect for item in completions):
             step.changes += propagate.release_machine_waits(connection, now)
         if slots:
             claimed = claims.claim(connection, self._lease.holder_id, limit=slots, now=now)
-            done = {item.number for item in ending}
+            done = {item.number for item in completions}
             suspects = sum(
                 is_suspect(claim) for claim, _, _ in running.values() if claim.number not in done
             )
@@ -177,15 +177,19 @@ class StepWriter:
         return step
 
     def _complete(
-        self, connection: Connection, some: Sequence[Completion], now: datetime, step: StepResult
+        self,
+        connection: Connection,
+        completions: Sequence[Completion],
+        now: datetime,
+        step: StepResult,
     ) -> None:
-        if not some:
+        if not completions:
             return
         holder_id = self._lease.holder_id
-        settled = complete.complete_attempts(connection, some, holder_id=holder_id, now=now)
-        step.finished += settled.consequences.finished
-        step.changes += settled.consequences.changes
-        step.recorded += settled.completions
+        recorded = complete.complete_attempts(connection, completions, holder_id=holder_id, now=now)
+        step.finished += recorded.consequences.finished
+        step.changes += recorded.consequences.changes
+        step.recorded += recorded.completions
 
     def _prepare(
         self,
@@ -197,55 +201,55 @@ class StepWriter:
         *,
         suspects: int,
     ) -> None:
-        taking = sort_claims(
+        sorted_claims = sort_claims(
             connection, claimed, self._recipes, executor.find_missing, now=now, suspects=suspects
         )
-        self._job_metrics.read_traces(connection, taking.to_run)
-        step.changes += taking.changes
-        step.to_run += taking.to_run
-        self._complete(connection, taking.completions, now, step)
-        if taking.may_free_others:
+        self._job_metrics.read_traces(connection, sorted_claims.to_run)
+        step.changes += sorted_claims.changes
+        step.to_run += sorted_claims.to_run
+        self._complete(connection, sorted_claims.completions, now, step)
+        if sorted_claims.may_free_others:
             self._wake()  # for the jobs that were released, or that came after those
 
     def _write_in_parts(
         self,
         executor: Executor,
-        ending: Sequence[Completion],
+        completions: Sequence[Completion],
         slots: int,
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
     ) -> StepResult:
         """Repeat a failed step part by part, until the database rejects one."""
-        whole = StepResult()
+        total = StepResult()
         # Cleared by the next step that succeeds as a whole; the loop tries one soon.
         self.is_in_doubt = self.has_unfinished_work = True
         try:
-            for item in ending:
-                self._complete_one(item, now, whole)
+            for item in completions:
+                self._complete_one(item, now, total)
             for _ in range(slots):
-                taken = [claim for claim, _, _ in [*running.values(), *whole.to_run]]
-                suspects = sum(map(is_suspect, taken))
-                if not self._claim_one(executor, now, whole, suspects):
+                present = [claim for claim, _, _ in [*running.values(), *total.to_run]]
+                suspects = sum(map(is_suspect, present))
+                if not self._claim_one(executor, now, total, suspects):
                     break
         except (UnavailableError, LeaseLostError) as error:
             # The next step does the rest, or gives it up.
             _log.error("step put off", reason=_format_cause(error))
-        return whole
+        return total
 
-    def _complete_one(self, item: Completion, now: datetime, whole: StepResult) -> None:
+    def _complete_one(self, item: Completion, now: datetime, total: StepResult) -> None:
         """Record one outcome, or that it cannot be recorded."""
 
-        def record(what: Completion) -> StepResult:
+        def record(completion: Completion) -> StepResult:
             def work(connection: Connection) -> StepResult:
                 step = StepResult(handled=[item])
-                self._complete(connection, [what], now, step)
+                self._complete(connection, [completion], now, step)
                 event_log.add(connection, step.changes, now)
                 return step
 
             return self._database.write(work)
 
         try:
-            whole.add(record(item))
+            total.add(record(item))
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - any error fails the job
@@ -253,44 +257,44 @@ class StepWriter:
                 "an outcome cannot be recorded", job_id=item.job_id, reason=_format_cause(error)
             )
             try:
-                whole.add(record(complete_unrecordable(item, _format_cause(error))))
+                total.add(record(complete_unrecordable(item, _format_cause(error))))
             except UnavailableError:
                 raise
             except Exception:  # noqa: BLE001 - it is retried, and the other jobs continue
                 _log.exception("a job cannot be ended", job_id=item.job_id)
 
     def _claim_one(
-        self, executor: Executor, now: datetime, whole: StepResult, suspects: int
+        self, executor: Executor, now: datetime, total: StepResult, suspects: int
     ) -> bool:
         """Claim one job, or fail it if it cannot be prepared; return whether there was a job."""
         holder_id = self._lease.holder_id
 
         def claim(connection: Connection) -> tuple[float | None, list[Claim]]:
-            held = self._lease.renew_if_due(connection)
-            return held, claims.claim(connection, holder_id, limit=1, now=now)
+            renewed_at = self._lease.renew_if_due(connection)
+            return renewed_at, claims.claim(connection, holder_id, limit=1, now=now)
 
-        held, claimed = self._database.write(claim)
-        self._lease.confirm(held)
+        renewed_at, claimed = self._database.write(claim)
+        self._lease.confirm(renewed_at)
         if not claimed:
             return False
 
-        def take(connection: Connection) -> StepResult:
+        def prepare(connection: Connection) -> StepResult:
             step = StepResult()
             self._prepare(connection, executor, claimed, now, step, suspects=suspects)
             event_log.add(connection, step.changes, now)
             return step
 
         try:
-            whole.add(self._database.write(take))
+            total.add(self._database.write(prepare))
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             (one,) = claimed
             _log.exception("a job cannot be taken up", job_id=one.id)
-            known = self._recipes.find(one.task_id)
-            config_id = "" if known is None else known.config_id
+            recipe = self._recipes.find(one.task_id)
+            config_id = "" if recipe is None else recipe.config_id
             reason = f"it could not be prepared: {_format_cause(error)}"
-            self._complete_one(complete_refused(one, config_id, reason, now), now, whole)
+            self._complete_one(complete_refused(one, config_id, reason, now), now, total)
         return True
 
 

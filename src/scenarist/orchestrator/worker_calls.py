@@ -42,19 +42,19 @@ class WorkerCalls:
         if executor is None:
             raise UnavailableError(_NO_WORKER)
         number = next(self._numbers)
-        asked = self._futures[number] = Future()
+        future = self._futures[number] = Future()
         # Checked again after the call is registered, so that `stop_accepting` cannot miss it.
         if self._is_stopped:
             self._futures.pop(number, None)
             raise UnavailableError(_NO_WORKER)
         executor.submit([replace(request, number=number)])
-        return WorkerCall(asked, lambda: executor.cancel(number))
+        return WorkerCall(future, lambda: executor.cancel(number))
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; ignore those of jobs."""
         for outcome in outcomes:
-            if (asked := self._futures.pop(outcome.number, None)) is not None:
-                asked.set_result(outcome)
+            if (future := self._futures.pop(outcome.number, None)) is not None:
+                future.set_result(outcome)
 
     def stop_accepting(self) -> None:
         """Accept no more calls, because the server is stopping.
@@ -63,6 +63,6 @@ class WorkerCalls:
         """
         self._is_stopped = True
         for number in list(self._futures):
-            asked = self._futures.pop(number, None)
-            if asked is not None:
-                asked.set_exception(UnavailableError(_NO_WORKER))
+            future = self._futures.pop(number, None)
+            if future is not None:
+                future.set_exception(UnavailableError(_NO_WORKER))

@@ -55,7 +55,7 @@ _LayerPoint = tuple[str, Hashable, int]
 
 def lay_out(
     sizes: Mapping[KeyT, Size],
-    ways: Sequence[tuple[KeyT, KeyT]],
+    edges: Sequence[tuple[KeyT, KeyT]],
     *,
     gap: Size,
 ) -> Layout[KeyT]:
@@ -63,11 +63,11 @@ def lay_out(
 
     Args:
         sizes: The sizes of the boxes, in declaration order.
-        ways: The edges: from which box to which.
+        edges: The edges: from which box to which.
         gap: The space between layers, and between the boxes in a layer.
     """
-    layer_of = _assign_layers(list(sizes), ways)
-    chains = {way: _make_chain(way, layer_of) for way in dict.fromkeys(ways)}
+    layer_of = _assign_layers(list(sizes), edges)
+    chains = {edge: _make_chain(edge, layer_of) for edge in dict.fromkeys(edges)}
     layers = _fill_layers(sizes, layer_of, chains.values())
     links = [pair for chain in chains.values() for pair in itertools.pairwise(chain)]
     _order_layers(layers, links)
@@ -94,20 +94,20 @@ def lay_out(
             )
             for key, size in sizes.items()
         },
-        edges={way: [spot(point) for point in chain[1:-1]] for way, chain in chains.items()},
+        edges={edge: [spot(point) for point in chain[1:-1]] for edge, chain in chains.items()},
         width=sum(widths) + gap.width * max(len(layers) - 1, 0),
         height=max((middles[point] + heights[point] / 2 for point in middles), default=0.0),
     )
 
 
-def _assign_layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
+def _assign_layers(keys: Sequence[KeyT], edges: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
     """Return the layer number of each box: after all its predecessors.
 
     A box without predecessors is placed right before the first of its successors.
     """
     before: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
     after: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
-    for start, end in ways:
+    for start, end in edges:
         before[end].append(start)
         after[start].append(end)
     layer_of: dict[KeyT, int] = {}
@@ -119,10 +119,10 @@ def _assign_layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> d
     return layer_of
 
 
-def _make_chain(way: tuple[KeyT, KeyT], layer_of: Mapping[KeyT, int]) -> list[_LayerPoint]:
-    start, end = way
+def _make_chain(edge: tuple[KeyT, KeyT], layer_of: Mapping[KeyT, int]) -> list[_LayerPoint]:
+    start, end = edge
     bends: list[_LayerPoint] = [
-        ("bend", way, layer) for layer in range(layer_of[start] + 1, layer_of[end])
+        ("bend", edge, layer) for layer in range(layer_of[start] + 1, layer_of[end])
     ]
     return [("box", start, layer_of[start]), *bends, ("box", end, layer_of[end])]
 
@@ -174,15 +174,15 @@ def _order_layers(
 def _sort_by_neighbours(
     layer: list[_LayerPoint],
     neighbours: Mapping[_LayerPoint, list[_LayerPoint]],
-    places: Mapping[_LayerPoint, int],
+    positions: Mapping[_LayerPoint, int],
 ) -> None:
     own = {point: at for at, point in enumerate(layer)}
 
-    def wish(point: _LayerPoint) -> float:
-        found = [places[other] for other in neighbours.get(point, ())]
+    def target_of(point: _LayerPoint) -> float:
+        found = [positions[other] for other in neighbours.get(point, ())]
         return sum(found) / len(found) if found else own[point]
 
-    layer.sort(key=wish)
+    layer.sort(key=target_of)
 
 
 def _count_crossings(
@@ -190,10 +190,10 @@ def _count_crossings(
 ) -> int:
     count = 0
     for layer, following in itertools.pairwise(layers):
-        places = {point: at for at, point in enumerate(following)}
+        positions = {point: at for at, point in enumerate(following)}
         passed: list[int] = []
         for point in layer:
-            for end in sorted(places[other] for other in after.get(point, ())):
+            for end in sorted(positions[other] for other in after.get(point, ())):
                 count += len(passed) - bisect_right(passed, end)
                 insort(passed, end)
     return count
@@ -214,12 +214,14 @@ def _compute_centres(
         rightwards = sweep % 2 == 0
         near = before if rightwards else after
 
-        def wish(point: _LayerPoint, near: Mapping[_LayerPoint, list[_LayerPoint]] = near) -> float:
+        def target_of(
+            point: _LayerPoint, near: Mapping[_LayerPoint, list[_LayerPoint]] = near
+        ) -> float:
             found = [middles[other] for other in near.get(point, ())]
             return sum(found) / len(found) if found else middles[point]
 
         for layer in layers if rightwards else reversed(layers):
-            _align_layer(layer, middles, wish, heights, gap)
+            _align_layer(layer, middles, target_of, heights, gap)
     top = min((middles[point] - heights[point] / 2 for point in middles), default=0.0)
     return {point: middle - top for point, middle in middles.items()}
 
@@ -227,7 +229,7 @@ def _compute_centres(
 def _align_layer(
     layer: Sequence[_LayerPoint],
     middles: dict[_LayerPoint, float],
-    wish: Callable[[_LayerPoint], float],
+    target_of: Callable[[_LayerPoint], float],
     heights: Mapping[_LayerPoint, float],
     gap: float,
 ) -> None:
@@ -242,7 +244,7 @@ def _align_layer(
     groups: list[tuple[float, float, int]] = []  # sum of weighted targets, weight, count
     for point, offset in zip(layer, offsets, strict=True):
         weight = _BEND_WEIGHT if point[0] == "bend" else 1.0
-        groups.append(((wish(point) - offset) * weight, weight, 1))
+        groups.append(((target_of(point) - offset) * weight, weight, 1))
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
             last, previous = groups.pop(), groups.pop()
             groups.append(tuple(a + b for a, b in zip(previous, last, strict=True)))  # type: ignore[arg-type]

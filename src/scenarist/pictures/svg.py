@@ -103,8 +103,8 @@ def draw(configs: Sequence[ScenarioConfig]) -> str:
     )
     names = ", ".join(config.id for config in configs)
     _add_text(root, "title", f"Scenario configs: {names}", id="title")
-    said = " ".join(sentence for config in configs for sentence in _describe(config))
-    _add_text(root, "desc", said, id="description")
+    description = " ".join(sentence for config in configs for sentence in _describe(config))
+    _add_text(root, "desc", description, id="description")
     _add_text(root, "style", _STYLE)
     SubElement(root, "rect", {"class": "paper", "width": f"{width:g}", "height": f"{height:g}"})
     top = 0.0
@@ -130,19 +130,19 @@ def _lay_out_graph(config: ScenarioConfig) -> _Graph:
             f"scenario config {config.id}: its tasks form a cycle, {' → '.join(cycle)}"
         )
     sizes: dict[_Key, Size] = {}
-    ways: list[tuple[_Key, _Key]] = []
+    edges: list[tuple[_Key, _Key]] = []
     for task in config.tasks:
         key = ("task", task.id)
         for node in task.inputs:
             sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
-            ways.append((("node", node.id), key))
+            edges.append((("node", node.id), key))
         sizes[key] = _measure_box(task.id, _describe_task(task))
         for node in task.outputs:
             sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
-            ways.append((key, ("node", node.id)))
+            edges.append((key, ("node", node.id)))
     for node in config.additional_data_nodes:
         sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
-    return _Graph(config=config, layout=lay_out(sizes, ways, gap=_GAP))
+    return _Graph(config=config, layout=lay_out(sizes, edges, gap=_GAP))
 
 
 def _draw_graph(parent: Element, graph: _Graph) -> None:
@@ -183,7 +183,7 @@ def _draw_background(
     parent: Element, graph: _Graph, number: int, name: str, tasks: Sequence[TaskConfig]
 ) -> None:
     """Colour the background of a sequence: its tasks and the data nodes between them."""
-    boxes, ways = graph.layout.boxes, graph.layout.edges
+    boxes, edges = graph.layout.boxes, graph.layout.edges
     written = {node.id for task in tasks for node in task.outputs}
     between = {node.id for task in tasks for node in task.inputs if node.id in written}
     keys = [("task", task.id) for task in tasks] + [("node", id) for id in sorted(between)]
@@ -195,7 +195,7 @@ def _draw_background(
         SubElement(
             ground, "rect", _rectangle_attributes(spot, pad) | {"rx": "16", "stroke": "none"}
         )
-    for (start, end), bends in ways.items():
+    for (start, end), bends in edges.items():
         if start in keys and end in keys:
             path = _make_path(boxes[start], bends, boxes[end], arrow=0)
             SubElement(ground, "path", {"d": path, "stroke-width": f"{2 * pad:g}"})

@@ -176,8 +176,8 @@ def _run_in_worker(request: JobRequest, search_path: Sequence[str]) -> JobOutcom
         for outcome in outcomes:
             found.set_result(outcome)
 
-    terms = WorkerOptions(search_path=tuple(search_path))
-    executor = LocalExecutor(deliver, size=1, terms=terms)
+    options = WorkerOptions(search_path=tuple(search_path))
+    executor = LocalExecutor(deliver, size=1, options=options)
     try:
         executor.submit([request])
         while True:

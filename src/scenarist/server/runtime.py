@@ -75,7 +75,9 @@ class OrchestratorRuntime:
                 announce=announce,
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
-                terms=LeaseOptions(seconds=settings.lease_seconds, process=identify_own_process()),
+                lease_options=LeaseOptions(
+                    seconds=settings.lease_seconds, process=identify_own_process()
+                ),
                 declared=self.declared,
             )
             self.calls = self.orchestrator.worker_calls
@@ -147,7 +149,7 @@ class OrchestratorRuntime:
             orchestrator.deliver,
             address=settings.executor_address,
             size=settings.workers,
-            terms=self._worker_terms(),
+            options=self._worker_options(),
         )
         stack.callback(orchestrator.stop)
         self._start_output_flusher(stack, executor)
@@ -164,13 +166,13 @@ class OrchestratorRuntime:
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
     def _open_workers(self, deliver: OutcomeCallback) -> Executor:
-        return LocalExecutor(deliver, size=self._settings.workers, terms=self._worker_terms())
+        return LocalExecutor(deliver, size=self._settings.workers, options=self._worker_options())
 
     def _open_value_workers(self, deliver: OutcomeCallback) -> Executor:
-        terms = replace(self._worker_terms(), limits=read_value_limits(self._settings))
-        return LocalExecutor(deliver, size=VALUE_WORKERS, terms=terms)
+        options = replace(self._worker_options(), limits=read_value_limits(self._settings))
+        return LocalExecutor(deliver, size=VALUE_WORKERS, options=options)
 
-    def _worker_terms(self) -> WorkerOptions:
+    def _worker_options(self) -> WorkerOptions:
         return WorkerOptions(
             search_path=_find_search_path(self._application),
             modules=_find_modules(self._application),

@@ -112,7 +112,7 @@ def _make_update(config: DataNodeConfig, node: DataNodeRecord, owner: Owner) -> 
     now = make_placement(config, owner)
     # A data node recorded before a parameter was marked as secret has not moved.
     recorded, _ = extract_secrets(
-        f"DATANODE_{config.id}", node.properties, marks=get_declared_secrets(config.properties)
+        f"DATANODE_{config.id}", node.properties, declared=get_declared_secrets(config.properties)
     )
     node = replace(node, properties=recorded)
     # Normalized as if read from the database.

@@ -219,7 +219,7 @@ class SessionService:
         now = self._now()
         used_up = self._database.write(
             lambda connection: login_attempts.count_attempt(
-                connection, bounds, stretch=LOGIN_WINDOW, now=now
+                connection, bounds, window=LOGIN_WINDOW, now=now
             ),
             is_preparation=True,
         )
@@ -338,7 +338,7 @@ def _actor(user: User, origin: Origin | None = None) -> Actor:
 
 def _reset_attempts(connection: Connection, taken: tuple[AttemptLimit, ...]) -> None:
     """Reset the count of this name and address; do not count the success for the other limits."""
-    login_attempts.reset(connection, taken[0].who)
+    login_attempts.reset(connection, taken[0].key)
     login_attempts.uncount_attempt(connection, taken[1:])
 
 

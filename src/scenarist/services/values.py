@@ -288,7 +288,7 @@ class ValueService:
                 inputs=(
                     make_json_location(data),
                     make_json_location(target),
-                    make_json_location(place),
+                    make_json_location(base),
                 ),
                 outputs=(result_target,),
             )

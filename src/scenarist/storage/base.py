@@ -23,7 +23,7 @@ class FileFingerprint:
     """Fingerprint of the file of a value, recorded when it was written.
 
     Args:
-        stamp: See `named_files.stamp_of`; None for a file that is not in a local folder.
+        stamp: See `storage.files.named.stamp_of`; None for a file that is not in a local folder.
     """
 
     size: int
@@ -83,8 +83,8 @@ class WriteTarget:
 class WrittenValue:
     """A value that was written but not published, with what its edit records of it.
 
-    ``staged`` is the file next to a user-named path that `files.publish` renames, and ``stamp``
-    distinguishes the file from any that another program puts there later.
+    ``staged`` is the file next to a user-named path that `value_files.publish` renames, and
+    ``stamp`` distinguishes the file from any that another program puts there later.
     ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
     For an external storage both ``uri`` and ``content`` are None.
     """
@@ -136,15 +136,15 @@ class Storage(Protocol):
         """
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
-        """Write a new value, as `write` does: the one at *place* followed by the one given.
+        """Write a new value, as `write` does: the one at *location* followed by the one given.
 
         Rows are added to a table: its columns stay as they are, and missing cells are null.
         Items, or one item, are added to a list; entries of an object are added or replaced.
 
         Args:
-            place: None when nothing has been written yet; then this is `write`. An external
+            location: None when nothing has been written yet; then this is `write`. An external
                 storage ignores it and appends to what is there now.
 
         Raises:
@@ -152,7 +152,7 @@ class Storage(Protocol):
             InvalidError: The storage cannot append, or the values do not fit together; says why.
         """
 
-    def read(self, place: ValueLocation) -> Any:
+    def read(self, location: ValueLocation) -> Any:
         """Return the value at a location.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Registry of storages by type, and the functions of this room that other rooms call."""
+"""Registry of storages by type, and the functions of this package that other packages call."""
 
 from collections.abc import Callable
 
@@ -81,7 +81,7 @@ def write_value(value: object, target: WriteTarget) -> WrittenValue:
         ) from error
 
 
-def read_json(place: ValueLocation, selection: Selection | None = None) -> str:
+def read_json(location: ValueLocation, selection: Selection | None = None) -> str:
     """Return a value as strict JSON text, running none of the user's code.
 
     Args:
@@ -92,10 +92,10 @@ def read_json(place: ValueLocation, selection: Selection | None = None) -> str:
         InvalidError: The storage cannot be read safely, the file is not in its format, or the
             selection does not apply to the value.
     """
-    reader = _JSON_READERS.get(find_storage(place.storage_type).storage_type)
+    reader = _JSON_READERS.get(find_storage(location.storage_type).storage_type)
     if reader is None:
         raise InvalidError(
-            f"a value of storage type {place.storage_type!r} is read in worker processes only;"
+            f"a value of storage type {location.storage_type!r} is read in worker processes only;"
             " use its rendition"
         )
-    return reader(place, selection)
+    return reader(location, selection)

@@ -53,7 +53,7 @@ def test_the_next_job_finds_what_the_one_before_it_found(
 def worker() -> Iterator[Desk]:
     """One worker for all that follows: what a job leaves, the next one would show."""
     desk = Desk(size=1)
-    executor = LocalExecutor(desk.deliver, size=1, terms=WorkerOptions(search_path=(TESTS,)))
+    executor = LocalExecutor(desk.deliver, size=1, options=WorkerOptions(search_path=(TESTS,)))
     desk.executor = executor
     yield desk
     executor.close()

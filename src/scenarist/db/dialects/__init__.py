@@ -1,1 +1,1 @@
-"""What SQLite and PostgreSQL each do in their own way, behind one protocol."""
+"""Dialects: where SQLite and PostgreSQL differ, behind one protocol."""

@@ -95,7 +95,7 @@ class DatabaseDialect(Protocol):
 
 
 def make_dialect(url: str, *, busy_seconds: float) -> DatabaseDialect:
-    """Return the backend for a database URL.
+    """Return the dialect for a database URL.
 
     Args:
         busy_seconds: How long a write waits for the write lock.

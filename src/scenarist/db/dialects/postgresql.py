@@ -52,7 +52,7 @@ _FAILURE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
 
 
 class PostgreSqlDialect:
-    """Backend for a URL such as ``postgresql://user:password@host/name``."""
+    """Dialect for a URL such as ``postgresql://user:password@host/name``."""
 
     file: Path | None = None
 
@@ -116,10 +116,10 @@ class PostgreSqlDialect:
 
     def commit(self, connection: Connection, topics: Topics) -> None:
         driver: Any = connection.connection.driver_connection
-        ring = f"{notify_statement(self._channel, topics)}; " if topics else ""
+        notify = f"{notify_statement(self._channel, topics)}; " if topics else ""
         try:
-            said = driver.execute(f"{ring}COMMIT", prepare=False)
-            while said.nextset():
+            result = driver.execute(f"{notify}COMMIT", prepare=False)
+            while result.nextset():
                 pass
         except self._errors.errors.InFailedSqlTransaction:
             driver.execute("ROLLBACK", prepare=False)
@@ -134,13 +134,13 @@ class PostgreSqlDialect:
                 ) from error
             raise
         # COMMIT of a transaction in which a statement failed rolls back, without an error.
-        if said.statusmessage != "COMMIT":
+        if result.statusmessage != "COMMIT":
             raise RuntimeError(_CONTINUED_AFTER_ERROR)
 
     def open_notifier(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
-        bell = PostgresNotifier(connect, stop, turn=_BEGIN)
-        self._channel = bell.channel
-        return bell
+        notifier = PostgresNotifier(connect, stop, begin=_BEGIN)
+        self._channel = notifier.channel
+        return notifier
 
     def open_leader_lock(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
         return SessionLeaderLock(connect, name)
@@ -224,7 +224,7 @@ def _json_text(value: object) -> str:
 
 def _redact(url: URL) -> str:
     """Format a URL with user, host and name only: its parameters may contain secrets as well."""
-    shown = {key: value for key, value in url.query.items() if key in {"host", "port"}}
+    public = {key: value for key, value in url.query.items() if key in {"host", "port"}}
     return URL.create(
-        "postgresql", url.username, None, url.host, url.port, url.database, shown
+        "postgresql", url.username, None, url.host, url.port, url.database, public
     ).render_as_string()

@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SqliteDialect:
-    """Backend for a URL such as ``sqlite:///scenarist.db``."""
+    """Dialect for a URL such as ``sqlite:///scenarist.db``."""
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         if not url.database or url.database == ":memory:":

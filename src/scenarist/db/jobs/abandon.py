@@ -67,7 +67,7 @@ _WRITER_BEFORE = (
         job_holds.c.data_node_id == bindparam("node"),
         job_holds.c.mode == WRITE,
         job_holds.c.number < _OWN_HOLD,
-        ~any_of(job_holds.c.job_number, "gone"),
+        ~any_of(job_holds.c.job_number, "finished"),
     )
     .order_by(job_holds.c.number.desc())
     .limit(1)
@@ -96,19 +96,22 @@ class EndedWhileWaiting:
 
 
 def abandon(
-    connection: Connection, causes: Mapping[int, JobId], now: datetime, turnless: EndedWhileWaiting
+    connection: Connection,
+    causes: Mapping[int, JobId],
+    now: datetime,
+    ended_waiting: EndedWhileWaiting,
 ) -> None:
     """Abandon every job that needs, directly or indirectly, the output of an unsuccessful job.
 
     Args:
         causes: The jobs that did not succeed, by number.
-        turnless: The abandoned jobs are added to it.
+        ended_waiting: The abandoned jobs are added to it.
     """
     while causes:
         because = {
             number: causes[cause]
             for number, cause in connection.execute(_DATA_FOLLOWERS, {"numbers": list(causes)})
-            if number not in turnless.jobs
+            if number not in ended_waiting.jobs
         }
         if not because:
             break
@@ -123,54 +126,56 @@ def abandon(
                 for number, cause in because.items()
             ],
         )
-        causes = remove_waits(connection, list(because), turnless)
+        causes = remove_waits(connection, list(because), ended_waiting)
 
 
 def remove_waits(
-    connection: Connection, numbers: Sequence[int], turnless: EndedWhileWaiting
+    connection: Connection, numbers: Sequence[int], ended_waiting: EndedWhileWaiting
 ) -> dict[int, JobId]:
-    """Delete the waits of jobs that have ended while they were waiting; record them in *turnless*.
+    """Delete the waits of jobs that have ended while they were waiting, and record these jobs.
 
     Returns:
         Their identifiers, by number.
     """
     for number, awaited in connection.execute(_WAITS_OF, {"numbers": numbers}):
-        turnless.waited_for.setdefault(number, set()).add(awaited)
+        ended_waiting.waited_for.setdefault(number, set()).add(awaited)
     connection.execute(_DELETE_WAITS, {"numbers": numbers})
     connection.execute(_CLEAR_PRODUCERS, {"numbers": numbers})
     withdrawn = {}
     for number, job_id, submission_id in connection.execute(_JOBS, {"numbers": numbers}):
-        turnless.jobs[number] = WaitingJob(JobId(job_id), SubmissionId(submission_id))
+        ended_waiting.jobs[number] = WaitingJob(JobId(job_id), SubmissionId(submission_id))
         withdrawn[number] = JobId(job_id)
     return withdrawn
 
 
 def transfer_waits(
-    connection: Connection, turnless: EndedWhileWaiting, gone: set[int]
+    connection: Connection, ended_waiting: EndedWhileWaiting, finished: set[int]
 ) -> Counter[int]:
-    """Make the dependents of *turnless* jobs wait for what these jobs still waited for.
+    """Make the dependents of jobs in *ended_waiting* wait for what these jobs still waited for.
 
     This keeps the order: a writer after such a job may not overtake the writers before it, and a
-    reader after it reads what the writer before it makes. Call this before the holds of *gone* are
-    deleted.
+    reader after it reads what the writer before it makes. Call this before the holds of
+    *finished* are deleted.
 
     Args:
-        gone: All jobs that end in this transaction.
+        finished: All jobs that end in this transaction.
 
     Returns:
         How many waits each job has gained.
     """
-    numbers = list(turnless.jobs)
+    numbers = list(ended_waiting.jobs)
     for job_number, position, node_id, producer in connection.execute(
         _READERS, {"numbers": numbers}
     ).fetchall():
-        values = {"node": node_id, "number": producer, "gone": list(gone)}
+        values = {"node": node_id, "number": producer, "finished": list(finished)}
         before = connection.execute(_WRITER_BEFORE, values).scalar()
-        if before is not None and job_number not in gone:
+        if before is not None and job_number not in finished:
             connection.execute(_CHANGE_PRODUCER, {"of": job_number, "at": position, "by": before})
     inherited: dict[int, set[int]] = {}
     for follower, awaited in connection.execute(_FOLLOWERS, {"numbers": numbers}):
-        inherited.setdefault(follower, set()).update(_find_unfinished(turnless, awaited, gone))
+        inherited.setdefault(follower, set()).update(
+            _find_unfinished(ended_waiting, awaited, finished)
+        )
     for follower, awaited in connection.execute(_WAITS_OF, {"numbers": list(inherited)}):
         inherited[follower].discard(awaited)
     waits = [
@@ -183,18 +188,18 @@ def transfer_waits(
     return Counter({follower: len(many) for follower, many in inherited.items()})
 
 
-def _find_unfinished(turnless: EndedWhileWaiting, number: int, gone: set[int]) -> set[int]:
-    """Return the unfinished jobs that a job in *turnless* waited for, also through others in it."""
+def _find_unfinished(ended_waiting: EndedWhileWaiting, number: int, finished: set[int]) -> set[int]:
+    """Return the unfinished jobs that a job in *ended_waiting* waited for, also through others."""
     found: set[int] = set()
-    to_look_at = [number]
+    to_visit = [number]
     seen = {number}
-    while to_look_at:
-        for awaited in turnless.waited_for.get(to_look_at.pop(), ()):
+    while to_visit:
+        for awaited in ended_waiting.waited_for.get(to_visit.pop(), ()):
             if awaited in seen:
                 continue
             seen.add(awaited)
-            if awaited in turnless.jobs:
-                to_look_at.append(awaited)
-            elif awaited not in gone:
+            if awaited in ended_waiting.jobs:
+                to_visit.append(awaited)
+            elif awaited not in finished:
                 found.add(awaited)
     return found

@@ -94,18 +94,18 @@ def cancel_lost(
     now: datetime,
     *,
     holder_id: HolderId,
-    but: Sequence[int] = (),
+    exclude: Sequence[int] = (),
 ) -> Consequences:
     """Cancel the running jobs of a holder that is gone, if their cancellation was requested.
 
     Args:
         holder_id: The holder that is gone.
-        but: The numbers of jobs to leave as they are.
+        exclude: The numbers of jobs to leave as they are.
     """
-    asked = _COLUMNS.where(
+    query = _COLUMNS.where(
         _IS_RUNNING, jobs.c.cancel_requested_at.is_not(None), jobs.c.holder_id == holder_id
     )
-    stopped = [job for job in _read(connection, asked) if job.number not in but]
+    stopped = [job for job in _read(connection, query) if job.number not in exclude]
     why = "it was asked to stop, and its server stopped"
     return _finish_canceled(connection, stopped, now, why) if stopped else Consequences()
 
@@ -119,8 +119,8 @@ def _finish_canceled(
 ) -> Consequences:
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
-    turnless = EndedWhileWaiting()
-    remove_waits(connection, numbers, turnless)
+    ended_waiting = EndedWhileWaiting()
+    remove_waits(connection, numbers, ended_waiting)
     consequences = propagate(
         connection,
         [
@@ -133,7 +133,7 @@ def _finish_canceled(
             for job in unfinished
         ],
         now,
-        turnless=turnless,
+        ended_waiting=ended_waiting,
     )
     changes = [
         make_job_event(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished

@@ -1,4 +1,4 @@
-"""Claiming of jobs to run them, and handing them back."""
+"""Claiming of jobs to run them, and requeueing of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -287,12 +287,12 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
 
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
     """Return the recipes of tasks, by task."""
-    ends: dict[tuple[str, bool], list[TaskDataNode]] = {}
-    for task_id, direction, node_id, *end in connection.execute(
+    nodes: dict[tuple[str, bool], list[TaskDataNode]] = {}
+    for task_id, direction, node_id, *node in connection.execute(
         _TASK_DATA_NODES, {"ids": task_ids}
     ):
-        ends.setdefault((task_id, direction == INPUT), []).append(
-            TaskDataNode(DataNodeId(node_id), *end)
+        nodes.setdefault((task_id, direction == INPUT), []).append(
+            TaskDataNode(DataNodeId(node_id), *node)
         )
     return {
         TaskId(task.id): TaskRecipe(
@@ -306,8 +306,8 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
             retries_after_loss=task.retries_after_loss,
             fresh=task.fresh,
             properties=task.properties,
-            inputs=tuple(ends.get((task.id, True), ())),
-            outputs=tuple(ends.get((task.id, False), ())),
+            inputs=tuple(nodes.get((task.id, True), ())),
+            outputs=tuple(nodes.get((task.id, False), ())),
         )
         for task in connection.execute(_TASKS, {"ids": task_ids})
     }
@@ -318,16 +318,16 @@ def requeue(
     now: datetime,
     *,
     holder_id: HolderId,
-    but: Sequence[int] = (),
+    exclude: Sequence[int] = (),
     is_lost: bool = False,
 ) -> list[tuple[JobId, SubmissionId]]:
     """Put the RUNNING jobs of a holder back to PENDING.
 
     Args:
-        but: The numbers of jobs to leave as they are.
+        exclude: The numbers of jobs to leave as they are.
         is_lost: Whether the holder is gone, so that their attempts count as lost together.
     """
-    values = {"holder": holder_id, "kept": list(but), "now": now, "more": int(is_lost)}
+    values = {"holder": holder_id, "kept": list(exclude), "now": now, "more": int(is_lost)}
     rows = connection.execute(_REQUEUE, values)
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
@@ -347,28 +347,28 @@ class LostAttempt:
 
 
 def find_unrepeatable(
-    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = (), lost_allowed: int
+    connection: Connection, *, holder_id: HolderId, exclude: Sequence[int] = (), lost_allowed: int
 ) -> list[LostAttempt]:
     """Return the RUNNING jobs of a holder that must not run again once it is gone.
 
     Args:
-        but: The numbers of jobs to leave out.
+        exclude: The numbers of jobs to leave out.
         lost_allowed: Jobs with this many earlier attempts in `lost_together` must not run again.
     """
-    values = {"holder": holder_id, "kept": list(but), "lost_allowed": lost_allowed}
+    values = {"holder": holder_id, "kept": list(exclude), "lost_allowed": lost_allowed}
     return [
         LostAttempt(number, JobId(job_id), SubmissionId(submission_id), *rest)
         for number, job_id, submission_id, *rest in connection.execute(_UNREPEATABLE, values)
     ]
 
 
-def block_for_machine(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
+def block_for_machine(connection: Connection, waiting: Sequence[tuple[Claim, str]]) -> None:
     """Unclaim jobs that this transaction claimed, and block them until a suitable machine exists.
 
     Args:
-        held: Each claim with a description of the machine that it waits for.
+        waiting: Each claim with a description of the machine that it waits for.
     """
-    rows = [{"of": claim.number, "text": awaited} for claim, awaited in held]
+    rows = [{"of": claim.number, "text": awaited} for claim, awaited in waiting]
     connection.execute(_BLOCK, rows)
     connection.execute(_WAIT_FOR_MACHINE, rows)
 

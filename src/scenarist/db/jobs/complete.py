@@ -54,7 +54,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCompletions:
-    """Settlements that were recorded, and their consequences."""
+    """Completions that were recorded, and their consequences."""
 
     completions: Sequence[Completion] = ()
     consequences: Consequences = field(default_factory=Consequences)
@@ -125,11 +125,11 @@ def complete_attempts(
     running = connection.execute(
         _RUNNING_ATTEMPTS, {"numbers": [item.number for item in completions], "holder": holder_id}
     )
-    attempts = {number: (attempt, asked_at) for number, attempt, asked_at in running}
+    attempts = {number: (attempt, requested_at) for number, attempt, requested_at in running}
     accepted = [
         item
-        if (asked_at := attempts[item.number][1]) is None
-        else _resolve_cancellation(item, asked_at)
+        if (requested_at := attempts[item.number][1]) is None
+        else _resolve_cancellation(item, requested_at)
         for item in completions
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
@@ -176,7 +176,7 @@ def _to_finished_job(item: Completion) -> FinishedJob:
     )
 
 
-def _resolve_cancellation(item: Completion, asked_at: datetime) -> Completion:
+def _resolve_cancellation(item: Completion, requested_at: datetime) -> Completion:
     """Return the completion of a job whose cancellation was requested, by what happened first.
 
     A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
@@ -184,16 +184,16 @@ def _resolve_cancellation(item: Completion, asked_at: datetime) -> Completion:
     """
     if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
         return item
-    if item.stopped_at is not None and item.stopped_at < asked_at:
+    if item.stopped_at is not None and item.stopped_at < requested_at:
         status = next_status(JobStatus.RUNNING, JobEvent.TIMED_OUT)
         return replace(item, status=status, not_before=None, failures=0)
     status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
     return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
 
 
-def _update_jobs(connection: Connection, standing: Sequence[Completion], now: datetime) -> None:
-    completed = [item for item in standing if item.status is JobStatus.COMPLETED]
-    others = [item for item in standing if item.status is not JobStatus.COMPLETED]
+def _update_jobs(connection: Connection, accepted: Sequence[Completion], now: datetime) -> None:
+    completed = [item for item in accepted if item.status is JobStatus.COMPLETED]
+    others = [item for item in accepted if item.status is not JobStatus.COMPLETED]
     execute_many(
         connection,
         _COMPLETE,

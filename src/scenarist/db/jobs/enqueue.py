@@ -227,7 +227,7 @@ def enqueue(
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
     rows = [_submission_row(new) for new in accepted]
     try:
-        if len(rows) == 1:  # spares what SQLAlchemy does to return many numbers in order
+        if len(rows) == 1:  # avoids what SQLAlchemy does to return many numbers in order
             return [connection.execute(_INSERT, rows[0]).scalar_one()]
         return list(connection.execute(_INSERT_MANY, rows).scalars())
     except IntegrityError:
@@ -269,11 +269,11 @@ def _load_nodes(
     if not ids:
         return {}
     nodes: dict[str, _Node] = {}
-    turns: dict[str, _PlaceQueue] = {}
+    queue: dict[str, _PlaceQueue] = {}
     for row in connection.execute(_NODES, {"ids": ids}):
         at = None
         if is_replaced_in_place(row.storage_type, row.properties):
-            at = turns.setdefault(row.place, _PlaceQueue(row.place, row.last_at_place))
+            at = queue.setdefault(row.place, _PlaceQueue(row.place, row.last_at_place))
         nodes[row.id] = _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
@@ -290,7 +290,7 @@ def _load_nodes(
     to_write = {at.place for node_id in written if (at := nodes[node_id].queue) is not None}
     if to_write:
         for place, number in connection.execute(_READERS, {"places": list(to_write)}):
-            turns[place].readers.append(number)
+            queue[place].readers.append(number)
     return nodes
 
 
@@ -364,14 +364,14 @@ def _draft_inputs(draft: _JobDraft, job: PlannedJob, nodes: dict[str, _Node], ro
     if awaited:
         return  # it has no holds until its first values exist: see `first_values`
     for node_id in dict.fromkeys(job.inputs):
-        turns = nodes[node_id].queue
-        if turns is None:
+        queue = nodes[node_id].queue
+        if queue is None:
             continue
-        if turns.writer is not None and (DATA, turns.writer) not in draft.waits:
+        if queue.writer is not None and (DATA, queue.writer) not in draft.waits:
             # The writer of this data node, or of another one that shares the place.
-            draft.waits[ORDER, turns.writer] = None
-        turns.readers.append(draft.number)
-        _add_hold(rows, draft, node_id, READ, turns)
+            draft.waits[ORDER, queue.writer] = None
+        queue.readers.append(draft.number)
+        _add_hold(rows, draft, node_id, READ, queue)
 
 
 def _draft_output(draft: _JobDraft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
@@ -389,13 +389,13 @@ def _draft_output(draft: _JobDraft, node_id: DataNodeId, node: _Node, rows: _Row
 
 
 def _add_hold(
-    rows: _Rows, draft: _JobDraft, node_id: DataNodeId, mode: str, turns: _PlaceQueue | None
+    rows: _Rows, draft: _JobDraft, node_id: DataNodeId, mode: str, queue: _PlaceQueue | None
 ) -> None:
     rows.holds.append(
         {
             "job_number": draft.number,
             "data_node_id": node_id,
             "mode": mode,
-            "place": None if turns is None else turns.place,
+            "place": None if queue is None else queue.place,
         }
     )

@@ -183,7 +183,7 @@ class WaitChanges:
 
 
 def await_values(
-    connection: Connection, missing: Sequence[tuple[int, str]], moves: WaitChanges
+    connection: Connection, missing: Sequence[tuple[int, str]], wait_changes: WaitChanges
 ) -> None:
     """Make jobs wait for data nodes that have no value and no unfinished writer.
 
@@ -191,7 +191,7 @@ def await_values(
 
     Args:
         missing: Pairs of a job's number and a data node that it reads.
-        moves: The changed waits are added to it.
+        wait_changes: The changed waits are added to it.
     """
     notifications.publish(connection, Topic.FILES)
     waits = list(dict.fromkeys(missing))
@@ -204,32 +204,34 @@ def await_values(
     )
     numbers = list({number for number, _ in waits})
     connection.execute(_FORGET_READS, {"numbers": numbers})
-    moves.removed.update(
+    wait_changes.removed.update(
         connection.execute(_FORGET_WAITS_FOR_READS, {"numbers": numbers}).scalars()
     )
-    moves.removed.subtract(number for number, _ in waits)
+    wait_changes.removed.subtract(number for number, _ in waits)
 
 
-def provide_values(connection: Connection, nodes: Sequence[str], moves: WaitChanges) -> None:
+def provide_values(connection: Connection, nodes: Sequence[str], wait_changes: WaitChanges) -> None:
     """Release the jobs that waited for the first value of data nodes, which now have one.
 
     Args:
-        moves: The changed waits are added to it.
+        wait_changes: The changed waits are added to it.
     """
     released = Counter(connection.execute(_RELEASE, {"nodes": nodes}).scalars())
     if not released:
         return
-    moves.removed.update(released)
+    wait_changes.removed.update(released)
     numbers = list(released)
     connection.execute(_SET_EDIT, {"numbers": numbers, "nodes": nodes})
     for number, position, node_id, storage_type, properties, place in connection.execute(
         _TO_PLACE, {"numbers": numbers}
     ).fetchall():
         if is_replaced_in_place(storage_type, properties):
-            _order_read(connection, number, position, node_id, place, moves)
+            _order_read(connection, number, position, node_id, place, wait_changes)
 
 
-def move_writers_first(connection: Connection, nodes: Sequence[str], moves: WaitChanges) -> None:
+def move_writers_first(
+    connection: Connection, nodes: Sequence[str], wait_changes: WaitChanges
+) -> None:
     """Move a job that writes an awaited data node before the jobs that wait for the value.
 
     This is possible where it waits for them only because both write, or one replaces what the other
@@ -237,17 +239,17 @@ def move_writers_first(connection: Connection, nodes: Sequence[str], moves: Wait
     provide the value.
 
     Args:
-        moves: The changed waits are added to it.
+        wait_changes: The changed waits are added to it.
     """
     for number, node_id in connection.execute(_WAITERS, {"nodes": list(nodes)}).fetchall():
         writers = connection.execute(_WRITERS, {"node": node_id, "of": number})
         for writer, *_ in writers.fetchall():
-            if _move_writer_before(connection, writer, number, moves):
+            if _move_writer_before(connection, writer, number, wait_changes):
                 break
 
 
 def _move_writer_before(
-    connection: Connection, writer: int, number: int, moves: WaitChanges
+    connection: Connection, writer: int, number: int, wait_changes: WaitChanges
 ) -> bool:
     """Move a writer before a job and all that wait for that job; return whether it precedes it."""
     behind = _find_dependents(connection, number, writer)
@@ -263,20 +265,20 @@ def _move_writer_before(
         return True
     kept = _find_awaited_through(connection, set(waits), behind)
     connection.execute(_FORGET_WAITS, {"of": writer, "numbers": list(waits)})
-    moves.removed[writer] += len(waits)
+    wait_changes.removed[writer] += len(waits)
     for other in sorted(kept - {writer}):
         if writer not in _find_all_awaited(connection, other):
-            _add_wait(connection, writer, other, moves)
+            _add_wait(connection, writer, other, wait_changes)
     values = {"of": writer, "numbers": list(behind)}
-    for held in connection.execute(_HELD_BEFORE, values).fetchall():
-        other = held.job_number
-        _add_wait(connection, other, writer, moves)
-        connection.execute(_FORGET_HOLD, {"hold": held.number})
-        _add_hold(connection, other, held.data_node_id, held.mode, held.place)
-        if held.mode == READ and held.is_of_one_node:
+    for hold in connection.execute(_HELD_BEFORE, values).fetchall():
+        other = hold.job_number
+        _add_wait(connection, other, writer, wait_changes)
+        connection.execute(_FORGET_HOLD, {"hold": hold.number})
+        _add_hold(connection, other, hold.data_node_id, hold.mode, hold.place)
+        if hold.mode == READ and hold.is_of_one_node:
             connection.execute(
                 _READ_FROM_PASSING,
-                {"of": other, "node": held.data_node_id, "by": writer, "numbers": list(behind)},
+                {"of": other, "node": hold.data_node_id, "by": writer, "numbers": list(behind)},
             )
     return True
 
@@ -284,11 +286,11 @@ def _move_writer_before(
 def _find_dependents(connection: Connection, number: int, writer: int) -> set[int]:
     """Return a job and its direct and indirect dependents, not following those of the writer."""
     found: set[int] = set()
-    to_look_at = {number}
-    while to_look_at:
-        found |= to_look_at
-        followers = connection.execute(_FOLLOWERS, {"numbers": list(to_look_at)}).scalars()
-        to_look_at = set(followers) - found - {writer}
+    to_visit = {number}
+    while to_visit:
+        found |= to_visit
+        followers = connection.execute(_FOLLOWERS, {"numbers": list(to_visit)}).scalars()
+        to_visit = set(followers) - found - {writer}
     return found
 
 
@@ -306,7 +308,12 @@ def _find_awaited_through(connection: Connection, numbers: set[int], through: se
 
 
 def _order_read(
-    connection: Connection, number: int, position: int, node_id: str, place: str, moves: WaitChanges
+    connection: Connection,
+    number: int,
+    position: int,
+    node_id: str,
+    place: str,
+    wait_changes: WaitChanges,
 ) -> None:
     """Order the read of a value that is replaced in place among the writes to its place.
 
@@ -325,23 +332,23 @@ def _order_read(
     own = [writer.job_number for writer in writers[:count] if writer.data_node_id == node_id]
     if own:
         connection.execute(_READ_FROM, {"of": number, "at": position, "by": own[-1]})
-        _add_wait(connection, number, own[-1], moves)
+        _add_wait(connection, number, own[-1], wait_changes)
     else:
         connection.execute(_READ_LAST_EDIT, {"of": number, "at": position})
     if count:
-        _add_wait(connection, number, writers[count - 1].job_number, moves)
+        _add_wait(connection, number, writers[count - 1].job_number, wait_changes)
     if count < len(writers):
-        _add_wait(connection, writers[count].job_number, number, moves)
+        _add_wait(connection, writers[count].job_number, number, wait_changes)
 
 
 def _add_hold(
     connection: Connection, number: int, node_id: str, mode: str, place: str | None
 ) -> None:
-    held = {"job_number": number, "data_node_id": node_id, "mode": mode, "place": place}
-    connection.execute(_ADD_HOLDS, held)
+    hold = {"job_number": number, "data_node_id": node_id, "mode": mode, "place": place}
+    connection.execute(_ADD_HOLDS, hold)
 
 
-def _add_wait(connection: Connection, number: int, other: int, moves: WaitChanges) -> None:
+def _add_wait(connection: Connection, number: int, other: int, wait_changes: WaitChanges) -> None:
     """Make a job wait for another one, unless it already does."""
     if connection.execute(_HAS_WAIT, {"of": number, "by": other}).first() is not None:
         return
@@ -349,17 +356,17 @@ def _add_wait(connection: Connection, number: int, other: int, moves: WaitChange
         _ADD_WAITS,
         {"job_number": number, "kind": ORDER, "for_job": other, "for_data_node": None},
     )
-    moves.removed[number] -= 1
+    wait_changes.removed[number] -= 1
     for job_id, submission_id in connection.execute(_HOLD_BACK, {"of": number}):
-        moves.blocked_again.append((JobId(job_id), SubmissionId(submission_id)))
+        wait_changes.blocked_again.append((JobId(job_id), SubmissionId(submission_id)))
 
 
 def _find_all_awaited(connection: Connection, number: int) -> set[int]:
     """Return all jobs that a job waits for, directly or indirectly."""
     found: set[int] = set()
-    to_look_at = {number}
-    while to_look_at:
-        rows = connection.execute(_WAITED_FOR, {"numbers": list(to_look_at)})
-        to_look_at = set(rows.scalars()) - found
-        found |= to_look_at
+    to_visit = {number}
+    while to_visit:
+        rows = connection.execute(_WAITED_FOR, {"numbers": list(to_visit)})
+        to_visit = set(rows.scalars()) - found
+        found |= to_visit
     return found

@@ -115,48 +115,50 @@ class Consequences:
 
 def propagate(
     connection: Connection,
-    ended: Sequence[FinishedJob],
+    finished: Sequence[FinishedJob],
     now: datetime,
     *,
     written_nodes: Sequence[str] = (),
-    turnless: EndedWhileWaiting | None = None,
+    ended_waiting: EndedWhileWaiting | None = None,
 ) -> Consequences:
     """Release or abandon the dependents of finished jobs, and finish submissions that are done.
 
     Args:
         written_nodes: The data nodes to which the jobs wrote new values.
-        turnless: Those of the finished jobs that ended while they were waiting.
+        ended_waiting: Those of the finished jobs that ended while they were waiting.
     """
-    turnless = turnless or EndedWhileWaiting()
-    causes = {item.number: item.job_id for item in ended if not can_dependents_run(item.status)}
+    ended_waiting = ended_waiting or EndedWhileWaiting()
+    causes = {item.number: item.job_id for item in finished if not can_dependents_run(item.status)}
     if causes:
-        abandon(connection, causes, now, turnless)
-    own = {item.number for item in ended}
-    abandoned = [job for number, job in turnless.jobs.items() if number not in own]
-    numbers = list(own | set(turnless.jobs))
+        abandon(connection, causes, now, ended_waiting)
+    own = {item.number for item in finished}
+    abandoned = [job for number, job in ended_waiting.jobs.items() if number not in own]
+    numbers = list(own | set(ended_waiting.jobs))
     inherited: Counter[int] = Counter()
     decided: Sequence[Any] = []
-    if turnless.jobs or any(item.has_data_nodes for item in ended):
-        if turnless.jobs:
-            inherited = transfer_waits(connection, turnless, set(numbers))
+    if ended_waiting.jobs or any(item.has_data_nodes for item in finished):
+        if ended_waiting.jobs:
+            inherited = transfer_waits(connection, ended_waiting, set(numbers))
         connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
-    moves = WaitChanges(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
-    moves.removed.subtract(inherited)
+    wait_changes = WaitChanges(
+        Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
+    )
+    wait_changes.removed.subtract(inherited)
     missing = [
         (number, node)
         for number, node, edit_id in decided
-        if edit_id is None and number not in turnless.jobs
+        if edit_id is None and number not in ended_waiting.jobs
     ]
     if missing:
-        await_values(connection, missing, moves)
-        move_writers_first(connection, [node for _, node in missing], moves)
+        await_values(connection, missing, wait_changes)
+        move_writers_first(connection, [node for _, node in missing], wait_changes)
     if written_nodes:
-        provide_values(connection, written_nodes, moves)
+        provide_values(connection, written_nodes, wait_changes)
     changes = [
         make_job_event(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
-    ] + _apply_wait_changes(connection, moves, now)
-    statuses = [(item.submission_id, item.status) for item in ended]
+    ] + _apply_wait_changes(connection, wait_changes, now)
+    statuses = [(item.submission_id, item.status) for item in finished]
     statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
     done = _update_submissions(connection, statuses, now)
     changes += [
@@ -165,23 +167,23 @@ def propagate(
         )
         for submission_id, status in done.items()
     ]
-    return Consequences([*(item.job_id for item in ended), *done], changes)
+    return Consequences([*(item.job_id for item in finished), *done], changes)
 
 
 def release_readers(
     connection: Connection, data_node_ids: Sequence[str], now: datetime
 ) -> list[Event]:
     """Release the jobs that waited for the first value of data nodes, which now have one."""
-    moves = WaitChanges()
-    provide_values(connection, data_node_ids, moves)
-    return _apply_wait_changes(connection, moves, now)
+    wait_changes = WaitChanges()
+    provide_values(connection, data_node_ids, wait_changes)
+    return _apply_wait_changes(connection, wait_changes, now)
 
 
 def advance_writers(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
     """Move jobs that write awaited data nodes before the jobs that wait for them, if possible."""
-    moves = WaitChanges()
-    move_writers_first(connection, nodes, moves)
-    return _apply_wait_changes(connection, moves, now)
+    wait_changes = WaitChanges()
+    move_writers_first(connection, nodes, wait_changes)
+    return _apply_wait_changes(connection, wait_changes, now)
 
 
 def release_machine_waits(connection: Connection, now: datetime) -> list[Event]:
@@ -204,21 +206,23 @@ def make_job_event(
     )
 
 
-def _apply_wait_changes(connection: Connection, moves: WaitChanges, now: datetime) -> list[Event]:
+def _apply_wait_changes(
+    connection: Connection, wait_changes: WaitChanges, now: datetime
+) -> list[Event]:
     """Update the wait counters of jobs; return the events of jobs now released or blocked again."""
-    held_back = [
+    blocked = [
         make_job_event(job_id, submission_id, JobStatus.BLOCKED)
-        for job_id, submission_id in moves.blocked_again
+        for job_id, submission_id in wait_changes.blocked_again
     ]
     rows = [
         {"of": number, "fewer": fewer, "pending_since": now}
-        for number, fewer in moves.removed.items()
+        for number, fewer in wait_changes.removed.items()
         if fewer
     ]
     if not rows:
-        return held_back
+        return blocked
     execute_many(connection, _COUNT_DOWN, rows)
-    return held_back + [
+    return blocked + [
         make_job_event(job_id, submission_id, JobStatus.PENDING)
         for job_id, submission_id in connection.execute(
             _RELEASED, {"numbers": [row["of"] for row in rows]}
@@ -227,11 +231,11 @@ def _apply_wait_changes(connection: Connection, moves: WaitChanges, now: datetim
 
 
 def _update_submissions(
-    connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
+    connection: Connection, finished: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
 ) -> dict[SubmissionId, SubmissionStatus]:
     """Subtract finished jobs from their submissions; return the submissions that now finished."""
     counts: dict[SubmissionId, Counter[JobStatus]] = {}
-    for submission_id, job_status in ended:
+    for submission_id, job_status in finished:
         counts.setdefault(submission_id, Counter())[job_status] += 1
     rows = []
     done: dict[SubmissionId, SubmissionStatus] = {}

@@ -188,7 +188,9 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     waits = _waits_of(connection, rows)
-    told = subscriber_rows.of_entities(connection, {row.submit_entity_id for row in rows})
+    subscribers_by_entity = subscriber_rows.of_entities(
+        connection, {row.submit_entity_id for row in rows}
+    )
     return [
         Job(
             id=JobId(row.id),
@@ -205,7 +207,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             run_at=row.run_at,
             finished_at=row.finished_at,
             cancel_requested_at=row.cancel_requested_at,
-            subscribers=told.get(row.submit_entity_id, ()),
+            subscribers=subscribers_by_entity.get(row.submit_entity_id, ()),
             version=row.version,
             function=row.function,
             code_digest=row.code_digest,

@@ -80,15 +80,18 @@ class Listener:
     """Thread that receives the commits of other processes, and reconnects after a loss.
 
     Args:
-        tell: Called with the topics received, one call at a time; EVERYTHING after a loss.
+        on_notification: Called with the received topics, one call at a time; EVERYTHING after a
+            loss.
     """
 
-    def __init__(self, open_bell: OpenNotifier, tell: Callable[[Topics], None]) -> None:
-        self._open_notifier = open_bell
-        self._on_notification = tell
+    def __init__(
+        self, open_notifier: OpenNotifier, on_notification: Callable[[Topics], None]
+    ) -> None:
+        self._open_notifier = open_notifier
+        self._on_notification = on_notification
         self._reader, self._writer = socket.socketpair()
         self._stopping = threading.Event()
-        self._thread = BackgroundThread("bells", self._listen)
+        self._thread = BackgroundThread("notifications", self._listen)
 
     def start(self) -> None:
         """Start receiving the commits from now on.
@@ -133,7 +136,7 @@ class Listener:
             self._notifier.close()
             self._notifier = None
 
-    def _follow(self, bell: Notifier) -> None:
-        while topics := bell.receive():
+    def _follow(self, notifier: Notifier) -> None:
+        while topics := notifier.receive():
             self._on_notification(topics)
             self._stopping.wait(_SPACING_SECONDS)

@@ -14,7 +14,7 @@ _PREFIX = "scenarist_"
 # None of the values that are formatted into these come from users.
 _NOTIFY = "SELECT pg_notify(channel, '{topics}') FROM listeners WHERE channel <> '{channel}'"
 _REGISTER = (
-    "{turn};"
+    "{begin};"
     # Rows whose session has ended: a process that is killed does not delete its own row.
     " DELETE FROM listeners WHERE session NOT IN (SELECT pid FROM pg_stat_activity);"
     " INSERT INTO listeners (channel, session) VALUES ('{channel}', pg_backend_pid());"
@@ -37,14 +37,14 @@ class PostgresNotifier:
 
     Args:
         connect: Opens the session.
-        turn: Begins a transaction with the write lock, so that all later commits find the
+        begin: Begins a transaction with the write lock, so that all later commits find the
             listener.
 
     Raises:
         UnavailableError: The session cannot be opened or cannot listen.
     """
 
-    def __init__(self, connect: Callable[[], Any], stop: socket.socket, *, turn: str) -> None:
+    def __init__(self, connect: Callable[[], Any], stop: socket.socket, *, begin: str) -> None:
         self.channel = f"{_PREFIX}{uuid4().hex}"
         self._stop = stop
         self._selector = selectors.DefaultSelector()
@@ -53,7 +53,7 @@ class PostgresNotifier:
         self._driver = self._connection.connection.driver_connection
         try:
             self._driver.execute(f"LISTEN {self.channel}", prepare=False)
-            self._driver.execute(_REGISTER.format(turn=turn, channel=self.channel), prepare=False)
+            self._driver.execute(_REGISTER.format(begin=begin, channel=self.channel), prepare=False)
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
@@ -62,12 +62,12 @@ class PostgresNotifier:
         self._selector.register(self._driver.fileno(), selectors.EVENT_READ)
 
     def receive(self) -> Topics:
-        heard: set[Topic] = set()
-        while not heard:
+        topics: set[Topic] = set()
+        while not topics:
             if any(key.fileobj is self._stop for key, _ in self._selector.select()):
                 return frozenset()
-            heard |= self._read_topics()
-        return frozenset(heard)
+            topics |= self._read_topics()
+        return frozenset(topics)
 
     def close(self) -> None:
         self._selector.close()
@@ -77,11 +77,11 @@ class PostgresNotifier:
         self._connection.close()
 
     def _read_topics(self) -> Topics:
-        heard: set[Topic] = set()
+        topics: set[Topic] = set()
         try:
             self._driver.pgconn.consume_input()
             while (message := self._driver.pgconn.notifies()) is not None:
-                heard |= decode_topics(message.extra.decode("ascii", "replace"))
+                topics |= decode_topics(message.extra.decode("ascii", "replace"))
         except Exception as error:
             raise UnavailableError(f"the database sends no notifications: {error}") from error
-        return frozenset(heard)
+        return frozenset(topics)

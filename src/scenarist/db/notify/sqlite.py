@@ -64,7 +64,7 @@ class SocketNotifier:
             file_modes.restrict_to_owner(folder)
             _listen(self._listener, self._file)
             # Processes that start later connect to this one.
-            for peer in _connect_to_peers(folder, but=self._file.name):
+            for peer in _connect_to_peers(folder, exclude=self._file.name):
                 self._add(peer)
         except OSError as error:
             self.close()
@@ -81,8 +81,8 @@ class SocketNotifier:
                     _send(peer, topics)
 
     def receive(self) -> Topics:
-        heard: set[Topic] = set()
-        while not heard:
+        topics: set[Topic] = set()
+        while not topics:
             ready = self._selector.select(max(0.0, self._check_at - time.monotonic()))
             for key, _ in ready:
                 if key.fileobj is self._stop:
@@ -90,10 +90,10 @@ class SocketNotifier:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket):
-                    heard |= self._read_topics(key.fileobj)
+                    topics |= self._read_topics(key.fileobj)
             if time.monotonic() >= self._check_at:
                 self._check_socket()
-        return frozenset(heard)
+        return frozenset(topics)
 
     def close(self) -> None:
         self._is_closed = True
@@ -164,14 +164,14 @@ def _listen(listener: socket.socket, file: Path) -> None:
     hidden.rename(file)
 
 
-def _connect_to_peers(folder: Path, but: str = "") -> Iterator[socket.socket]:
+def _connect_to_peers(folder: Path, exclude: str = "") -> Iterator[socket.socket]:
     """Connect to all listening processes; remove the sockets of processes that were killed."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return
     for name in names:
-        if name == but or name.startswith("."):
+        if name == exclude or name.startswith("."):
             continue
         peer = socket.socket(socket.AF_UNIX)
         peer.setblocking(False)

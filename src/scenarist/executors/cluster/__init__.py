@@ -1,1 +1,1 @@
-"""The executors of Ray and Dask, and what of them runs on the cluster."""
+"""Executors on Ray and Dask clusters: the part in the server, and the part on the cluster."""

@@ -48,10 +48,10 @@ def run_assignment(assignment: bytes, number: int, topic: str) -> bytes | None:
     """Run an assignment in a worker; return its outcome, or None if it was sent as an event."""
     worker = get_worker()
 
-    def tell(number: int, attempt: int, text: str) -> None:
-        worker.log_event(topic, {"number": number, "attempt": attempt, "said": text})
+    def report_output(number: int, attempt: int, text: str) -> None:
+        worker.log_event(topic, {"number": number, "attempt": attempt, "output": text})
 
-    outcome = remote.run_assignment(assignment, tell)
+    outcome = remote.run_assignment(assignment, report_output)
     if len(outcome) > _EVENT_LIMIT:
         return outcome
     worker.log_event(topic, {"number": number, "outcome": outcome})
@@ -154,8 +154,8 @@ class DaskEngine:
     def _receive_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
         number = message["number"]
-        if "said" in message:
-            self._outbox.put(JobOutput(number, message["attempt"], message["said"]))
+        if "output" in message:
+            self._outbox.put(JobOutput(number, message["attempt"], message["output"]))
         elif self._pop(number):
             self._outbox.put(JobEnded(number, message["outcome"]))
 
@@ -193,5 +193,5 @@ def _machine_resources(declared: Mapping[str, float]) -> Resources:
 
 def _required_resources(resources: Resources) -> dict[str, float] | None:
     """Return the resources that a worker must declare, by Dask's names for them."""
-    asked = {"CPU": resources.cpus, "GPU": resources.gpus, "MEMORY": resources.memory}
-    return {name: amount for name, amount in asked.items() if amount} or None
+    requested = {"CPU": resources.cpus, "GPU": resources.gpus, "MEMORY": resources.memory}
+    return {name: amount for name, amount in requested.items() if amount} or None

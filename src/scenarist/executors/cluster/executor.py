@@ -57,7 +57,7 @@ class ClusterExecutor:
     Args:
         address: The address of the cluster; if None, a cluster on this machine is started.
         size: How many jobs a cluster on this machine runs at the same time.
-        terms: Settings of the worker processes.
+        options: Settings of the worker processes.
 
     Raises:
         InvalidError: The library of the engine is not installed.
@@ -71,7 +71,7 @@ class ClusterExecutor:
         engine: EngineName,
         address: str | None = None,
         size: int,
-        terms: WorkerOptions = WorkerOptions(),  # noqa: B008 - frozen
+        options: WorkerOptions = WorkerOptions(),  # noqa: B008 - frozen
     ) -> None:
         if find_spec(_LIBRARIES[engine]) is None:
             raise InvalidError(
@@ -83,7 +83,7 @@ class ClusterExecutor:
         self._size = size
         # Workers of the cluster do not inherit this process's PYTHONPATH.
         inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        self._options = replace(terms, search_path=(*terms.search_path, *inherited))
+        self._options = replace(options, search_path=(*options.search_path, *inherited))
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
@@ -155,8 +155,8 @@ class ClusterExecutor:
         self._deliver([build_outcome(request, JobEvent.CANCEL_REQUESTED)])
         return True
 
-    def on_output(self, tell: Callable[[], None]) -> None:
-        self._on_output = tell
+    def on_output(self, callback: Callable[[], None]) -> None:
+        self._on_output = callback
 
     def read_output(self) -> JobOutputs:
         with self._lock:
@@ -165,13 +165,13 @@ class ClusterExecutor:
 
     def close(self) -> None:
         self._closing.set()
-        link = self._process
-        if link is not None:
-            link.request_stop()
+        process = self._process
+        if process is not None:
+            process.request_stop()
         self._thread.join()
 
-    def _build_run(self, link: EngineProcess, request: JobRequest) -> RunJob:
-        assignment = Assignment(link.session, add_variables(request, os.environ), self._options)
+    def _build_run(self, process: EngineProcess, request: JobRequest) -> RunJob:
+        assignment = Assignment(process.session, add_variables(request, os.environ), self._options)
         return RunJob(
             request.number,
             request.attempt,
@@ -197,29 +197,29 @@ class ClusterExecutor:
         pause = _SHORTEST_PAUSE_SECONDS
         while not self._closing.is_set():
             try:
-                link = self._process = EngineProcess(self._engine, self._address, self._size)
+                process = self._process = EngineProcess(self._engine, self._address, self._size)
             except OSError as error:
                 reason = str(error)
             else:
-                # `close` sets the event before it reads the link, so one of the two sees the other.
+                # `close` sets the event before it reads `_process`, so one sees the other.
                 if self._closing.is_set():
-                    link.request_stop()
+                    process.request_stop()
                 try:
-                    reason = self._read_messages(link)
-                except Exception as error:  # noqa: BLE001 - the jobs that ran there are handed back
+                    reason = self._read_messages(process)
+                except Exception as error:  # noqa: BLE001 - the jobs that ran there are requeued
                     _log.exception("what the cluster says is not understood")
                     reason = str(error)
-                link.close()
+                process.close()
             if self._closing.is_set():
                 break
             was_up = self._requeue_all(reason)
             pause = _SHORTEST_PAUSE_SECONDS if was_up else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             self._closing.wait(pause)
 
-    def _read_messages(self, link: EngineProcess) -> str:
+    def _read_messages(self, process: EngineProcess) -> str:
         """Handle the messages of a process until it ends; return why it did, if known."""
         reason = ""
-        while (messages := link.receive()) is not None:
+        while (messages := process.receive()) is not None:
             outcomes: list[JobOutcome] = []
             has_more = False
             for message in messages:
@@ -229,12 +229,12 @@ class ClusterExecutor:
                     case JobOutput():
                         self._store_output(message)
                     case Slots():
-                        has_more |= self._update_slots(link, message)
+                        has_more |= self._update_slots(process, message)
                     case EngineFailed():
                         reason = message.reason
             if outcomes or has_more:
                 self._deliver(outcomes)
-        return reason or link.output or "its process ended"
+        return reason or process.output or "its process ended"
 
     def _accept_outcome(self, message: JobEnded) -> list[JobOutcome]:
         with self._lock:
@@ -259,7 +259,7 @@ class ClusterExecutor:
             self._output[message.number, message.attempt] = message.text
         self._on_output()
 
-    def _update_slots(self, link: EngineProcess, message: Slots) -> bool:
+    def _update_slots(self, process: EngineProcess, message: Slots) -> bool:
         with self._lock:
             has_more = message.count > self._slots or not self._is_up
             self._slots = message.count
@@ -273,14 +273,16 @@ class ClusterExecutor:
             if not self._is_up:
                 self._is_up = True
                 # Requests that arrived while the cluster was unavailable are sent now.
-                link.send([self._build_run(link, request) for request in self._in_flight.values()])
+                process.send(
+                    [self._build_run(process, request) for request in self._in_flight.values()]
+                )
                 _log.info("cluster is there", engine=self._engine, slots=message.count)
         if not self._first_connection.done():
             self._first_connection.set_result(None)
         return has_more
 
     def _requeue_all(self, reason: str) -> bool:
-        """Hand back the jobs of a cluster that is lost; return whether it had been available."""
+        """Requeue the jobs of a cluster that is lost; return whether it had been available."""
         with self._lock:
             was_up, self._is_up = self._is_up, False
             self._slots = 0

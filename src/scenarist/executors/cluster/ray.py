@@ -159,14 +159,14 @@ class RayEngine:
     def _distribute(self, queue: deque[RunJob], free: Sequence[_Actor]) -> None:
         """Distribute jobs round-robin, so that the oldest ones all start at once."""
         most = max(1, min(int(_BATCH_SECONDS / self._mean_seconds), _BATCH_LIMIT))
-        hands: list[list[RunJob]] = [[] for _ in free]
+        batches: list[list[RunJob]] = [[] for _ in free]
         for _ in range(most):
-            for hand in hands:
+            for batch in batches:
                 if queue:
-                    hand.append(queue.popleft())
-        for actor, hand in zip(free, hands, strict=True):
-            if hand:
-                self._start(actor, hand)
+                    batch.append(queue.popleft())
+        for actor, batch in zip(free, batches, strict=True):
+            if batch:
+                self._start(actor, batch)
 
     def _start(self, actor: _Actor, runs: Sequence[RunJob]) -> None:
         actor.is_busy = True
@@ -207,8 +207,8 @@ class RayEngine:
     def _accept_reclaimed(self, actor: _Actor, done: "Future[Any]") -> None:
         if done.exception() is not None:
             return  # the call that runs the jobs reports what happened
-        ended, not_begun = done.result()
-        self._report_outcomes(actor, ended)
+        outcomes, not_begun = done.result()
+        self._report_outcomes(actor, outcomes)
         for number in reversed(not_begun):
             run = actor.runs.pop(number, None)
             if run is None:
@@ -220,8 +220,8 @@ class RayEngine:
                 self._waiting.setdefault(run.resources, deque()).appendleft(run)
         self._assign()
 
-    def _report_outcomes(self, actor: _Actor, ended: Sequence[tuple[int, bytes]]) -> None:
-        for number, outcome in ended:
+    def _report_outcomes(self, actor: _Actor, outcomes: Sequence[tuple[int, bytes]]) -> None:
+        for number, outcome in outcomes:
             if actor.runs.pop(number, None) is not None:
                 self._stopping.discard(number)
                 self._outbox.put(JobEnded(number, outcome))
@@ -328,23 +328,23 @@ class RayEngine:
             self._outbox.put(JobOutput(number, attempt, text))
         self._request_output(actor)
 
-    def _call_when_done(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
-        """Call *listen* in the deciding thread when a call to an actor has returned."""
-        ref.future().add_done_callback(lambda done: self._calls.put(partial(listen, done)))
+    def _call_when_done(self, ref: Any, callback: "Callable[[Future[Any]], None]") -> None:
+        """Call *callback* in the deciding thread when a call to an actor has returned."""
+        ref.future().add_done_callback(lambda done: self._calls.put(partial(callback, done)))
 
 
 def _build_remote_class(resources: Resources) -> Any:
     # No restarts by Ray: the orchestrator decides whether the jobs of a lost worker run again.
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "num_cpus": _cpus_of(resources),
         "max_restarts": 0,
         "concurrency_groups": CONCURRENCY_GROUPS,
     }
     if resources.gpus:
-        asked["num_gpus"] = resources.gpus
+        options["num_gpus"] = resources.gpus
     if resources.memory:
-        asked["memory"] = resources.memory
-    return ray.remote(**asked)(RayActor)
+        options["memory"] = resources.memory
+    return ray.remote(**options)(RayActor)
 
 
 def _machine_resources(node: Mapping[str, float]) -> Resources:

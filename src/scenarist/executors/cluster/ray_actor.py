@@ -52,8 +52,8 @@ class RayActor:
         with self._lock:
             while not self._output:
                 self._has_output.wait()
-            said, self._output = self._output, {}
-            return said
+            output, self._output = self._output, {}
+            return output
 
     @ray.method(concurrency_group=_CONTROL)
     def stop(self, session: str, number: int, attempt: int) -> None:
@@ -79,4 +79,4 @@ class RayActor:
 
 
 CONCURRENCY_GROUPS = {_CONTROL: 1, _OUTPUT: 1}
-"""How many calls of each concurrency group run at the same time, beside `run_assignment`."""
+"""How many calls of each concurrency group run at the same time, beside `RayActor.run`."""

@@ -47,14 +47,14 @@ class _Slot:
     as much as a small job.
     """
 
-    def __init__(self, terms: WorkerOptions) -> None:
-        self._options = terms
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
         self._lock = threading.Lock()
         self._template: TemplateProcess | None = None
         self._worker: WorkerProcess | None = None
         self._poll = select.poll()
 
-    def run(self, request: JobRequest, tell: OutputCallback) -> JobOutcome:
+    def run(self, request: JobRequest, on_output: OutputCallback) -> JobOutcome:
         worker = self._worker
         if worker is None or worker.is_retired or (request.fresh and worker.has_run):
             worker = self._replace()
@@ -66,7 +66,7 @@ class _Slot:
             if outcome is not None:
                 return outcome
             if worker.has_new_output and time.monotonic() >= tell_at:
-                tell(request.number, request.attempt, worker.log_so_far())
+                on_output(request.number, request.attempt, worker.log_so_far())
                 tell_at = time.monotonic() + _OUTPUT_SECONDS
 
     def stop(self) -> None:
@@ -187,16 +187,16 @@ class _SlotPool:
         self._running: dict[tuple[str, int, int], _Slot] = {}
         self._refused: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
-    def run(self, assignment: Assignment, tell: OutputCallback) -> JobOutcome:
+    def run(self, assignment: Assignment, on_output: OutputCallback) -> JobOutcome:
         request = assignment.request
         key = (assignment.session, request.number, request.attempt)
-        with self._open_slot(assignment) as seat:
+        with self._open_slot(assignment) as slot:
             with self._lock:
                 if key in self._refused:
                     return build_outcome(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
-                self._running[key] = seat
+                self._running[key] = slot
             try:
-                return seat.run(request, tell)
+                return slot.run(request, on_output)
             finally:
                 with self._lock:
                     del self._running[key]
@@ -207,32 +207,32 @@ class _SlotPool:
             self._refused[key] = None
             while len(self._refused) > _REFUSED_LIMIT:
                 self._refused.popitem(last=False)
-            seat = self._running.get(key)
-        if seat is not None:
-            seat.stop()
-        return seat is not None
+            slot = self._running.get(key)
+        if slot is not None:
+            slot.stop()
+        return slot is not None
 
     def end_session(self, session: str) -> None:
         with self._lock:
             left = [key for key in self._slots if key[1] == session]
-            seats = [self._slots.pop(key) for key in left]
+            slots = [self._slots.pop(key) for key in left]
             busy = list(self._running.values())
-        for seat in seats:
+        for slot in slots:
             # A thread that is waiting for its process closes the slot itself.
-            if seat in busy:
-                seat.kill()
+            if slot in busy:
+                slot.kill()
             else:
-                seat.close()
+                slot.close()
 
     @contextmanager
     def _open_slot(self, assignment: Assignment) -> Iterator[_Slot]:
         if assignment.request.resources.gpus:
             # The engine assigns devices to each job anew; a process initialises its devices once.
-            seat = _Slot(assignment.terms)
+            slot = _Slot(assignment.options)
             try:
-                yield seat
+                yield slot
             finally:
-                seat.close()
+                slot.close()
         else:
             yield self._warm_slot(assignment)
 
@@ -240,25 +240,25 @@ class _SlotPool:
         thread = threading.get_ident()
         key = (thread, assignment.session)
         with self._lock:
-            seat = self._slots.get(key)
-            if seat is None:
-                seat = self._slots[key] = _Slot(assignment.terms)
+            slot = self._slots.get(key)
+            if slot is None:
+                slot = self._slots[key] = _Slot(assignment.options)
             self._slots.move_to_end(key)
-            mine = [other for other in self._slots if other[0] == thread]
-            old = [self._slots.pop(other) for other in mine[:-_SESSIONS_LIMIT]]
+            of_thread = [other for other in self._slots if other[0] == thread]
+            old = [self._slots.pop(other) for other in of_thread[:-_SESSIONS_LIMIT]]
         for other in old:
             other.close()
-        return seat
+        return slot
 
 
 _pool = _SlotPool()
 
 
-def run_assignment(content: bytes, tell: OutputCallback) -> bytes:
+def run_assignment(content: bytes, on_output: OutputCallback) -> bytes:
     """Run an `Assignment` and return its `JobOutcome`, both as bytes; never raises."""
     assignment = _decoder.decode(content)
     try:
-        outcome = _pool.run(assignment, tell)
+        outcome = _pool.run(assignment, on_output)
     except BaseException as error:  # noqa: BLE001 - outcomes cross borders, never exceptions
         reason = f"no process could run it: {type(error).__name__}: {error}"
         outcome = build_outcome(assignment.request, JobEvent.WORKER_LOST, reason)

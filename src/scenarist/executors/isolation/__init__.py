@@ -1,1 +1,1 @@
-"""Keeps jobs of one worker process apart: what a job changes is put back, or costs the worker."""
+"""Isolates the jobs of a worker: what a job changes is restored, or the worker is replaced."""

@@ -102,6 +102,6 @@ class ArrowThreads:
 
 def _default_threads() -> tuple[int, int]:
     """Return the numbers of threads that pyarrow starts with."""
-    given = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "ARROW_IO_THREADS")]
-    processors, threads = (int(each) if each.isdecimal() else 0 for each in given)
+    values = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "ARROW_IO_THREADS")]
+    processors, threads = (int(value) if value.isdecimal() else 0 for value in values)
     return processors or len(os.sched_getaffinity(0)), threads or _ARROW_IO_THREADS

@@ -27,12 +27,12 @@ class RandomGenerators:
         seed = random.Random.seed
         watched = self._python
 
-        def noting(self: random.Random, a: Any = None, version: int = 2) -> None:
+        def record_seed(self: random.Random, a: Any = None, version: int = 2) -> None:
             if a is None:
                 watched.append(weakref.ref(self))
             seed(self, a, version)
 
-        random.Random.seed = noting  # type: ignore[method-assign]
+        random.Random.seed = record_seed  # type: ignore[method-assign]
         try:
             yield
         finally:

@@ -53,15 +53,15 @@ class LocalExecutor:
 
     Args:
         size: How many jobs run at the same time.
-        terms: Settings of the worker processes.
+        options: Settings of the worker processes.
     """
 
     def __init__(
-        self, deliver: OutcomeCallback, *, size: int, terms: WorkerOptions = _DEFAULT_OPTIONS
+        self, deliver: OutcomeCallback, *, size: int, options: WorkerOptions = _DEFAULT_OPTIONS
     ) -> None:
         self._deliver = deliver
         self._size = size
-        self._options = terms
+        self._options = options
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
         self._template: TemplateProcess | None = None
@@ -138,8 +138,8 @@ class LocalExecutor:
                     return True
         return False
 
-    def on_output(self, tell: Callable[[], None]) -> None:
-        self._on_output = tell
+    def on_output(self, callback: Callable[[], None]) -> None:
+        self._on_output = callback
 
     def read_output(self) -> JobOutputs:
         with self._lock:
@@ -176,39 +176,39 @@ class LocalExecutor:
         """Give queued requests to idle workers. The caller holds the lock."""
         if not self._queue:
             return
-        coming = None
+        starting = None
         for worker in self._workers.values():
             if not worker.is_idle:
                 continue
             if not (worker.has_run and self._queue[0].fresh):
                 worker.start(self._queue.popleft())
             else:
-                if coming is None:
-                    coming = sum(not other.is_ready for other in self._workers.values())
-                coming = self._assign_to_used(worker, coming)
+                if starting is None:
+                    starting = sum(not other.is_ready for other in self._workers.values())
+                starting = self._assign_to_used(worker, starting)
             if not self._queue:
                 return
 
-    def _assign_to_used(self, worker: WorkerProcess, coming: int) -> int:
+    def _assign_to_used(self, worker: WorkerProcess, starting: int) -> int:
         """Give a used worker the first request that does not need a fresh worker.
 
         Retire the worker if an earlier request needs a fresh one and no worker is starting for it.
 
         Args:
-            coming: How many fresh workers are starting.
+            starting: How many fresh workers are starting.
 
         Returns:
             How many fresh workers are starting now.
         """
-        for place, request in enumerate(self._queue):
+        for position, request in enumerate(self._queue):
             if not request.fresh:
-                del self._queue[place]
+                del self._queue[position]
                 worker.start(request)
-                return coming
-            if place >= coming:
+                return starting
+            if position >= starting:
                 worker.retire()
-                return coming + 1
-        return coming
+                return starting + 1
+        return starting
 
     def _loop(self) -> None:
         with self._lock:
@@ -241,21 +241,21 @@ class LocalExecutor:
 
     def _read_events(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in events:
-            owner, listen = key.data
+            owner, callback = key.data
             # An earlier event may have closed the stream, and its descriptor may be reused.
-            is_here = (
+            is_registered = (
                 self._workers.get(owner.number) is owner
                 if isinstance(owner, WorkerProcess)
                 else owner is None or owner is self._template
             )
-            if is_here:
-                self._undelivered += listen()
+            if is_registered:
+                self._undelivered += callback()
 
     def _shut_down(self) -> None:
         for worker in self._workers.values():
             worker.close_sending()
-        farewell_until = time.monotonic() + (_TRACE_EXPORT_SECONDS if tracing.is_on() else 0.0)
-        while self._workers and (left := farewell_until - time.monotonic()) > 0:
+        deadline = time.monotonic() + (_TRACE_EXPORT_SECONDS if tracing.is_on() else 0.0)
+        while self._workers and (left := deadline - time.monotonic()) > 0:
             events = self._selector.select(left)
             with self._lock:
                 self._read_events(events)
@@ -283,10 +283,10 @@ class LocalExecutor:
         return outcomes
 
     def _read_log(self, worker: WorkerProcess) -> list[JobOutcome]:
-        was_known = worker.has_new_output
+        had_new_output = worker.has_new_output
         if not worker.read_log():
             self._selector.unregister(worker.log_reader)
-        if worker.has_new_output and not was_known and worker.request is not None:
+        if worker.has_new_output and not had_new_output and worker.request is not None:
             self._on_output()
         return []
 
@@ -384,9 +384,9 @@ class LocalExecutor:
         self,
         stream: socket.socket | int,
         owner: WorkerProcess | TemplateProcess | None,
-        listen: Callable[[], list[JobOutcome]],
+        callback: Callable[[], list[JobOutcome]],
     ) -> None:
-        self._selector.register(stream, selectors.EVENT_READ, (owner, listen))
+        self._selector.register(stream, selectors.EVENT_READ, (owner, callback))
 
     def _seconds_to_next_deadline(self) -> float | None:
         with self._lock:

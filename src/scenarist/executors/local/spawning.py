@@ -13,19 +13,19 @@ from scenarist.executors.base import WorkerOptions
 from scenarist.system.search_path import extend_search_path
 
 
-def add_application_path(terms: WorkerOptions) -> None:
+def add_application_path(options: WorkerOptions) -> None:
     """Add the application's folders to the module search path, after our own imports."""
-    extend_search_path(terms.search_path)
+    extend_search_path(options.search_path)
 
 
-def spawn_worker(terms: WorkerOptions, connection: int, log: int) -> int:
+def spawn_worker(options: WorkerOptions, connection: int, log: int) -> int:
     """Start a worker that imports the application itself; return its process ID.
 
     Raises:
         OSError: The process cannot be started.
     """
     module = "scenarist.executors.local.worker"
-    arguments = [str(connection), msgspec.json.encode(terms).decode(), str(os.getpid())]
+    arguments = [str(connection), msgspec.json.encode(options).decode(), str(os.getpid())]
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.DEVNULL,

@@ -49,15 +49,15 @@ class StopHandler:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.register_at_fork(after_in_child=self._restore_defaults)
 
-    def arm(self, *, is_asked: bool) -> None:
+    def arm(self, *, is_stop_requested: bool) -> None:
         """Begin to raise JobStopped in the function when a stop arrives.
 
         Args:
-            is_asked: Whether the stop message arrived before the function began.
+            is_stop_requested: Whether the stop message arrived before the function began.
         """
-        self._is_message_read = is_asked
+        self._is_message_read = is_stop_requested
         self._phase = _Phase.RUNNING
-        if is_asked:
+        if is_stop_requested:
             raise JobStopped("the job was stopped")
 
     def finalize(self) -> None:

@@ -54,21 +54,21 @@ _encoder = msgspec.msgpack.Encoder()
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    terms = msgspec.json.decode(sys.argv[2], type=WorkerOptions)
+    options = msgspec.json.decode(sys.argv[2], type=WorkerOptions)
     _ignore_signals()
     adopt_orphans()
     continue_without_parent()
-    configure_logging(terms.log_level)
+    configure_logging(options.log_level)
     load_modules()
-    template = _TemplateServer(control, terms)
+    template = _TemplateServer(control, options)
     template.prepare()
     template.serve()
 
 
 class _TemplateServer:
-    def __init__(self, control: socket.socket, terms: WorkerOptions) -> None:
+    def __init__(self, control: socket.socket, options: WorkerOptions) -> None:
         self._control = control
-        self._terms = terms
+        self._options = options
         self._randomness = RandomGenerators()
         self._sources: SourceSnapshot | None = (
             None  # the imported files, if workers cannot be forked
@@ -88,9 +88,9 @@ class _TemplateServer:
     def prepare(self) -> None:
         """Import the application, and check whether workers can be forked after that."""
         before = _list_descriptors(), _list_shared_memory()
-        add_application_path(self._terms)
+        add_application_path(self._options)
         with self._randomness.record():
-            for name in self._terms.modules:
+            for name in self._options.modules:
                 _import_module(name)
         # The imports may have changed signal handlers, and without SIGCHLD no stopped job ends.
         stop_timers()
@@ -98,7 +98,7 @@ class _TemplateServer:
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
         obstacle = _find_fork_obstacle(*before)
         if obstacle is not None:
-            self._sources = SourceSnapshot.of_loaded(self._terms.search_path)
+            self._sources = SourceSnapshot.of_loaded(self._options.search_path)
         gc.collect()
         gc.freeze()
         self._send(TemplateReady(obstacle))
@@ -161,7 +161,7 @@ class _TemplateServer:
             os.close(log)
             self._randomness.reseed()
             worker.become_worker(parent)
-            worker.serve(socket.socket(fileno=connection), self._terms)
+            worker.serve(socket.socket(fileno=connection), self._options)
         except BaseException:  # noqa: BLE001 - the child must not return into the template's code
             worker.exit_with_error()
         os._exit(0)
@@ -172,7 +172,7 @@ class _TemplateServer:
                 f"{changed} has changed since the server started, and all workers run the same "
                 "code; restart the server"
             )
-        return spawn_worker(self._terms, connection, log)
+        return spawn_worker(self._options, connection, log)
 
     def _reap(self) -> None:
         while True:

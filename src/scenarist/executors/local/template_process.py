@@ -73,7 +73,7 @@ class TemplateProcess:
         OSError: The process cannot be started.
     """
 
-    def __init__(self, terms: WorkerOptions) -> None:
+    def __init__(self, options: WorkerOptions) -> None:
         self.control, theirs = socket.socketpair()
         self.output_reader, output_writer = os.pipe()
         os.set_blocking(self.output_reader, False)
@@ -81,7 +81,7 @@ class TemplateProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     *(sys.executable, "-P", "-m", "scenarist.executors.local.template"),
-                    *(str(theirs.fileno()), msgspec.json.encode(terms).decode()),
+                    *(str(theirs.fileno()), msgspec.json.encode(options).decode()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output_writer,
@@ -118,13 +118,13 @@ class TemplateProcess:
             )
         return self._last_number
 
-    def signal_worker(self, number: int, what: int) -> None:
+    def signal_worker(self, number: int, signal_number: int) -> None:
         """Send a signal to a worker; ignored if it has ended.
 
         Never blocks: a template that does not read its commands must be killed.
         """
         with contextlib.suppress(OSError):
-            self.control.send(COMMAND.pack(SIGNAL, number, what), socket.MSG_DONTWAIT)
+            self.control.send(COMMAND.pack(SIGNAL, number, signal_number), socket.MSG_DONTWAIT)
 
     def receive(self) -> list[TemplateReport] | None:
         """Return its messages since the last call; None if it has ended, and all its workers."""

@@ -50,14 +50,14 @@ def main() -> None:
     descriptor, encoded, parent = sys.argv[1:]
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
-    terms = msgspec.json.decode(encoded, type=WorkerOptions)
+    options = msgspec.json.decode(encoded, type=WorkerOptions)
     become_worker(int(parent))
-    configure_logging(terms.log_level)
-    add_application_path(terms)
-    for name in terms.modules:
+    configure_logging(options.log_level)
+    add_application_path(options)
+    for name in options.modules:
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(name)
-    serve(connection, terms)
+    serve(connection, options)
 
 
 def become_worker(parent: int) -> None:
@@ -69,20 +69,20 @@ def become_worker(parent: int) -> None:
     _clear_exit_functions()
 
 
-def serve(connection: socket.socket, terms: WorkerOptions) -> None:
+def serve(connection: socket.socket, options: WorkerOptions) -> None:
     """Run requests until the server closes the connection, or this worker must be replaced."""
     # Set up before `WorkerSnapshot` records the state that it restores after each job.
     stopping = StopHandler(connection)
     _start_tracing()
     reseed()
-    surroundings = WorkerSnapshot()
-    memory = _MemoryLimit(terms.max_memory)
-    if terms.limits is not None:
-        enforce_limits(terms.limits)
+    snapshot = WorkerSnapshot()
+    memory = _MemoryLimit(options.max_memory)
+    if options.limits is not None:
+        enforce_limits(options.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = FrameDecoder()
-    jobs_left, jobs_run = terms.max_jobs, 0
+    jobs_left, jobs_run = options.max_jobs, 0
     connection.sendall(encode_frame(READY))
     while data := connection.recv(1 << 18):
         messages = frames.feed(data)
@@ -91,9 +91,9 @@ def serve(connection: socket.socket, terms: WorkerOptions) -> None:
         if messages[0] == STOP:
             break
         request = decoder.decode(messages[0])
-        attempt = _Attempt(request, stopping, surroundings, connection)
-        outcome = attempt.run(is_asked=STOP in messages)
-        reason = surroundings.restore()
+        attempt = _Attempt(request, stopping, snapshot, connection)
+        outcome = attempt.run(is_stop_requested=STOP in messages)
+        reason = snapshot.restore()
         jobs_run += 1
         if jobs_left is not None:
             jobs_left -= 1
@@ -111,7 +111,7 @@ def serve(connection: socket.socket, terms: WorkerOptions) -> None:
         if is_last:
             break
         stopping.reset()
-    _exit(is_heard=jobs_run == 1)
+    _exit(is_logged=jobs_run == 1)
 
 
 def exit_with_error() -> NoReturn:
@@ -129,24 +129,24 @@ class _Attempt:
         self,
         request: JobRequest,
         stopping: StopHandler,
-        surroundings: WorkerSnapshot,
+        snapshot: WorkerSnapshot,
         connection: socket.socket,
     ) -> None:
         self._request = request
         self._stopping = stopping
-        self._surroundings = surroundings
+        self._snapshot = snapshot
         self._connection = connection
 
-    def run(self, *, is_asked: bool) -> JobOutcome:
+    def run(self, *, is_stop_requested: bool) -> JobOutcome:
         """Run the request; if a stop has reached it, say so in the outcome, whatever it returned.
 
         Args:
-            is_asked: Whether the stop message arrived together with the request.
+            is_stop_requested: Whether the stop message arrived together with the request.
         """
         request, stopping = self._request, self._stopping
         try:
             try:
-                stopping.arm(is_asked=is_asked)
+                stopping.arm(is_stop_requested=is_stop_requested)
                 self._import()
                 if request.timeout_seconds is not None:
                     self._connection.sendall(encode_frame(STARTED))
@@ -171,7 +171,7 @@ class _Attempt:
         name = self._request.function.partition(":")[0]
         if name in sys.modules:
             return
-        with self._surroundings.importing():
+        with self._snapshot.importing():
             try:
                 importlib.import_module(name)
             except JobStopped:
@@ -182,18 +182,20 @@ class _Attempt:
     def _run(self) -> JobOutcome:
         """Run the request with its environment variables, and remove them afterwards."""
         request = self._request
-        kept = {name: os.environ.get(name) for name in request.variables}
+        saved = {name: os.environ.get(name) for name in request.variables}
         os.environ.update(request.variables)
         try:
             with self._open_span() as span:
                 outcome = run_request(
-                    request, settle=self._stopping.finalize, undo=self._surroundings.restore_names
+                    request,
+                    before_publish=self._stopping.finalize,
+                    undo=self._snapshot.restore_names,
                 )
                 if span is not None and outcome.event is not JobEvent.SUCCEEDED:
                     tracing.mark_failed(span)
             return outcome
         finally:
-            for name, value in kept.items():
+            for name, value in saved.items():
                 if value is None:
                     os.environ.pop(name, None)
                 else:
@@ -237,14 +239,14 @@ def _start_tracing() -> None:
         logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
 
 
-def _exit(*, is_heard: bool) -> NoReturn:
+def _exit(*, is_logged: bool) -> NoReturn:
     """End this process after running the exit functions that its jobs have registered.
 
     Args:
-        is_heard: Whether the output of those belongs to the last job: not if there were others.
+        is_logged: Whether their output goes to the log of the last job: if no other ran before it.
     """
     tracing.stop()
-    if not is_heard:
+    if not is_logged:
         _discard_output()
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()  # noqa: SLF001 - as Python itself does at exit

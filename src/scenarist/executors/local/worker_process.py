@@ -292,8 +292,11 @@ class WorkerProcess:
             self.deadline = time.monotonic() + limit
 
     def _accept_outcome(self, outcome: JobOutcome) -> JobOutcome | None:
-        mine = self.request
-        if mine is None or (mine.number, mine.attempt) != (outcome.number, outcome.attempt):
+        request = self.request
+        if request is None or (request.number, request.attempt) != (
+            outcome.number,
+            outcome.attempt,
+        ):
             raise _UnexpectedOutcomeError
         self.read_log()
         if self.stop_event is not None:

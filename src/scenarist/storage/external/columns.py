@@ -52,8 +52,8 @@ def infer_type(series: Any, label: str) -> "TypeEngine[Any]":
             f"column {label!r} holds floats, and integers with more digits than a float keeps;"
             " give it decimals, or create the table with the types that you want"
         )
-    for held, kind in choices:
-        if kinds <= held:
+    for accepted, kind in choices:
+        if kinds <= accepted:
             return kind
     named = " and ".join(sorted(one.__name__ for one in kinds))
     raise InvalidError(

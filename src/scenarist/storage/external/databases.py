@@ -69,13 +69,13 @@ def open_transaction(
         raise
     # For values that they do not accept, drivers raise built-in errors too.
     except Exception as error:  # noqa: BLE001
-        said = redact(_message_of(error), hiding=secrets)
+        message = redact(_message_of(error), hiding=secrets)
         if is_transient(error):
             raise UnavailableError(
-                f"{name} cannot be reached or is busy: {said}; try again, or check db_host and"
+                f"{name} cannot be reached or is busy: {message}; try again, or check db_host and"
                 " db_port"
             ) from None
-        raise InvalidError(f"{name} refused the operation: {said}") from None
+        raise InvalidError(f"{name} refused the operation: {message}") from None
 
 
 def fetch_frame(result: "CursorResult[Any]") -> "DataFrame":

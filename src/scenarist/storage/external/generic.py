@@ -37,16 +37,16 @@ class GenericStorage:
         return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         raise InvalidError(
             "storage type 'generic' cannot append; read the value, extend it and write it"
         )
 
-    def read(self, place: ValueLocation) -> Any:
-        read = _get_function(place.properties, "read_fct", "read")
-        fault = f"read_fct {place.properties['read_fct']!r} failed"
-        return _call(read, _get_arguments(place.properties, "read_fct_args"), fault)
+    def read(self, location: ValueLocation) -> Any:
+        read = _get_function(location.properties, "read_fct", "read")
+        fault = f"read_fct {location.properties['read_fct']!r} failed"
+        return _call(read, _get_arguments(location.properties, "read_fct_args"), fault)
 
     def from_json(self, data: object) -> object:
         return data

@@ -67,7 +67,7 @@ class MongoStorage:
         return written
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         added = _to_documents(value)
         with _open_collection(target.properties, "appended to") as collection:
@@ -84,12 +84,12 @@ class MongoStorage:
             _insert(collection, added)
         return written
 
-    def read(self, place: ValueLocation) -> list[Any]:
-        reference = place.properties.get("custom_document")
+    def read(self, location: ValueLocation) -> list[Any]:
+        reference = location.properties.get("custom_document")
         make = (
             _find_converter(load_class(reference, setting="custom_document")) if reference else None
         )
-        with _open_collection(place.properties, "read") as collection:
+        with _open_collection(location.properties, "read") as collection:
             documents = _find(collection)
             if not documents and _find_collection_info(collection) is None:
                 raise NotFoundError(
@@ -288,15 +288,15 @@ def _open_collection(properties: Mapping[str, Any], act: str) -> Iterator["Colle
 def _connection_options(properties: Mapping[str, Any]) -> dict[str, Any]:
     host = properties.get("db_host") or "localhost"
     driver = properties.get("db_driver")
-    place: dict[str, Any] = {"host": host, "port": int(properties.get("db_port") or 27017)}
+    settings: dict[str, Any] = {"host": host, "port": int(properties.get("db_port") or 27017)}
     if driver:
         # Such as mongodb+srv, where DNS provides the ports.
-        place = {"host": f"mongodb+{driver}://{host}/"}
+        settings = {"host": f"mongodb+{driver}://{host}/"}
     if properties.get("db_username"):
-        place["username"] = properties["db_username"]
-        place["password"] = properties.get("db_password")
+        settings["username"] = properties["db_username"]
+        settings["password"] = properties.get("db_password")
     return {
-        **place,
+        **settings,
         **_LIMITS,
         **(properties.get("db_extra_args") or {}),
     }
@@ -305,18 +305,18 @@ def _connection_options(properties: Mapping[str, Any]) -> dict[str, Any]:
 def _to_our_error(error: Exception, fault: str, properties: Mapping[str, Any]) -> ScenaristError:
     from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-    said = redact(_message_of(error), hiding=[properties.get("db_password")])
+    message = redact(_message_of(error), hiding=[properties.get("db_password")])
     if isinstance(error, ConnectionFailure) or (isinstance(error, PyMongoError) and error.timeout):
         return UnavailableError(
-            f"{fault}: the server cannot be reached: {said}; try again, or check db_host, db_port"
-            " and db_extra_args"
+            f"{fault}: the server cannot be reached: {message}; try again, or check db_host,"
+            " db_port and db_extra_args"
         )
     if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
         return InvalidError(
-            f"{fault}: the server refused it: {said}; check db_username, db_password and"
+            f"{fault}: the server refused it: {message}; check db_username, db_password and"
             " the permissions of the user"
         )
-    return InvalidError(f"{fault}: {said}")
+    return InvalidError(f"{fault}: {message}")
 
 
 def _message_of(error: Exception) -> str:

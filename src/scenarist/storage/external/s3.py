@@ -57,16 +57,16 @@ class S3Storage:
         return value_files.describe_bytes(data, python_type(value), render(value))
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         raise InvalidError(
             "storage type 's3_object' cannot append; read the value, extend it and write it"
         )
 
-    def read(self, place: ValueLocation) -> str | bytes:
-        parameters = place.properties.get("aws_s3_get_object_parameters") or {}
-        with _translate_errors(place.properties, "read"):
-            data, metadata = _call("get_object", place.properties, parameters)
+    def read(self, location: ValueLocation) -> str | bytes:
+        parameters = location.properties.get("aws_s3_get_object_parameters") or {}
+        with _translate_errors(location.properties, "read"):
+            data, metadata = _call("get_object", location.properties, parameters)
         if metadata.get(_KIND_KEY) == "bytes":
             return data
         try:
@@ -160,16 +160,16 @@ def _translate_errors(properties: Mapping[str, Any], act: str) -> Iterator[None]
             f"object {properties.get('aws_s3_object_key')!r} of bucket"
             f" {properties.get('aws_s3_bucket_name')!r} cannot be {act}"
         )
-        said = describe_error(error, hiding=_find_secrets(properties)).rstrip(".")
-        raise _to_our_error(error, fault, said) from None
+        message = describe_error(error, hiding=_find_secrets(properties)).rstrip(".")
+        raise _to_our_error(error, fault, message) from None
 
 
-def _to_our_error(error: Exception, fault: str, said: str) -> ScenaristError:
+def _to_our_error(error: Exception, fault: str, message: str) -> ScenaristError:
     if isinstance(error, FileNotFoundError):
-        return NotFoundError(f"{fault}: {said}; create it, or fix the name of bucket or object")
+        return NotFoundError(f"{fault}: {message}; create it, or fix the name of bucket or object")
     if isinstance(error, PermissionError):
         return InvalidError(
-            f"{fault}: the store refused it: {said}; check aws_access_key, aws_secret_access_key"
+            f"{fault}: the store refused it: {message}; check aws_access_key, aws_secret_access_key"
             " and their permissions"
         )
     if _is_transient(error):
@@ -177,7 +177,7 @@ def _to_our_error(error: Exception, fault: str, said: str) -> ScenaristError:
             f"{fault}: the store cannot be reached or failed ({type(error).__name__});"
             " try again, or check endpoint_url in aws_s3_client_parameters"
         )
-    return InvalidError(f"{fault}: {said}")
+    return InvalidError(f"{fault}: {message}")
 
 
 def _is_transient(error: Exception) -> bool:
@@ -195,5 +195,5 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _find_secrets(properties: Mapping[str, Any]) -> list[object]:
-    places = [properties, *(properties.get(name) or {} for name in _PARAMETERS)]
-    return [place.get(name) for place in places for name in _SECRETS]
+    tables = [properties, *(properties.get(name) or {} for name in _PARAMETERS)]
+    return [table.get(name) for table in tables for name in _SECRETS]

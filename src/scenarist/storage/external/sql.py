@@ -44,7 +44,7 @@ class SqlStorage:
         return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         conversion.require_modules(self.storage_type, "pandas")
         kind = python_type(value)
@@ -54,11 +54,11 @@ class SqlStorage:
             rendition = fetch_preview(_run_read_query(connection, target.properties))
         return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
-    def read(self, place: ValueLocation) -> Any:
+    def read(self, location: ValueLocation) -> Any:
         conversion.require_modules(self.storage_type, "pandas")
-        with open_transaction(self.storage_type, place.properties, writes=False) as connection:
-            frame = fetch_frame(_run_read_query(connection, place.properties))
-        return conversion.to_exposed_type(frame, place.properties)
+        with open_transaction(self.storage_type, location.properties, writes=False) as connection:
+            frame = fetch_frame(_run_read_query(connection, location.properties))
+        return conversion.to_exposed_type(frame, location.properties)
 
     def from_json(self, data: object) -> object:
         return data

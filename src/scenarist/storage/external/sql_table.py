@@ -48,7 +48,7 @@ class SqlTableStorage:
         return value_files.describe_bytes(data, python_type(value), rendition)
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         frame = _to_flat_frame(value)
         data = value_files.encode(frame, target, _to_json)
@@ -60,17 +60,17 @@ class SqlTableStorage:
             rendition = fetch_preview(connection.execute(table.select().limit(MAX_ITEMS + 1)))
         return value_files.describe_bytes(data, python_type(frame), rendition)
 
-    def read(self, place: ValueLocation) -> Any:
+    def read(self, location: ValueLocation) -> Any:
         conversion.require_modules(self.storage_type, "pandas")
-        with open_transaction(self.storage_type, place.properties, writes=False) as connection:
-            table = _find_table(connection, place.properties)
+        with open_transaction(self.storage_type, location.properties, writes=False) as connection:
+            table = _find_table(connection, location.properties)
             if table is None:
                 raise NotFoundError(
-                    f"there is no table {place.properties['table_name']!r} in database"
-                    f" {place.properties['db_name']!r}; write the data node, or fix the names"
+                    f"there is no table {location.properties['table_name']!r} in database"
+                    f" {location.properties['db_name']!r}; write the data node, or fix the names"
                 )
             frame = fetch_frame(connection.execute(table.select()))
-        return conversion.to_exposed_type(frame, place.properties)
+        return conversion.to_exposed_type(frame, location.properties)
 
     def from_json(self, data: object) -> object:
         return conversion.to_frame(data, self.storage_type)

@@ -14,8 +14,8 @@ def explain_unreadable(path: str, error: OSError | ValueError, *, was_there: boo
     """
     match error:
         case FileNotFoundError() if os.path.islink(path):
-            mend = "; restore it, or fix the link" if was_there else ""
-            return f"{path} is a link to {os.readlink(path)}, which does not exist{mend}"
+            fix = "; restore it, or fix the link" if was_there else ""
+            return f"{path} is a link to {os.readlink(path)}, which does not exist{fix}"
         case FileNotFoundError() if was_there:
             return (
                 f"the file at {path} existed before and is gone; restore it, or write the data node"

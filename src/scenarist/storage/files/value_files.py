@@ -52,7 +52,7 @@ def encode(value: object, target: WriteTarget, dump: Callable[[Any], bytes]) -> 
         ) from error
 
 
-def decode(place: ValueLocation, load: Callable[[BinaryIO], Any]) -> Any:
+def decode(location: ValueLocation, load: Callable[[BinaryIO], Any]) -> Any:
     """Return what *load* makes of the bytes at a location.
 
     Raises:
@@ -61,22 +61,22 @@ def decode(place: ValueLocation, load: Callable[[BinaryIO], Any]) -> Any:
         InvalidError: The file cannot be read, or *load* failed.
         UnavailableError: Reading failed for a reason of the machine, such as an I/O error.
     """
-    with _open_location(place) as file:
+    with _open_location(location) as file:
         try:
             return load(file)
         except (ScenaristError, MemoryError):
             raise
         except UnicodeDecodeError as error:
-            where = place.uri or "the value in the database"
+            where = location.uri or "the value in the database"
             raise InvalidError(
-                f"{where} cannot be read as {place.storage_type}: byte {error.start} is not valid"
-                f" {error.encoding}; name its encoding in the config of the data node, such as"
-                " encoding='cp1252', or save it as UTF-8"
+                f"{where} cannot be read as {location.storage_type}: byte {error.start} is not"
+                f" valid {error.encoding}; name its encoding in the config of the data node, such"
+                " as encoding='cp1252', or save it as UTF-8"
             ) from error
         except Exception as error:
-            where = place.uri or "the value in the database"
+            where = location.uri or "the value in the database"
             raise (UnavailableError if is_machine_fault(error) else InvalidError)(
-                f"{where} cannot be read as {place.storage_type}: {describe_error(error)}"
+                f"{where} cannot be read as {location.storage_type}: {describe_error(error)}"
             ) from error
 
 
@@ -182,7 +182,7 @@ class FileReplacement:
         self._path: str | None = None
 
     def publish(self) -> None:
-        """Publish the value as `files.publish` does, and keep the previous file next to it.
+        """Publish the value as the function `publish` does, and keep the previous file next to it.
 
         Raises:
             UnavailableError: The file could not be replaced, and still exists.
@@ -345,15 +345,15 @@ def _backend_of(uri: str) -> _FileBackend:
 
 
 @contextlib.contextmanager
-def _open_location(place: ValueLocation) -> Iterator[BinaryIO]:
-    if place.content is not None:
-        yield BytesIO(place.content)
+def _open_location(location: ValueLocation) -> Iterator[BinaryIO]:
+    if location.content is not None:
+        yield BytesIO(location.content)
         return
-    if place.uri is None:
+    if location.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
-    with _backend_of(place.uri).open_whole(place.uri) as file:
-        if place.fingerprint is not None:
-            check_fingerprint(file, place.uri, place.fingerprint)
+    with _backend_of(location.uri).open_whole(location.uri) as file:
+        if location.fingerprint is not None:
+            check_fingerprint(file, location.uri, location.fingerprint)
         yield file
 
 

@@ -81,13 +81,13 @@ class CsvStorage:
         )
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
-        if place is None:
+        if location is None:
             return self.write(value, target)
-        sheet = _Dialect(place.properties)
-        held: bytes = value_files.decode(place, lambda file: file.read())
-        present = value_files.decode(place, lambda _: sheet.parse(held))
+        sheet = _Dialect(location.properties)
+        present_data: bytes = value_files.decode(location, lambda file: file.read())
+        present = value_files.decode(location, lambda _: sheet.parse(present_data))
         if not len(present.columns):
             return self.write(value, target)
         rows = conversion.align_added_rows(
@@ -97,7 +97,7 @@ class CsvStorage:
 
         def dump(rows: "DataFrame") -> bytes:
             nonlocal whole
-            data = sheet.append_rows(held, present, rows)
+            data = sheet.append_rows(present_data, present, rows)
             whole = sheet.parse(data)
             return data
 
@@ -110,11 +110,11 @@ class CsvStorage:
             rendition=render(whole),
         )
 
-    def read(self, place: ValueLocation) -> Any:
-        return conversion.to_exposed_type(self._read_frame(place), place.properties)
+    def read(self, location: ValueLocation) -> Any:
+        return conversion.to_exposed_type(self._read_frame(location), location.properties)
 
-    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
-        return conversion.to_json_text(self._read_frame(place), selection)
+    def read_json(self, location: ValueLocation, selection: Selection | None) -> str:
+        return conversion.to_json_text(self._read_frame(location), selection)
 
     def from_json(self, data: object) -> object:
         frame = conversion.to_frame(data, self.storage_type)
@@ -126,10 +126,10 @@ class CsvStorage:
                 )
         return frame
 
-    def _read_frame(self, place: ValueLocation) -> "DataFrame":
+    def _read_frame(self, location: ValueLocation) -> "DataFrame":
         conversion.require_modules(self.storage_type, "pandas", "pyarrow")
-        sheet = _Dialect(place.properties)
-        frame: DataFrame = value_files.decode(place, lambda file: sheet.parse(file.read()))
+        sheet = _Dialect(location.properties)
+        frame: DataFrame = value_files.decode(location, lambda file: sheet.parse(file.read()))
         return frame
 
 
@@ -181,7 +181,7 @@ class _Dialect:
         self._require_unchanged(frame, kinds, again)
         return data, render(again)
 
-    def append_rows(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
+    def append_rows(self, present_data: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
         """Return the present text with rows appended; the present text is unchanged.
 
         Raises:
@@ -191,7 +191,7 @@ class _Dialect:
         for label, old, new in zip(present.columns, before, added, strict=True):
             if old is not None and new is not None and old != new:
                 raise InvalidError(f"column {label!r} holds {old}; {new} cannot be appended to it")
-        text = held.decode(self.encoding)
+        text = present_data.decode(self.encoding)
         if text and not text.endswith(("\n", "\r")):
             text += "\n"
         data = (text + self._to_text(rows, added, has_header=False)).encode(self.encoding)

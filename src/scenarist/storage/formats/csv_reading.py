@@ -50,13 +50,13 @@ def remove_separator_line(text: bytes, separator: str) -> bytes:
     if not text.startswith(b"sep="):
         return text
     line, _, rest = text.partition(b"\n")
-    said = line.removesuffix(b"\r").removeprefix(b"sep=").decode()
-    if len(said) != 1:
+    declared = line.removesuffix(b"\r").removeprefix(b"sep=").decode()
+    if len(declared) != 1:
         return text
-    if said != separator:
+    if declared != separator:
         raise InvalidError(
-            f"the first line declares the separator {said!r}; name it in the config of the data"
-            f" node, such as separator={said!r}"
+            f"the first line declares the separator {declared!r}; name it in the config of the data"
+            f" node, such as separator={declared!r}"
         )
     return rest
 
@@ -78,56 +78,56 @@ def parse(
     """
     import pyarrow.compute as compute  # type: ignore[import-untyped]
 
-    mark, marked = mark_quoted_cells(data, separator)
-    names, columns = _split_cells(marked, separator, mark=mark, has_header=has_header)
-    if mark and has_header and _is_all_quoted(marked, separator, mark, columns):
-        columns = [_remove_marker(column, mark) for column in columns]
+    marker, marked = mark_quoted_cells(data, separator)
+    names, columns = _split_cells(marked, separator, marker=marker, has_header=has_header)
+    if marker and has_header and _is_all_quoted(marked, separator, marker, columns):
+        columns = [_remove_marker(column, marker) for column in columns]
         columns = [compute.if_else(compute.equal(one, ""), None, one) for one in columns]
-        mark = None
+        marker = None
     height = len(columns[0]) if columns else 0
     series = [
-        _to_series(column, mark, is_text=as_text is None or name in as_text)
+        _to_series(column, marker, is_text=as_text is None or name in as_text)
         for name, column in zip(names, columns, strict=True)
     ]
     labels: Sequence[Any] = names if has_header else range(len(names))
     return make_table(series, labels, height)
 
 
-def find_quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
+def find_quoted_columns(columns: Mapping[Any, Any], marker: str) -> list[Any]:
     """Return the labels of the columns in which each cell is marked as quoted."""
     return [
         label
         for label, series in columns.items()
-        if len(cells := series.dropna()) and cells.str.startswith(mark).all()
+        if len(cells := series.dropna()) and cells.str.startswith(marker).all()
     ]
 
 
 def mark_quoted_cells(data: bytes, separator: str) -> tuple[str | None, bytes]:
-    """Return a mark, and the text with the mark at the start of each quoted cell.
+    """Return a marker, and the text with the marker at the start of each quoted cell.
 
-    The mark is None, and the text unchanged, if no quoted cell could be read as a number or a
+    The marker is None, and the text unchanged, if no quoted cell could be read as a number or a
     boolean.
     """
     if b'"' not in data or not _has_quoted_values(data, separator):
         return None, data
-    mark = next((mark for mark in _NONCHARACTERS if mark.encode() not in data), None)
-    if mark is None:
+    marker = next((marker for marker in _NONCHARACTERS if marker.encode() not in data), None)
+    if marker is None:
         raise InvalidError("the text contains all of the characters U+FDD0 to U+FDEF")
     end = re.escape(separator) + "\r\n"
     begin, then = f'"(?<=[{end}]")', f"(?=[{end}]|\\Z)"
     plain = f'{begin}([^"{end}]*)"{then}'
     data = b"\n" + data
     if re.search(f'[{end}]""{then}'.encode(), data) is None:
-        marked = re.sub(plain.encode(), f'"{mark}\\1"'.encode(), data)
+        marked = re.sub(plain.encode(), f'"{marker}\\1"'.encode(), data)
     else:
         # It is an empty cell, or a quote between separators in a cell: match whole cells to tell.
         cell = f'{plain}|{begin}(?:[^"]++|"")*+"{then}'
         marked = re.sub(
             cell.encode(),
-            lambda found: found[0] if found[1] is None else b'"%b%b"' % (mark.encode(), found[1]),
+            lambda found: found[0] if found[1] is None else b'"%b%b"' % (marker.encode(), found[1]),
             data,
         )
-    return mark, marked[1:]
+    return marker, marked[1:]
 
 
 def take_head(data: bytes, separator: str, rows: int) -> bytes:
@@ -152,16 +152,16 @@ def _has_quoted_values(data: bytes, separator: str) -> bool:
     return bool((begins[letters[quotes - 1]] & values[letters[quotes + 1]]).any())
 
 
-def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any]) -> bool:
+def _is_all_quoted(data: bytes, separator: str, marker: str, columns: Sequence[Any]) -> bool:
     """Whether all names and cells are quoted, as some programs do: then quotes do not mean text."""
     import pyarrow.compute as compute
 
     special = f'["\r\n{re.escape(separator)}]'
     names = _parse_rows(data, separator, 1)[0]
-    return all(name.startswith(mark) or re.search(special, name) for name in names) and all(
+    return all(name.startswith(marker) or re.search(special, name) for name in names) and all(
         compute.all(
             compute.or_(
-                compute.starts_with(column, mark), compute.match_substring_regex(column, special)
+                compute.starts_with(column, marker), compute.match_substring_regex(column, special)
             ),
             min_count=0,
         ).as_py()
@@ -169,32 +169,32 @@ def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any
     )
 
 
-def _remove_marker(column: Any, mark: str) -> Any:
+def _remove_marker(column: Any, marker: str) -> Any:
     import pyarrow.compute as compute
 
-    is_marked = compute.starts_with(column, mark)
+    is_marked = compute.starts_with(column, marker)
     if not compute.any(is_marked).as_py():
         return column
     return compute.if_else(is_marked, compute.utf8_slice_codeunits(column, 1), column)
 
 
-def _to_series(column: Any, mark: str | None, *, is_text: bool) -> Any:
+def _to_series(column: Any, marker: str | None, *, is_text: bool) -> Any:
     """Return a column of cells as a Series; a column whose cells are all quoted is text."""
     import pyarrow.compute as compute
 
-    if mark is None:
+    if marker is None:
         return column.to_pandas() if is_text else series_of_texts(column)
-    plain = _remove_marker(column, mark)
+    plain = _remove_marker(column, marker)
     if is_text or plain is column:
         return plain.to_pandas() if is_text else series_of_texts(column)
-    others = column.filter(compute.invert(compute.starts_with(column, mark))).drop_null()
+    others = column.filter(compute.invert(compute.starts_with(column, marker))).drop_null()
     if not len(others) or kind_of_texts(others) == TEXT:
         return plain.to_pandas()
     return series_of_texts(plain, is_empty_null=True)
 
 
 def _split_cells(
-    data: bytes, separator: str, *, mark: str | None, has_header: bool
+    data: bytes, separator: str, *, marker: str | None, has_header: bool
 ) -> tuple[list[str], list[Any]]:
     """Return the names of the columns of a text, and their cells as columns of strings."""
     import pyarrow
@@ -225,10 +225,10 @@ def _split_cells(
         columns = _parse_ragged_rows(data, separator, len(first), has_header=has_header)
     if len(columns) == 1:
         # A null in the only column is written as "": an empty line would not be a row.
-        columns = [_replace_empty_with_null(columns[0], mark)]
+        columns = [_replace_empty_with_null(columns[0], marker)]
     if not has_header:
         return [str(number) for number in range(len(columns))], columns
-    names = [name.removeprefix(mark) if mark else name for name in first]
+    names = [name.removeprefix(marker) if marker else name for name in first]
     named = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
     return unique_texts(named), columns
 
@@ -243,10 +243,10 @@ def _require_closed_quotes(data: bytes, separator: str, last: str | None) -> Non
         raise InvalidError(f"line {row} has a quoted cell that is never closed; add the quote")
 
 
-def _replace_empty_with_null(column: Any, mark: str | None) -> Any:
+def _replace_empty_with_null(column: Any, marker: str | None) -> Any:
     import pyarrow.compute as compute
 
-    return compute.if_else(compute.equal(column, mark or ""), None, column)
+    return compute.if_else(compute.equal(column, marker or ""), None, column)
 
 
 def _parse_rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:

@@ -50,9 +50,9 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
         frame.isetitem(position, _to_object_series(marked, frame.index))
         is_marked = True
     labels = [text_of(label) for label in frame.columns]
-    wanted = [_QUOTE_MARKER + one if _needs_quotes(one) else one for one in labels]
-    is_marked = is_marked or labels != wanted
-    frame = frame.set_axis(wanted, axis=1)
+    quoted = [_QUOTE_MARKER + one if _needs_quotes(one) else one for one in labels]
+    is_marked = is_marked or labels != quoted
+    frame = frame.set_axis(quoted, axis=1)
     written: str = frame.to_csv(index=False, lineterminator="\n", **options)
     if not is_marked:
         return written

@@ -87,40 +87,40 @@ class ExcelStorage:
         )
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
-        if place is None:
+        if location is None:
             return self.write(value, target)
-        present = self._read_frames(place)
+        present = self._read_frames(location)
         added = {
             name: _align_added(rows, name, present)
             for name, rows in _split_sheets(value, tuple(present)).items()
         }
-        has_header = _has_header(place.properties)
+        has_header = _has_header(location.properties)
 
-        workbook = value_files.decode(place, workbooks.load_with_formats)
+        workbook = value_files.decode(location, workbooks.load_with_formats)
         data = _encode(target, lambda: workbooks.append_rows(workbook, added, present, has_header))
-        loaded = _load(BytesIO(data), place.properties)
+        loaded = _load(BytesIO(data), location.properties)
         for name, rows in added.items():
-            _require_unchanged(rows, loaded[name].iloc[len(present[name]) :], place.properties)
-        whole = _unwrap_single_sheet(loaded, place.properties)
+            _require_unchanged(rows, loaded[name].iloc[len(present[name]) :], location.properties)
+        whole = _unwrap_single_sheet(loaded, location.properties)
         return value_files.store_bytes(
             data, target, extension="xlsx", python_type=python_type(whole), rendition=render(whole)
         )
 
-    def read(self, place: ValueLocation) -> Any:
-        frames = self._read_frames(place)
-        kinds = _exposed_types(place.properties, tuple(frames))
+    def read(self, location: ValueLocation) -> Any:
+        frames = self._read_frames(location)
+        kinds = _exposed_types(location.properties, tuple(frames))
         shown = {
             name: conversion.to_exposed_type(
-                frame, {**place.properties, "exposed_type": kinds[name]}
+                frame, {**location.properties, "exposed_type": kinds[name]}
             )
             for name, frame in frames.items()
         }
-        return _unwrap_single_sheet(shown, place.properties)
+        return _unwrap_single_sheet(shown, location.properties)
 
-    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
-        value: Any = _unwrap_single_sheet(self._read_frames(place), place.properties)
+    def read_json(self, location: ValueLocation, selection: Selection | None) -> str:
+        value: Any = _unwrap_single_sheet(self._read_frames(location), location.properties)
         if selection is not None:
             value = select(value, selection)
         if is_frame(value):
@@ -136,19 +136,19 @@ class ExcelStorage:
         _to_frames(_split_sheets(data, (_DEFAULT_SHEET,)))
         return data
 
-    def _read_frames(self, place: ValueLocation) -> dict[str, Any]:
+    def _read_frames(self, location: ValueLocation) -> dict[str, Any]:
         _require_modules()
 
         def load(file: BinaryIO) -> dict[str, Any]:
             if not is_zipfile(file):
                 raise InvalidError(
-                    f"{place.uri or 'the value in the database'} cannot be read as excel: it is not"
-                    " an .xlsx workbook; save it as one"
+                    f"{location.uri or 'the value in the database'} cannot be read as excel: it is"
+                    " not an .xlsx workbook; save it as one"
                 )
             file.seek(0)
-            return _load(file, place.properties)
+            return _load(file, location.properties)
 
-        frames: dict[str, Any] = value_files.decode(place, load)
+        frames: dict[str, Any] = value_files.decode(location, load)
         return frames
 
 

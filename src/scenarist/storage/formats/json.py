@@ -48,40 +48,44 @@ class JsonStorage:
         return _store(_dump_document(_encode_types(value, target), target), value, target)
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
-        if place is None:
+        if location is None:
             return self.write(value, target)
         if _has_codec(target.properties):
-            present = value_files.decode(place, lambda file: json.loads(_read_text(file, place)))
+            present = value_files.decode(
+                location, lambda file: json.loads(_read_text(file, location))
+            )
             return _write_encoded(_append_document(present, value), target)
         # Types stay encoded, so that no class of the user is imported.
-        present = value_files.decode(place, lambda file: _load_encoded(_read_text(file, place)))
-        added = _encode_types(retype_appended(value, read_safely(place)), target)
+        present = value_files.decode(
+            location, lambda file: _load_encoded(_read_text(file, location))
+        )
+        added = _encode_types(retype_appended(value, read_safely(location)), target)
         document = _dump_document(_append_document(present, added), target)
         whole = ValueLocation(storage_type="json", properties=target.properties, content=document)
         return _store(document, read_safely(whole), target)
 
-    def read(self, place: ValueLocation) -> Any:
-        if _has_codec(place.properties):
-            decoder = _load_codec(place.properties.get("decoder"), json.JSONDecoder, "decoder")
+    def read(self, location: ValueLocation) -> Any:
+        if _has_codec(location.properties):
+            decoder = _load_codec(location.properties.get("decoder"), json.JSONDecoder, "decoder")
             value = value_files.decode(
-                place, lambda file: json.loads(_read_text(file, place), cls=decoder)
+                location, lambda file: json.loads(_read_text(file, location), cls=decoder)
             )
         else:
             value = value_files.decode(
-                place, lambda file: loads(_read_text(file, place), import_class)
+                location, lambda file: loads(_read_text(file, location), import_class)
             )
-        return apply_exposed_type(value, place.properties)
+        return apply_exposed_type(value, location.properties)
 
-    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
+    def read_json(self, location: ValueLocation, selection: Selection | None) -> str:
         def read(file: BinaryIO) -> tuple[Any, bool]:
-            text = _read_text(file, place)
-            if TYPE_MARKER not in text or _has_codec(place.properties):
+            text = _read_text(file, location)
+            if TYPE_MARKER not in text or _has_codec(location.properties):
                 return json.loads(text), True
             return loads(text, find_no_class), False
 
-        value, is_plain = value_files.decode(place, read)
+        value, is_plain = value_files.decode(location, read)
         if is_plain:
             return encode_strict(value if selection is None else select(value, selection))
         return encode_strict(to_json_data(value, selection))
@@ -99,7 +103,7 @@ def encode_document(value: object) -> bytes:
     return json.dumps(encode_typed(value)).encode()
 
 
-def read_uploaded(place: ValueLocation) -> Any:
+def read_uploaded(location: ValueLocation) -> Any:
     """Return the value of an uploaded, untrusted document, without importing any class.
 
     Raises:
@@ -107,25 +111,27 @@ def read_uploaded(place: ValueLocation) -> Any:
     """
 
     def read(file: BinaryIO) -> Any:
-        text = _read_text(file, place)
-        if _has_codec(place.properties):
+        text = _read_text(file, location)
+        if _has_codec(location.properties):
             return json.loads(text, parse_constant=_refuse_constant)
         return loads(text, refuse_class, parse_constant=_refuse_constant)
 
-    return value_files.decode(place, read)
+    return value_files.decode(location, read)
 
 
-def read_safely(place: ValueLocation) -> Any:
+def read_safely(location: ValueLocation) -> Any:
     """Return the value of a document with its types, without importing any class."""
-    if _has_codec(place.properties):
-        return value_files.decode(place, lambda file: json.loads(_read_text(file, place)))
-    return value_files.decode(place, lambda file: loads(_read_text(file, place), find_no_class))
+    if _has_codec(location.properties):
+        return value_files.decode(location, lambda file: json.loads(_read_text(file, location)))
+    return value_files.decode(
+        location, lambda file: loads(_read_text(file, location), find_no_class)
+    )
 
 
-def has_class_names(place: ValueLocation) -> bool:
+def has_class_names(location: ValueLocation) -> bool:
     """Whether a document names classes, so that only a worker can read it as it was written."""
-    text = value_files.decode(place, lambda file: _read_text(file, place))
-    return not _has_codec(place.properties) and CLASS_PATTERN.search(text) is not None
+    text = value_files.decode(location, lambda file: _read_text(file, location))
+    return not _has_codec(location.properties) and CLASS_PATTERN.search(text) is not None
 
 
 def _write_encoded(value: object, target: WriteTarget) -> WrittenValue:
@@ -227,10 +233,10 @@ def _encoding(properties: Mapping[str, Any]) -> str:
     return properties.get("encoding") or "utf-8"
 
 
-def _read_text(file: BinaryIO, place: ValueLocation) -> str:
+def _read_text(file: BinaryIO, location: ValueLocation) -> str:
     data = file.read()
     bounds.check_json(data)
-    return data.decode(_encoding(place.properties)).removeprefix("\ufeff")
+    return data.decode(_encoding(location.properties)).removeprefix("\ufeff")
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -87,45 +87,45 @@ class ParquetStorage:
         )
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
-        if place is None:
+        if location is None:
             return self.write(value, target)
         # The whole table, even if ``read_kwargs`` select a part of it.
-        whole = {**place.properties, "read_kwargs": None}
-        present = self._read_frame(replace(place, properties=whole))
+        whole = {**location.properties, "read_kwargs": None}
+        present = self._read_frame(replace(location, properties=whole))
         if not len(present.columns):
             return self.write(value, target)
         return self.write(_append_rows(present, value), target)
 
-    def read(self, place: ValueLocation) -> Any:
+    def read(self, location: ValueLocation) -> Any:
         return conversion.to_exposed_type(
-            self._read_frame(place), {**place.properties, "has_header": True}
+            self._read_frame(location), {**location.properties, "has_header": True}
         )
 
-    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
-        return conversion.to_json_text(self._read_frame(place), selection)
+    def read_json(self, location: ValueLocation, selection: Selection | None) -> str:
+        return conversion.to_json_text(self._read_frame(location), selection)
 
     def from_json(self, data: object) -> object:
         return conversion.to_frame(data, self.storage_type)
 
-    def _read_frame(self, place: ValueLocation) -> Any:
-        if place.content is None and place.uri is not None and os.path.isdir(place.uri):
-            return _read_folder(place.uri, place.properties)
+    def _read_frame(self, location: ValueLocation) -> Any:
+        if location.content is None and location.uri is not None and os.path.isdir(location.uri):
+            return _read_folder(location.uri, location.properties)
         # From bytes, not by path: a path such as year=2026/a.parquet would add a column.
-        return value_files.decode(place, lambda file: _decode_frame(file.read(), place))
+        return value_files.decode(location, lambda file: _decode_frame(file.read(), location))
 
 
-def _decode_frame(data: bytes, place: ValueLocation) -> "DataFrame":
+def _decode_frame(data: bytes, location: ValueLocation) -> "DataFrame":
     import pyarrow  # type: ignore[import-untyped]
 
     try:
-        return _read_bytes(data, place.properties)
+        return _read_bytes(data, location.properties)
     except (pyarrow.ArrowInvalid, OSError) as error:
         if is_machine_fault(error):
             raise
         raise InvalidError(
-            f"{place.uri or 'the value in the database'} cannot be read as parquet: it is not a"
+            f"{location.uri or 'the value in the database'} cannot be read as parquet: it is not a"
             f" Parquet file, or is incomplete; write it again ({describe_error(error)})"
         ) from error
 

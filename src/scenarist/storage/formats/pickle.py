@@ -30,15 +30,15 @@ class PickleStorage:
         )
 
     def append(
-        self, value: object, target: WriteTarget, place: ValueLocation | None
+        self, value: object, target: WriteTarget, location: ValueLocation | None
     ) -> WrittenValue:
         raise InvalidError(
             f"storage type '{self.storage_type}' cannot append; read the value, extend it and"
             " write it"
         )
 
-    def read(self, place: ValueLocation) -> Any:
-        return value_files.decode(place, pickle.load)
+    def read(self, location: ValueLocation) -> Any:
+        return value_files.decode(location, pickle.load)
 
     def from_json(self, data: object) -> object:
         return data

@@ -288,7 +288,7 @@ def _encode_checked(table: Any, write: Callable[[], Any], compare: Callable[...,
     """Return a table as JSON data, after checking that it is read back unchanged.
 
     Raises:
-        UnkeptError: The table cannot be written, or would be read back changed.
+        UnencodableError: The table cannot be written, or would be read back changed.
     """
     kind = type(table).__name__
     if getattr(table, "attrs", None):

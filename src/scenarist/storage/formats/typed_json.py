@@ -60,7 +60,7 @@ def encode_typed(value: Any, depth: int = 0) -> Any:
         depth: The nesting depth of the value.
 
     Raises:
-        UnkeptError: A part of the value cannot be stored as JSON.
+        UnencodableError: A part of the value cannot be stored as JSON.
     """
     kind = type(value)
     if kind in _PLAIN:

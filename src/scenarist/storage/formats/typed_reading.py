@@ -44,7 +44,7 @@ ClassFinder: TypeAlias = Callable[[str], type[Any] | None]
 
 
 def loads(text: str, find_class: ClassFinder, **options: Any) -> Any:
-    """Return the value of a JSON document, made by `typed` or by another program.
+    """Return the value of a JSON document, made by `typed_json` or by another program.
 
     Args:
         options: Options of ``json.loads``.

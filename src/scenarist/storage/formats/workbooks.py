@@ -93,16 +93,16 @@ def _load_sheet_with_pandas(book: Any, name: str, options: Mapping[str, Any]) ->
     import pandas
 
     frame = pandas.read_excel(book, sheet_name=name, **options)
-    texts = [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
+    texts = [position for position, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
     frame = drop_needless_nullables(frame)
     if texts and "dtype" not in options:
         # Pandas converts all cells of a column to text if one is text.
         cells = pandas.read_excel(book, sheet_name=name, **options, dtype=object)
-        for place in texts:
-            column = series_values(cells.iloc[:, place])
+        for position in texts:
+            column = series_values(cells.iloc[:, position])
             if not all(isinstance(cell, str) or pandas.isna(cell) for cell in column):
                 frame.isetitem(
-                    place, column_of([None if pandas.isna(cell) else cell for cell in column])
+                    position, column_of([None if pandas.isna(cell) else cell for cell in column])
                 )
     return frame
 

@@ -1,1 +1,1 @@
-"""What requests do with values, in the server or in a worker: read, append, rewrite, upload."""
+"""Operations of requests on values, in the server or in a worker: read, append, rewrite, upload."""

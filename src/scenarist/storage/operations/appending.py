@@ -12,21 +12,22 @@ from scenarist.storage.operations.rewriting import prepare_append
 from scenarist.storage.registry import find_storage
 
 
-def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
+def append(data: object, target: dict[str, Any], location: dict[str, Any] | None) -> dict[str, Any]:
     """Append data from a JSON request to a value; the server calls it like a task's function.
 
     Args:
         target: A `WriteTarget` as plain data, with references to the environment not yet resolved.
-        place: The `Place` of the value, also unresolved plain data; None if nothing is written yet.
+        location: The `ValueLocation` of the value, also unresolved plain data; None if nothing is
+            written yet.
 
     Returns:
-        The `Written` as plain data; it is not published yet.
+        The `WrittenValue` as plain data; it is not published yet.
     """
-    there = None if place is None else location_from(place)
+    present = None if location is None else location_from(location)
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
-    value = prepare_append(data, target["storage_type"], whole["properties"], there)
+    value = prepare_append(data, target["storage_type"], whole["properties"], present)
     written = find_storage(target["storage_type"]).append(
-        value, msgspec.convert(whole, WriteTarget), there
+        value, msgspec.convert(whole, WriteTarget), present
     )
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain

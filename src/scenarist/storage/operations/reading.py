@@ -37,17 +37,17 @@ def show_value(
     return {"is_complete": is_complete}
 
 
-def show_file(place: Mapping[str, Any], selection: Mapping[str, Any], path: str) -> None:
+def show_file(location: Mapping[str, Any], selection: Mapping[str, Any], path: str) -> None:
     """Write the selected part of a value to a file as JSON text, without running user code.
 
     Raises:
         ConflictError: The stored value cannot be read.
         InvalidError: The selection does not apply to the value.
     """
-    _overwrite(read_selected(location_from(place), Selection.from_data(selection)), path)
+    _overwrite(read_selected(location_from(location), Selection.from_data(selection)), path)
 
 
-def read_selected(place: ValueLocation, wanted: Selection) -> str:
+def read_selected(location: ValueLocation, selection: Selection) -> str:
     """Return the selected part of a value as JSON text, without running user code.
 
     Raises:
@@ -55,31 +55,31 @@ def read_selected(place: ValueLocation, wanted: Selection) -> str:
         InvalidError: The selection does not apply to the value.
     """
     try:
-        return read_json(place, wanted)
+        return read_json(location, selection)
     except InvalidError as error:
-        if wanted != Selection():
-            read_selected(place, Selection())
+        if selection != Selection():
+            read_selected(location, Selection())
             raise
         # The request was valid; the stored value is not.
         raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
 def prepare_value(
-    data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None
+    data: object, target: Mapping[str, Any], location: Mapping[str, Any] | None
 ) -> object:
     """Convert data from a JSON request to the value that a storage writes in place of another.
 
     Args:
         target: Storage type and properties of the data node as plain data, with references to
             the environment not yet resolved.
-        place: The `ValueLocation` of the present value, also unresolved plain data; None without
+        location: The `ValueLocation` of the present value, also unresolved plain data; None without
             one.
 
     Raises:
         InvalidError: The data cannot be converted.
     """
     properties = resolve(target["properties"], os.environ)
-    present = None if place is None else location_from(place)
+    present = None if location is None else location_from(location)
     return prepare_rewrite(data, target["storage_type"], properties, present)
 
 
@@ -89,11 +89,11 @@ def _overwrite(text: str, path: str) -> None:
         file.write(text.encode())
 
 
-def location_from(place: Mapping[str, Any]) -> ValueLocation:
+def location_from(location: Mapping[str, Any]) -> ValueLocation:
     """Return a `ValueLocation` from plain data, with references to the environment resolved here.
 
     Secrets are never sent with a request.
     """
     return msgspec.convert(
-        {**place, "properties": resolve(place["properties"], os.environ)}, ValueLocation
+        {**location, "properties": resolve(location["properties"], os.environ)}, ValueLocation
     )

@@ -37,13 +37,13 @@ _SERVER_TABLES = frozenset({"excel", "parquet"})
 """Storages that the server reads itself and whose rows have types that JSON lacks."""
 
 
-def needs_worker(place: ValueLocation) -> bool:
+def needs_worker(location: ValueLocation) -> bool:
     """Whether a value has, or may have, classes that only a worker can import; imports nothing."""
     try:
-        if place.storage_type == "json":
-            return has_class_names(place)
-        if place.storage_type in {"pickle", "in_memory"}:
-            return not _is_plain_pickle(place)
+        if location.storage_type == "json":
+            return has_class_names(location)
+        if location.storage_type in {"pickle", "in_memory"}:
+            return not _is_plain_pickle(location)
     except (DamagedError, InvalidError, NotFoundError):
         # The write will report the error, or replace the damaged value.
         return False
@@ -54,7 +54,7 @@ def prepare_rewrite(
     data: object,
     storage_type: str,
     properties: Mapping[str, Any],
-    place: ValueLocation | None,
+    location: ValueLocation | None,
     read: Callable[[ValueLocation], Any] | None = None,
 ) -> Any:
     """Convert data to the value that a storage writes in place of another, with its types.
@@ -72,10 +72,12 @@ def prepare_rewrite(
     if storage_type == "json" and properties.get("exposed_type"):
         # The declared class takes precedence over the types of the present value.
         return apply_exposed_type(value, properties)
-    if place is not None and storage_type in _TYPED_STORAGES:
-        plain = {key: item for key, item in place.properties.items() if key not in _FORM_PROPERTIES}
+    if location is not None and storage_type in _TYPED_STORAGES:
+        plain = {
+            key: item for key, item in location.properties.items() if key not in _FORM_PROPERTIES
+        }
         try:
-            present = (read or storage.read)(replace(place, properties=plain))
+            present = (read or storage.read)(replace(location, properties=plain))
         except (DamagedError, InvalidError, NotFoundError):
             pass
         else:
@@ -84,7 +86,7 @@ def prepare_rewrite(
 
 
 def prepare_append(
-    data: object, storage_type: str, properties: Mapping[str, Any], place: ValueLocation | None
+    data: object, storage_type: str, properties: Mapping[str, Any], location: ValueLocation | None
 ) -> Any:
     """Convert data to what is appended to a value, with the types of that value.
 
@@ -95,27 +97,27 @@ def prepare_append(
     value = storage.from_json(data)
     if storage_type == "json" and properties.get("exposed_type"):
         return apply_exposed_type(value, properties)
-    if place is None or storage_type not in _SERVER_TABLES | {"json"}:
+    if location is None or storage_type not in _SERVER_TABLES | {"json"}:
         return value
-    plain = {key: item for key, item in place.properties.items() if key not in _FORM_PROPERTIES}
-    present = storage.read(replace(place, properties=plain))
+    plain = {key: item for key, item in location.properties.items() if key not in _FORM_PROPERTIES}
+    present = storage.read(replace(location, properties=plain))
     if storage_type == "json":
         return retype_appended(value, present)
     return as_frame(value, present) if is_frame(present) else value
 
 
-def prepare_append_safely(data: object, storage_type: str, place: ValueLocation | None) -> Any:
+def prepare_append_safely(data: object, storage_type: str, location: ValueLocation | None) -> Any:
     """Do the same as `prepare_append` without user code, where no worker is needed.
 
     Raises:
         InvalidError: As `prepare_append`.
     """
     # For a JSON document, the storage itself looks at the present value.
-    return prepare_append(data, storage_type, {}, None if storage_type == "json" else place)
+    return prepare_append(data, storage_type, {}, None if storage_type == "json" else location)
 
 
 def prepare_rewrite_safely(
-    data: object, storage_type: str, properties: Mapping[str, Any], place: ValueLocation | None
+    data: object, storage_type: str, properties: Mapping[str, Any], location: ValueLocation | None
 ) -> Any:
     """Do the same as `prepare_rewrite` without user code, where no worker is needed.
 
@@ -124,16 +126,16 @@ def prepare_rewrite_safely(
     """
     if storage_type in {"pickle", "in_memory", "csv"}:
         # The present value has JSON types only, or is text.
-        place = None
+        location = None
     read = read_safely if storage_type == "json" else None
-    return prepare_rewrite(data, storage_type, properties, place, read)
+    return prepare_rewrite(data, storage_type, properties, location, read)
 
 
-def _is_plain_pickle(place: ValueLocation) -> bool:
+def _is_plain_pickle(location: ValueLocation) -> bool:
     """Whether a pickle builds only types that JSON has; False for one too large to check."""
-    if place.content is not None and len(place.content) > INLINE_LIMIT:
+    if location.content is not None and len(location.content) > INLINE_LIMIT:
         return False
-    data = value_files.decode(place, lambda file: file.read(INLINE_LIMIT + 1))
+    data = value_files.decode(location, lambda file: file.read(INLINE_LIMIT + 1))
     if len(data) > INLINE_LIMIT:
         return False
     try:

@@ -68,12 +68,12 @@ def store_upload(data: bytes, target: WriteTarget) -> WrittenValue:
     plain = {
         name: value for name, value in target.properties.items() if name not in _CLASS_PROPERTIES
     }
-    place = ValueLocation(storage_type=target.storage_type, properties=plain, content=data)
+    location = ValueLocation(storage_type=target.storage_type, properties=plain, content=data)
     try:
         if target.storage_type == "json":
-            value = read_uploaded(replace(place, properties=target.properties))
+            value = read_uploaded(replace(location, properties=target.properties))
         else:
-            value = storage.read(place)
+            value = storage.read(location)
     except InvalidError as error:
         cause = error.__cause__
         why = error.message if cause is None else describe_error(cause)

@@ -17,7 +17,7 @@ def accept_upload(path: str, target: dict[str, Any]) -> dict[str, Any]:
         target: A `WriteTarget` as plain data, with references to the environment not yet resolved.
 
     Returns:
-        The `Written` as plain data; it is not published yet.
+        The `WrittenValue` as plain data; it is not published yet.
 
     Raises:
         InvalidError: The bytes are not in the storage's format; says what is wrong.

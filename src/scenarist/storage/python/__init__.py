@@ -1,1 +1,1 @@
-"""Python values as every storage meets them: their types, their fields, their text as JSON."""
+"""Python values: their types, their fields, their text as JSON."""

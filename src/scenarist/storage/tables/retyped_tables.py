@@ -47,14 +47,14 @@ def as_frame(data: Any, present: Any) -> Any:
     given = to_frame(data, "pandas.DataFrame")
     shown = with_row_labels(present)
     texts = unique_texts(shown.columns)
-    places = {text: place for place, text in enumerate(texts)}
+    positions = {text: position for position, text in enumerate(texts)}
     names = [str(label) for label in given.columns]
     by_position = [str(number) for number in range(len(texts))]
-    if names == by_position and set(by_position) - places.keys():
+    if names == by_position and set(by_position) - positions.keys():
         names = texts  # rows without names, as wide as the table
     columns = [
-        _as_column(column, shown.iloc[:, places[name]], f"column {name!r}")
-        if name in places
+        _as_column(column, shown.iloc[:, positions[name]], f"column {name!r}")
+        if name in positions
         else column
         for name, (_, column) in zip(names, given.items(), strict=True)
     ]
@@ -70,14 +70,14 @@ def _assemble(columns: list[Any], names: list[str], present: Any, shown: Any) ->
     of_labels = [names.index(text) for text in texts[:levels] if text in names]
     if len(of_labels) < levels:
         of_labels = []
-    others = [place for place in range(len(names)) if place not in of_labels]
+    others = [position for position in range(len(names)) if position not in of_labels]
     made = pandas.concat(columns, axis=1, ignore_index=True)
     body = made[others]
-    if [names[place] for place in others] == texts[levels:]:
+    if [names[position] for position in others] == texts[levels:]:
         body.columns = present.columns
     else:
         known = dict(zip(texts, shown.columns, strict=True))
-        labels = [known.get(names[place], names[place]) for place in others]
+        labels = [known.get(names[position], names[position]) for position in others]
         body.columns = pandas.Index(labels, tupleize_cols=False)
     if len(of_labels) == 1:
         body.index = pandas.Index(made[of_labels[0]], name=present.index.name)

@@ -128,10 +128,10 @@ def is_same(data: Any, shown: Any) -> bool:
 def make_form_error(data: Any, present: Any, where: str, why: object = None) -> InvalidError:
     """Return the error for data that does not have the form of the present value."""
     shown = json.dumps(to_plain_data(present), default=str)[:100]
-    told = f" ({describe_error(why)})" if isinstance(why, BaseException) else ""
+    detail = f" ({describe_error(why)})" if isinstance(why, BaseException) else ""
     return InvalidError(
         f"{where} is of type {python_type(present)}, shown as {shown}; {json.dumps(data):.100} does"
-        f" not have this form{told}. Give it in this form; a task can write another type"
+        f" not have this form{detail}. Give it in this form; a task can write another type"
     )
 
 
@@ -141,12 +141,12 @@ def _retype_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> A
     pattern = next((item for item in present.values() if item is not None), None)
     kept: dict[Any, Any] = {}
     for text, item in data.items():
-        place = f"{where}[{text!r}]"
+        item_where = f"{where}[{text!r}]"
         if text in keys:
-            kept[keys[text]] = retype(item, present[keys[text]], place)
+            kept[keys[text]] = retype(item, present[keys[text]], item_where)
         else:
             key = _new_key(text, present, where)
-            kept[key] = retype(item, pattern, place) if len(kinds) == 1 else item
+            kept[key] = retype(item, pattern, item_where) if len(kinds) == 1 else item
     if type(present) is dict:
         return kept
     made = copy.copy(present)

@@ -56,8 +56,8 @@ def _select_from_frame(frame: Any, selection: Selection) -> Any:
 
     # Of columns with the same name, use the first.
     positions_of: dict[Any, int] = {}
-    for place, label in enumerate(labels):
-        positions_of.setdefault(label, place)
+    for number, label in enumerate(labels):
+        positions_of.setdefault(label, number)
 
     def position(key: str) -> int:
         return positions_of[_require_column(key, positions_of)]

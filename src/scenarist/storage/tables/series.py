@@ -180,10 +180,10 @@ def _parse_booleans(texts: Any) -> Any:
     import pyarrow
     import pyarrow.compute as compute
 
-    places = compute.index_in(texts, value_set=pyarrow.array(_BOOLEAN_TEXTS))
-    if places.null_count > texts.null_count:
+    positions = compute.index_in(texts, value_set=pyarrow.array(_BOOLEAN_TEXTS))
+    if positions.null_count > texts.null_count:
         return None
-    return series_of_arrow(compute.less(places, len(_BOOLEAN_TEXTS) // 2))
+    return series_of_arrow(compute.less(positions, len(_BOOLEAN_TEXTS) // 2))
 
 
 def _parse_numbers(texts: Any, first: str) -> Any:

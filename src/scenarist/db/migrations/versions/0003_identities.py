@@ -131,7 +131,7 @@ def _add_audit() -> None:
 
 
 def _count_changes() -> None:
-    """Count what may make a credential good no more, whoever changes it."""
+    """Count the changes that may invalidate a credential."""
     op.create_table(
         "credential_changes",
         sa.Column("number", _COUNT, autoincrement=False, nullable=False),
@@ -154,7 +154,7 @@ def _count_changes() -> None:
 
 
 def _keep_audit() -> None:
-    """Let nobody change or delete a row by a slip."""
+    """Protect the rows against accidental changes and deletions."""
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(

@@ -1,4 +1,4 @@
-"""What PostgreSQL does not find by itself: the rows of one owner in the order of their making."""
+"""Indexes for PostgreSQL: the rows of an owner in the order of their creation."""
 
 from alembic import op
 

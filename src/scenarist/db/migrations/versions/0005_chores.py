@@ -1,4 +1,4 @@
-"""When a server last began to prune, so that one of several does, and not at each start."""
+"""When a server last began to prune, so that one of several servers does, and not at each start."""
 
 import sqlalchemy as sa
 from alembic import op

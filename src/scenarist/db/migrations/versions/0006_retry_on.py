@@ -1,4 +1,4 @@
-"""For which exceptions a task is tried again."""
+"""The exceptions after which a task is retried."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Who is told of the commits of other processes."""
+"""Listeners: the processes that are notified of the commits of others."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""From when each job may run, so that how long it waits for a worker can be told."""
+"""Since when each job may run, so that its wait for a worker can be measured."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What each value was made of, and the state of the file that it lies in, if a user named it."""
+"""The provenance of values, and the state of the file that a user named."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Attempts that ended together with all that ran beside them are counted."""
+"""A counter of attempts that were lost together with all that ran beside them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What a worker writes for an editor is claimed apart from the locks of editors."""
+"""Write claims of workers, separate from the locks of editors."""
 
 import sqlalchemy as sa
 from alembic import op

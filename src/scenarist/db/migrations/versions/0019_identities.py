@@ -1,4 +1,4 @@
-"""Who did it, beside what a client said; webhooks have owners; the audit has a retention."""
+"""Identities of actors, owners of webhooks, and the retention of the audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,7 +36,7 @@ def upgrade() -> None:
 
 
 def _let_old_rows_go() -> None:
-    """Let only rows be deleted that are older than what the audit keeps."""
+    """Allow deleting only rows that are older than the retention."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TRIGGER audit_keeps_on_delete")
         op.execute(
