@@ -39,7 +39,7 @@ class JsonDecoder(Generic[T]):
         Raises:
             msgspec.MsgspecError: It is not JSON of this type.
         """
-        decoder = self._with_python if _has_slow_numbers(data) else self._decoder
+        decoder = self._with_python if has_slow_numbers(data) else self._decoder
         decoded: T = decoder.decode(data)
         return decoded
 
@@ -49,7 +49,7 @@ def decode_json(data: bytes | str) -> Any:
     return _ANY.decode(data)
 
 
-def _has_slow_numbers(data: bytes) -> bool:
+def has_slow_numbers(data: bytes) -> bool:
     """Whether there may be many numbers that msgspec decodes slowly."""
     if len(data) <= _SMALL:
         return False
