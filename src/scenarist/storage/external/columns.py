@@ -3,6 +3,7 @@
 import datetime
 import decimal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
@@ -67,7 +68,7 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
 
     Timestamps without a time zone are in UTC, as are those in columns without a time zone. The
     function raises an `InvalidError` for a cell that does not fit, including one that the database
-    would round, or convert to text or a number.
+    would round or convert to another type.
 
     Args:
         is_float: Whether the database stores decimals as floats, as SQLite does.
@@ -75,21 +76,24 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
     from sqlalchemy import types
 
     kind, label = column.type, column.name
-    if isinstance(kind, types.DateTime):
-        return _make_converter(label, lambda cell: _to_timestamp(cell, has_zone=kind.timezone))
-    if isinstance(kind, types.Date):
-        return _make_converter(label, _to_date)
-    if isinstance(kind, types.Time):
-        return _make_converter(label, _to_time)
-    if isinstance(kind, types.Integer):
-        return _make_converter(label, _to_integer)
-    if isinstance(kind, types.Float):
-        return _make_converter(label, _to_float)
-    if isinstance(kind, types.Numeric):
-        scale = _FLOAT_SCALE if kind.scale is None and is_float else kind.scale
-        return _make_converter(label, lambda cell: _to_decimal(cell, scale, is_float=is_float))
-    if isinstance(kind, types.String):
-        return _make_converter(label, _to_text)
+    has_zone, scale = getattr(kind, "timezone", False), getattr(kind, "scale", None)
+    if scale is None and is_float:
+        scale = _FLOAT_SCALE
+    converters: tuple[tuple[type[TypeEngine[Any]], CellConverter], ...] = (
+        (types.DateTime, lambda cell: _to_timestamp(cell, has_zone=has_zone)),
+        (types.Date, _to_date),
+        (types.Time, _to_time),
+        (types.Boolean, partial(_require, (bool,), "a truth value")),
+        # Truth values of MySQL are tiny integers.
+        (types.Integer, to_plain_cell if kind.__visit_name__ == "TINYINT" else _to_integer),
+        (types.Float, _to_float),
+        (types.Numeric, lambda cell: _to_decimal(cell, scale, is_float=is_float)),
+        (types.String, partial(_require, (str,), "text")),
+        (types.LargeBinary, partial(_require, (bytes, bytearray, memoryview), "bytes")),
+    )
+    for accepted, convert in converters:
+        if isinstance(kind, accepted):
+            return _make_converter(label, convert)
     return to_plain_cell
 
 
@@ -109,8 +113,7 @@ def _to_timestamp(cell: Any, *, has_zone: bool) -> Any:
         cell = datetime.datetime.fromisoformat(cell)
     if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
         cell = datetime.datetime.combine(cell, datetime.time())
-    if not isinstance(cell, datetime.datetime):
-        return cell
+    _require((datetime.datetime,), "a timestamp", cell)
     utc = cell.astimezone(datetime.UTC) if _has_zone(cell) else cell.replace(tzinfo=datetime.UTC)
     return utc if has_zone else utc.replace(tzinfo=None)
 
@@ -119,25 +122,23 @@ def _to_date(cell: Any) -> Any:
     if isinstance(cell, str):
         cell = datetime.datetime.fromisoformat(cell)
     if not isinstance(cell, datetime.datetime):
-        return cell
+        return _require((datetime.date,), "a date", cell)
     if cell.time() != datetime.time():
         raise ValueError("it has a time of day")
     return cell.date()
 
 
 def _to_time(cell: Any) -> Any:
-    return datetime.time.fromisoformat(cell) if isinstance(cell, str) else cell
+    if isinstance(cell, str):
+        return datetime.time.fromisoformat(cell)
+    return _require((datetime.time,), "a time of day", cell)
 
 
 def _to_integer(cell: Any) -> Any:
-    _refuse_text(cell)
-    if not isinstance(cell, float | decimal.Decimal):
+    _require_number(cell)
+    if isinstance(cell, int):
         return cell
-    if isinstance(cell, decimal.Decimal):
-        if cell != cell.to_integral_value():
-            raise ValueError("it is not a whole number")
-        return int(cell)
-    if not cell.is_integer():
+    if cell % 1 != 0:  # also true for infinity
         raise ValueError("it is not a whole number")
     return int(cell)
 
@@ -147,7 +148,7 @@ def _has_zone(cell: Any) -> bool:
 
 
 def _to_float(cell: Any) -> Any:
-    _refuse_text(cell)
+    _require_number(cell)
     if isinstance(cell, int) and abs(cell) > MAX_EXACT_INTEGER:
         raise ValueError("it has more digits than the column keeps")
     require_exact_float(cell)
@@ -155,8 +156,8 @@ def _to_float(cell: Any) -> Any:
 
 
 def _to_decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
-    _refuse_text(cell)
-    if not isinstance(cell, int | float | decimal.Decimal) or cell != cell:
+    _require_number(cell)
+    if cell != cell:
         return cell
     number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
     if scale is not None and number.is_finite() and number != round(number, scale):
@@ -166,12 +167,16 @@ def _to_decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
     return cell
 
 
-def _to_text(cell: Any) -> Any:
-    if isinstance(cell, bool | int | float | decimal.Decimal):
-        raise ValueError("it is not text")  # noqa: TRY004 - a cell that does not fit
+def _require_number(cell: Any) -> None:
+    _require((int, float, decimal.Decimal), "a number", cell)
+
+
+def _require(types: tuple[type, ...], noun: str, cell: Any) -> Any:
+    """Return a cell of one of these types; a truth value is no number.
+
+    Raises:
+        ValueError: It is of another type. Drivers would convert it, or store it as it is.
+    """
+    if not isinstance(cell, types) or (isinstance(cell, bool) and bool not in types):
+        raise ValueError(f"it is {type(cell).__name__}, not {noun}")
     return cell
-
-
-def _refuse_text(cell: Any) -> None:
-    if isinstance(cell, str):
-        raise ValueError("it is text")  # noqa: TRY004 - a cell that does not fit
