@@ -272,6 +272,17 @@ def test_a_user_of_an_issuer_may_do_what_the_claims_allow_and_nothing_else(
     assert faults_of(of_issuer, operations, token, ROLES[name]) == []
 
 
+def test_no_user_is_created_where_an_issuer_manages_them(
+    of_issuer: StartedServer, provider: Provider
+) -> None:
+    token = provider.sign_in("adam", "scenarist", groups=["TAIPY_ADMIN"])["id_token"]
+    body = {"username": "omar", "password": "sun over the plant", "roles": ["TAIPY_READER"]}
+
+    answer = ask(of_issuer, token, "POST", "/api/v1/users", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "users_elsewhere")
+
+
 def test_a_token_of_an_issuer_that_is_signed_out_is_taken_no_more(
     of_issuer: StartedServer, provider: Provider
 ) -> None:

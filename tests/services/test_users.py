@@ -54,7 +54,9 @@ def of_a_directory(database: Database, clock: Clock) -> UserService:
         created_at=clock(),
     )
     database.write(lambda connection: user_rows.add(connection, lydia))
-    return UserService(database, Passwords(CHEAP), now=clock, realm=Realm.LDAP)
+    return UserService(
+        database, Passwords(CHEAP), now=clock, realm=Realm.LDAP, is_managed_elsewhere=True
+    )
 
 
 def refused(kind: type[ScenaristError], call: Any, *given: Any) -> str:

@@ -31,6 +31,7 @@ from scenarist.services.sessions import Directory, SessionService
 from scenarist.services.users import UserService
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
+_MANAGE_USERS = frozenset({"ldap", "oidc"})
 _DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
 _ISSUER_OPTIONS = ("roles_claim", "name_claim")
 
@@ -72,7 +73,13 @@ def build_auth(
     authenticator = Authenticator(
         database, signer, now=now, realm=realm, issuer=_build_issuer(settings, declared, now)
     )
-    users = UserService(database, passwords, now=now, realm=realm or Realm.LOCAL)
+    users = UserService(
+        database,
+        passwords,
+        now=now,
+        realm=realm or Realm.LOCAL,
+        is_managed_elsewhere=settings.auth in _MANAGE_USERS,
+    )
     if realm is Realm.LOCAL:
         users.sync_declared(
             _build_configuration_actor(),

@@ -42,6 +42,8 @@ class UserService:
 
     Args:
         realm: The realm of the users; a directory's users have a record once they have signed in.
+        is_managed_elsewhere: Whether a directory or an identity provider manages the users, so that
+            none can be created here.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class UserService:
         *,
         now: Callable[[], datetime],
         realm: Realm = Realm.LOCAL,
+        is_managed_elsewhere: bool = False,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._now = now
         self._realm = realm
+        self._is_managed_elsewhere = is_managed_elsewhere
 
     def list_page(self, actor: Actor, request: PageRequest) -> Page[User]:
         actor.require(Permission.ADMINISTER)
@@ -70,12 +74,13 @@ class UserService:
 
         Raises:
             InvalidError: The name, the password or a role is invalid.
-            ConflictError: The name is taken, or a directory manages the users.
+            ConflictError: The name is taken, or the users are managed elsewhere.
         """
         actor.require(Permission.ADMINISTER)
-        if self._realm is not Realm.LOCAL:
+        if self._is_managed_elsewhere:
             raise ConflictError(
-                "a directory manages the users; add the user there", code="users_elsewhere"
+                "a directory or an identity provider manages the users; add the user there",
+                code="users_elsewhere",
             )
         user = User(
             name=validate_new_user_name(name),

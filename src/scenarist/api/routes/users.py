@@ -74,7 +74,8 @@ def list_users(
 def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> JsonResponse:
     """Create a user who can sign in with a password.
 
-    Returns 409 if the name is taken, regardless of case, and if a directory manages the users.
+    Returns 409 if the name is taken, regardless of case, and if a directory or an identity provider
+    manages the users.
     """
     user = services_of(request).users.create(
         actor_of(request), data.username, data.password, data.roles
@@ -115,8 +116,8 @@ def change_user(
     """Change the roles or the password of a user; omitted fields stay as they are.
 
     Roles take effect with the next request, for existing sessions and keys too. A new password ends
-    all sessions of the user. Returns 409 for roles that the configuration file or a directory
-    defines, and for the last user with TAIPY_ADMIN.
+    all sessions of the user. Returns 409 for roles or a password that the configuration file or a
+    directory defines, and if no other user has TAIPY_ADMIN.
     """
     user = services_of(request).users.change(
         actor_of(request),
