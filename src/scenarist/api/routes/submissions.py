@@ -1,29 +1,22 @@
 """Routes of submissions, and submitting of scenarios, sequences and tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import structlog
 from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Paging,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -39,6 +32,7 @@ from scenarist.api.requests import (
     idempotency_key_of,
     members_of,
     preferences_of,
+    provide_params,
     services_of,
     submit_batcher_of,
     traceparent_of,
@@ -56,7 +50,7 @@ from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.identifiers import SubmissionId
-from scenarist.domain.listings import SubmissionFilter, TimeRange
+from scenarist.domain.listings import SubmissionFilter
 from scenarist.domain.properties import validate_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.observability import tracing
@@ -151,23 +145,41 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     return respond(body, status=200 if status == 204 else status, headers=headers)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntitySubmissionListParams(DatedListParams):
+    status: StatusFilter = None
+
+    def read_status(self) -> tuple[SubmissionStatus, ...]:
+        return members_of(SubmissionStatus, self.status, "status")
+
+
 def respond_with_submissions(
-    request: AnyRequest,
-    entity_id: str,
-    status: Sequence[str] | None,
-    created: TimeRange,
-    paging: Paging,
+    request: AnyRequest, entity_id: str, params: EntitySubmissionListParams
 ) -> ListResponse:
     """Respond with the list of the submissions of one entity."""
     service, actor = services_of(request).submissions, actor_of(request)
     wanted = SubmissionFilter(
         entity_id=(entity_id,),
-        status=members_of(SubmissionStatus, status, "status"),
-        created=created,
+        status=params.read_status(),
+        created=params.read_created_range(request),
     )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmissionListParams(EntitySubmissionListParams):
+    id: IdFilter = None
+    entity_id: RepeatedFilter = None
+    entity_type: RepeatedFilter = None
+    scenario_id: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="Only submissions of this scenario, its sequences and its tasks. "
+            + MAY_BE_REPEATED
+        ),
+    ] = None
 
 
 @get(
@@ -176,42 +188,22 @@ def respond_with_submissions(
     summary="List submissions",
     tags=["submissions"],
     sync_to_thread=True,
+    dependencies=provide_params(SubmissionListParams),
     responses=describe_responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
-def list_submissions(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    entity_id: RepeatedFilter = None,
-    entity_type: RepeatedFilter = None,
-    scenario_id: Annotated[
-        list[str] | None,
-        QueryParameter(
-            description="Only submissions of this scenario, its sequences and its tasks. "
-            + MAY_BE_REPEATED
-        ),
-    ] = None,
-    status: StatusFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_submissions(request: AnyRequest, params: NamedDependency[SubmissionListParams]) -> ASGIApp:
     """List submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = SubmissionFilter(
-        id=unique_values(id_),
-        entity_id=unique_values(entity_id),
-        entity_type=members_of(EntityType, entity_type, "entity_type"),
-        scenario_id=unique_values(scenario_id),
-        status=members_of(SubmissionStatus, status, "status"),
-        created=created,
+        id=unique_values(params.id),
+        entity_id=unique_values(params.entity_id),
+        entity_type=members_of(EntityType, params.entity_type, "entity_type"),
+        scenario_id=unique_values(params.scenario_id),
+        status=params.read_status(),
+        created=params.read_created_range(request),
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 
