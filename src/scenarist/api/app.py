@@ -17,7 +17,6 @@ from scenarist.api.middleware.auth import AuthMiddleware, LoginExecutor
 from scenarist.api.middleware.cross_origin import refuse_foreign_pages
 from scenarist.api.middleware.methods import add_head_and_options
 from scenarist.api.middleware.request_log import observe_requests, trace_requests
-from scenarist.api.openapi import pages as description_pages
 from scenarist.api.openapi.document import build_document, operation_id
 from scenarist.api.requests import check_parameters, find_parameter_types
 from scenarist.api.routes import (
@@ -33,6 +32,7 @@ from scenarist.api.routes import (
     keys,
     metrics,
     orchestration,
+    reference,
     scenarios,
     sequences,
     sessions,
@@ -116,10 +116,10 @@ def _make_openapi_config() -> OpenAPIConfig:
         version=version("scenarist"),
         description="Create scenarios, submit their sequences and tasks, follow the jobs and read "
         "the results.",
-        openapi_router=description_pages.make_pages_router(),
+        openapi_router=reference.make_pages_router(),
         render_plugins=[
-            description_pages.ReferencePages(),
-            description_pages.OpenApiDocument(build_document),
+            reference.ReferencePages(),
+            reference.OpenApiDocument(build_document),
         ],
         operation_id_creator=operation_id,
         use_handler_docstrings=True,

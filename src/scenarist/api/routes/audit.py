@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.paging import DatedListParams, Sort
 from scenarist.api.requests import (
     ADMINISTER,

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.deletions import DryRun, respond_to_delete
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import ListParams, Sort
 from scenarist.api.requests import (
     EDIT,

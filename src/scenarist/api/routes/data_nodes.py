@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.edit_params import require_printable
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.paging import ListParams, Sort
 from scenarist.api.requests import READ, AnyRequest, actor_of, provide_params, services_of
 from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list

@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from scenarist import schemas
 from scenarist.api.batching import Batcher
 from scenarist.api.middleware.auth import auth_of
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import (
     MAY_BE_REPEATED,
     READ,

@@ -21,7 +21,7 @@ from multipart import (  # type: ignore[import-untyped]
 from scenarist import schemas
 from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
 from scenarist.api.edit_params import EditParams
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import (
     EDIT,
     LARGEST_VALUE,

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     ACCEPTS_IDEMPOTENCY_KEY,

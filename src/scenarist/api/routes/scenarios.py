@@ -15,7 +15,7 @@ from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams, Sort
 from scenarist.api.requests import (
     EDIT,

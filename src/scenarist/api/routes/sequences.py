@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,

@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import NamedListParams
 from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, provide_params, services_of
 from scenarist.api.responses import (

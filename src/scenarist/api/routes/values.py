@@ -17,7 +17,7 @@ from scenarist import schemas
 from scenarist.api.bodies import read_json
 from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
 from scenarist.api.edit_params import EditParams, require_printable, require_printable_lines
-from scenarist.api.openapi.responses import AnyJsonOperation, describe_responses
+from scenarist.api.openapi.components import AnyJsonOperation, describe_responses
 from scenarist.api.requests import (
     EDIT,
     LARGEST_VALUE,
