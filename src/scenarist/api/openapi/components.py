@@ -9,6 +9,7 @@ from typing import Any
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from msgspec import to_builtins
 
 from scenarist.domain.vocabulary import (
     ChangeType,
@@ -19,7 +20,7 @@ from scenarist.domain.vocabulary import (
     Scope,
     SubmissionStatus,
 )
-from scenarist.schemas import Problem
+from scenarist.schemas import PROBLEM_MEDIA_TYPE, Problem, make_problem
 
 Document = dict[str, Any]
 
@@ -60,7 +61,7 @@ def describe_responses(
         described[number] = ResponseSpec(
             data_container=Problem,
             description=PROBLEM_DESCRIPTIONS[number],
-            media_type="application/problem+json",
+            media_type=PROBLEM_MEDIA_TYPE,
             generate_examples=False,
         )
     return described
@@ -126,21 +127,13 @@ def headers_of(traits: Collection[str]) -> Document:
 
 
 def _describe_problem(status: int, description: str) -> Document:
-    title = HTTPStatus(status).phrase
-    example = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": description,
-        "code": HTTPStatus(status).name.lower(),
-        "message": description,
-    }
+    example = make_problem(HTTPStatus(status), HTTPStatus(status).name.lower(), description)
     described: Document = {
         "description": description,
         "content": {
-            "application/problem+json": {
+            PROBLEM_MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example,
+                "example": to_builtins(example),
             }
         },
     }
