@@ -250,7 +250,7 @@ class DataNodes(Entities[schemas.DataNode]):
         call = Call(method="POST", path=path, body=body, may_repeat=True)
         return self._transport.fetch(call, schemas.DataNodeAnswer).datanode
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,

@@ -62,7 +62,7 @@ class Jobs(Entities[schemas.Job]):
         """Delete a job with its log; the values that it wrote are kept."""
         self._delete(id, if_match)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,

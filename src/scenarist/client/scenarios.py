@@ -123,7 +123,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         found = self._transport.fetch(call, schemas.Comparison)
         return Comparisons(found.comparisons, found.errors)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,

@@ -37,7 +37,7 @@ class Submissions(Entities[schemas.Submission]):
             lambda body: transport.read(body, schemas.OneSubmission).submission,
         )
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,

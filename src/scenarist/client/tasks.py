@@ -26,7 +26,7 @@ class Tasks(Submittable[schemas.Task]):
         """Delete a task without an owner, with its jobs; its data nodes are kept."""
         self._delete(id, if_match)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,

@@ -67,7 +67,7 @@ class DataNodeRegistry:
         self._declarations.accept_default("DATA_NODE")
         return default
 
-    def configure_csv_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_csv_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -95,7 +95,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_json_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_json_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -124,7 +124,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_parquet_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_parquet_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -152,7 +152,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_excel_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_excel_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -176,7 +176,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_generic_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_generic_data_node(
         self,
         id: str,
         read_fct: Function | None = None,
@@ -233,7 +233,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_sql_table_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_sql_table_data_node(
         self,
         id: str,
         db_name: str,
@@ -273,7 +273,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_sql_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_sql_data_node(
         self,
         id: str,
         db_name: str,
@@ -320,7 +320,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_mongo_collection_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_mongo_collection_data_node(
         self,
         id: str,
         db_name: str,
@@ -354,7 +354,7 @@ class DataNodeRegistry:
             **properties,
         )
 
-    def configure_s3_object_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_s3_object_data_node(
         self,
         id: str,
         aws_access_key: str,

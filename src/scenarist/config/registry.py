@@ -73,7 +73,7 @@ class ConfigRegistry(DataNodeRegistry):
         """The section [SCENARIST] as written in the file: settings of the server."""
         return MappingProxyType(self._declarations.settings)
 
-    def configure_task(  # noqa: PLR0913 - the documented parameters
+    def configure_task(
         self,
         id: str,
         function: Function | None = None,
@@ -125,7 +125,7 @@ class ConfigRegistry(DataNodeRegistry):
             self._declarations.reject_default("TASK", find_caller_position())
         return task
 
-    def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
+    def set_default_task_configuration(
         self,
         function: Function | None = None,
         input: DataNodes | None = None,  # noqa: A002 - documented
@@ -217,7 +217,7 @@ class ConfigRegistry(DataNodeRegistry):
         self._declarations.accept_default("SCENARIO")
         return default
 
-    def configure_core(  # noqa: PLR0913 - the documented parameters
+    def configure_core(
         self,
         root_folder: str | None = None,
         storage_folder: str | None = None,
@@ -263,7 +263,7 @@ class ConfigRegistry(DataNodeRegistry):
         )
         return self._declarations.jobs
 
-    def configure_authentication(  # noqa: PLR0913 - the documented parameters
+    def configure_authentication(
         self,
         protocol: str,
         roles: Mapping[str, Sequence[str]] | None = None,

@@ -15,10 +15,10 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import MASK, mask_secrets
 from scenarist.domain.resources import RESOURCE_PARSERS
 from scenarist.domain.retention import Retention
+from scenarist.domain.vocabulary import ExecutorName
 from scenarist.observability.logs import LogFormat, LogLevel
 
 Auth = Literal["none", "local", "ldap", "oidc"]
-ExecutorName = Literal["local", "ray", "dask"]
 
 _MIN_VALUE_MEMORY = 64 * 2**20
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -44,6 +44,7 @@ from scenarist.api.routes.submissions import (
     EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
+    submit_request_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
@@ -368,9 +369,7 @@ async def submit_scenario(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.SCENARIO,
-        scenario_id,
+        submit_request_of(request, data, EntityType.SCENARIO, scenario_id),
         lambda submission: schemas.ScenarioSubmitted(
             message=f"Scenario {scenario_id} was submitted.",
             scenario=to_full_schema(request, services.scenarios.get(actor, scenario_id)),

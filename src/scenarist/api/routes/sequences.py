@@ -39,6 +39,7 @@ from scenarist.api.routes.submissions import (
     EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
+    submit_request_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
@@ -241,9 +242,7 @@ async def submit_sequence(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.SEQUENCE,
-        sequence_id,
+        submit_request_of(request, data, EntityType.SEQUENCE, sequence_id),
         lambda submission: schemas.SequenceSubmitted(
             message=f"Sequence {sequence_id} was submitted.",
             sequence=to_schema(services.sequences.get(actor, sequence_id)),

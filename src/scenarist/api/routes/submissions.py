@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
 
@@ -49,7 +49,6 @@ from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_un
 from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.identifiers import SubmissionId
 from scenarist.domain.listings import SubmissionFilter
 from scenarist.domain.properties import validate_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
@@ -83,36 +82,38 @@ def to_schema(submission: entities.Submission) -> schemas.Submission:
     )
 
 
-async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depends on
-    request: AnyRequest,
-    data: schemas.Submit,
-    entity_type: EntityType,
-    entity_id: str,
-    represent: Callable[[schemas.Submission], object],
-    *,
-    status: int,
-    retry_of: SubmissionId | None = None,
-) -> JsonResponse:
-    """Submit an entity, and wait and respond as the client prefers.
-
-    Args:
-        status: The documented status; with 204, a body is sent only if the client prefers one.
-        retry_of: Submit only the unsuccessful jobs of this submission again.
-
-    Raises:
-        InDoubtError: The submission was accepted, but cannot be read now.
-    """
-    preferences = preferences_of(request)
+def submit_request_of(
+    request: AnyRequest, data: schemas.Submit, entity_type: EntityType, entity_id: str
+) -> SubmitRequest:
+    """Return what the body and the headers of a request ask to submit."""
     options = SubmitOptions(
         force=data.force,
         priority=data.priority,
         properties=validate_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
-    with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
-        actor, parent = actor_of(request), traceparent_of(request)
+    return SubmitRequest(actor_of(request), entity_type, entity_id, options)
+
+
+async def submit_and_respond(
+    request: AnyRequest,
+    wanted: SubmitRequest,
+    represent: Callable[[schemas.Submission], object],
+    *,
+    status: int,
+) -> JsonResponse:
+    """Submit an entity, and wait and respond as the client prefers.
+
+    Args:
+        status: The documented status; with 204, a body is sent only if the client prefers one.
+
+    Raises:
+        InDoubtError: The submission was accepted, but cannot be read now.
+    """
+    preferences = preferences_of(request)
+    with tracing.span("submit", {"scenarist.entity_id": wanted.entity_id}) as span:
         submission = await submit_batcher_of(request).call(
-            SubmitRequest(actor, entity_type, entity_id, options, retry_of, parent)
+            replace(wanted, traceparent=traceparent_of(request))
         )
         record_commit()  # the batch was committed outside of this request's context
         if span is not None:
@@ -124,9 +125,9 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     _log.info(
         "submitted",
         submission_id=submission.id,
-        entity_id=entity_id,
+        entity_id=wanted.entity_id,
         jobs=len(submission.job_ids),
-        actor=actor.name,
+        actor=wanted.actor.name,
     )
     headers = {"Location": f"{PATH}/{submission.id}"}
     if preferences.wait_seconds is not None or preferences.is_representation:
@@ -303,17 +304,15 @@ async def retry_submission(
     """
     services, actor = services_of(request), actor_of(request)
     earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    wanted = submit_request_of(request, data, earlier.entity_type, earlier.entity_id)
     return await submit_and_respond(
         request,
-        data,
-        earlier.entity_type,
-        earlier.entity_id,
+        replace(wanted, retry_of=earlier.id),
         lambda submission: schemas.SubmissionAnswer(
             message=f"Submission {submission_id} is retried by {submission.id}.",
             submission=submission,
         ),
         status=202,
-        retry_of=earlier.id,
     )
 
 

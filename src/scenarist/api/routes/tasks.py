@@ -31,7 +31,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
-from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond
+from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond, submit_request_of
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
 from scenarist.domain.secrets import mask_properties
@@ -129,9 +129,7 @@ async def submit_task(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.TASK,
-        task_id,
+        submit_request_of(request, data, EntityType.TASK, task_id),
         lambda submission: schemas.TaskSubmitted(
             message=f"Task {task_id} was submitted.",
             task=to_schema(services.tasks.get(actor, task_id)),
