@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 import msgspec
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import QueryParameter
 
 from scenarist.api.requests import AnyRequest, timestamp_of
@@ -22,6 +24,9 @@ Sort = Annotated[
 ]
 
 _TIME = "an RFC 3339 timestamp or a date. Without a time zone, it is in the server's time zone."
+_TIMESTAMP_OR_DATE = {
+    "any_of": [Schema(format=OpenAPIFormat.DATE_TIME), Schema(format=OpenAPIFormat.DATE)]
+}
 _BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
 _Cursor = tuple[str, int | str | None, int]
 _KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
@@ -116,10 +121,17 @@ class DatedListParams(ListParams):
 
     created_after: Annotated[
         str | None,
-        QueryParameter(description=f"Only entities created at or after this time: {_TIME}"),
+        QueryParameter(
+            description=f"Only entities created at or after this time: {_TIME}",
+            schema_extra=_TIMESTAMP_OR_DATE,
+        ),
     ] = None
     created_before: Annotated[
-        str | None, QueryParameter(description=f"Only entities created before this time: {_TIME}")
+        str | None,
+        QueryParameter(
+            description=f"Only entities created before this time: {_TIME}",
+            schema_extra=_TIMESTAMP_OR_DATE,
+        ),
     ] = None
 
     def read_created_range(self, request: AnyRequest) -> TimeRange:

@@ -33,13 +33,6 @@ IdFilter = Annotated[
     list[str] | None,
     QueryParameter(name="id", description="Only with this identifier. " + MAY_BE_REPEATED),
 ]
-StatusFilter = Annotated[
-    list[str] | None,
-    QueryParameter(
-        description="Only with this status, such as COMPLETED or Status.COMPLETED. "
-        + MAY_BE_REPEATED
-    ),
-]
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}
@@ -56,6 +49,14 @@ ACCEPTS_IDEMPOTENCY_KEY = {"headers": ("Idempotency-Key",)}
 """Values of ``opt`` that declare request headers for the OpenAPI document."""
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
+
+
+def filter_by(kind: type[StrEnum], *sentences: str) -> QueryParameter:
+    """Declare a filter by words of an enumeration, which `members_of` reads."""
+    return QueryParameter(
+        description=" ".join((*sentences, MAY_BE_REPEATED)), schema_extra={"enum": list(kind)}
+    )
+
 
 LONGEST_WAIT_SECONDS = 300.0
 LARGEST_VALUE = 64 * 1024 * 1024

@@ -44,7 +44,10 @@ class SelectionParams:
     ] = None
     join_operator: Annotated[
         str | None,
-        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
+        QueryParameter(
+            description="AND, or OR if rows need to meet only one of the conditions.",
+            schema_extra={"enum": list(JoinOperator)},
+        ),
     ] = None
     limit: Annotated[
         int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")

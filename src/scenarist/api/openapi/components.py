@@ -11,15 +11,6 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from msgspec import to_builtins
 
-from scenarist.domain.vocabulary import (
-    ChangeType,
-    EntityKind,
-    EntityType,
-    Frequency,
-    JobStatus,
-    Scope,
-    SubmissionStatus,
-)
 from scenarist.schemas import PROBLEM_MEDIA_TYPE, Problem, make_problem
 
 Document = dict[str, Any]
@@ -146,24 +137,6 @@ RESPONSES = {
     response_name(status): _describe_problem(status, description)
     for status, description in PROBLEM_DESCRIPTIONS.items()
 }
-
-TIMESTAMP_OR_DATE: Document = {
-    "type": "string",
-    "anyOf": [{"format": "date-time"}, {"format": "date"}],
-}
-ALLOWED_VALUES: dict[str, Document] = {
-    "created_after": TIMESTAMP_OR_DATE,
-    "created_before": TIMESTAMP_OR_DATE,
-    "scope": {"type": "string", "enum": list(Scope)},
-    "frequency": {"type": "string", "enum": list(Frequency)},
-    "entity_type": {"type": "string", "enum": list(EntityType)},
-    "status": {"type": "string", "enum": list(SubmissionStatus)},
-    "change": {"type": "string", "enum": list(ChangeType)},
-    "join_operator": {"type": "string", "enum": ["AND", "OR"]},
-    "jobs status": {"type": "string", "enum": list(JobStatus)},
-    "events entity_type": {"type": "string", "enum": list(EntityKind)},
-}
-"""Allowed values of parameters, by name, or by tag and name if a name has two meanings."""
 
 EVENT_SCHEMA: Document = {
     "type": "object",

@@ -16,7 +16,6 @@ from litestar.routes import HTTPRoute
 from msgspec import inspect
 
 from scenarist.api.openapi.components import (
-    ALLOWED_VALUES,
     EVENT_SCHEMA,
     LOCATION_HEADER,
     PARAMETERS,
@@ -148,18 +147,11 @@ def _clean_parameters(description: Document) -> None:
             schema.update(kinds[0])
         elif kinds:
             schema["oneOf"] = kinds
-        _add_allowed_values(description, parameter)
-
-
-def _add_allowed_values(description: Document, parameter: Document) -> None:
-    """Add to a parameter what its type does not tell."""
-    name = parameter["name"]
-    schema = parameter["schema"]
-    words = ALLOWED_VALUES.get(f"{description['tags'][0]} {name}", ALLOWED_VALUES.get(name, {}))
-    schema.get("items", schema).update(words)
-    if (description["operationId"], name) in REQUIRED_QUERY:
-        parameter["required"] = True
-        schema["minLength"] = 1
+        if "items" in schema and "enum" in schema:  # declared for each of the values
+            schema["items"]["enum"] = schema.pop("enum")
+        if (description["operationId"], parameter["name"]) in REQUIRED_QUERY:
+            parameter["required"] = True
+            schema["minLength"] = 1
 
 
 def _add_role(operation: _Operation, *, is_off: bool) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.di import NamedDependency
@@ -18,8 +19,8 @@ from scenarist.api.requests import (
     READ,
     AnyRequest,
     IdFilter,
-    RepeatedFilter,
     actor_of,
+    filter_by,
     member_of,
     members_of,
     provide_params,
@@ -58,7 +59,7 @@ def to_schema(cycle: entities.Cycle) -> schemas.Cycle:
 class CycleListParams(ListParams):
     sort: Sort = CREATION_DATE
     id: IdFilter = None
-    frequency: RepeatedFilter = None
+    frequency: Annotated[list[str] | None, filter_by(Frequency)] = None
 
 
 @get(

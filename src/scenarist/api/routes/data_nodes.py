@@ -93,7 +93,11 @@ class DataNodeListParams(DatedListParams):
     owner_id: RepeatedFilter = None
     scope_: Annotated[
         list[str] | None,
-        QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED),
+        QueryParameter(
+            name="scope",
+            description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED,
+            schema_extra={"enum": list(Scope)},
+        ),
     ] = None
     storage_type: RepeatedFilter = None
 

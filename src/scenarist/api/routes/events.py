@@ -25,6 +25,7 @@ from scenarist.api.requests import (
     AnyRequest,
     RepeatedFilter,
     actor_of,
+    filter_by,
     members_of,
     provide_params,
     services_of,
@@ -147,14 +148,14 @@ class EventParams:
 
     entity_type: Annotated[
         list[str] | None,
-        QueryParameter(description="Only entities of this kind, such as JOB. " + MAY_BE_REPEATED),
+        filter_by(EntityKind, "Only entities of this kind, such as JOB."),
     ] = None
     entity_id: Annotated[
         list[str] | None, QueryParameter(description="Only this entity. " + MAY_BE_REPEATED)
     ] = None
     change: Annotated[
         list[str] | None,
-        QueryParameter(description="Only CREATED, UPDATED or DELETED. " + MAY_BE_REPEATED),
+        filter_by(ChangeType, "Only CREATED, UPDATED or DELETED."),
     ] = None
     submission_id: RepeatedFilter = None
     after: Annotated[

@@ -24,8 +24,8 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    filter_by,
     idempotency_key_of,
     members_of,
     provide_params,
@@ -90,7 +90,10 @@ class JobListParams(DatedListParams):
             + MAY_BE_REPEATED
         ),
     ] = None
-    status: StatusFilter = None
+    status: Annotated[
+        list[str] | None,
+        filter_by(JobStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."),
+    ] = None
 
 
 @get(

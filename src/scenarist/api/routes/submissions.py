@@ -27,8 +27,8 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    filter_by,
     idempotency_key_of,
     members_of,
     preferences_of,
@@ -148,7 +148,12 @@ async def submit_and_respond(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntitySubmissionListParams(DatedListParams):
-    status: StatusFilter = None
+    status: Annotated[
+        list[str] | None,
+        filter_by(
+            SubmissionStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."
+        ),
+    ] = None
 
     def read_status(self) -> tuple[SubmissionStatus, ...]:
         return members_of(SubmissionStatus, self.status, "status")
@@ -173,7 +178,7 @@ def respond_with_submissions(
 class SubmissionListParams(EntitySubmissionListParams):
     id: IdFilter = None
     entity_id: RepeatedFilter = None
-    entity_type: RepeatedFilter = None
+    entity_type: Annotated[list[str] | None, filter_by(EntityType)] = None
     scenario_id: Annotated[
         list[str] | None,
         QueryParameter(
