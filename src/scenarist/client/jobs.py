@@ -80,14 +80,4 @@ class Jobs(Entities[schemas.Job]):
         Args:
             newest_of: A scenario: only the last accepted job of each of its tasks.
         """
-        return self._list(
-            id=id,
-            submission_id=submission_id,
-            task_id=task_id,
-            entity_id=entity_id,
-            newest_of=newest_of,
-            status=status,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())

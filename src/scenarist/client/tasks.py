@@ -38,12 +38,4 @@ class Tasks(Submittable[schemas.Task]):
         sort: str | None = None,
     ) -> Listing[schemas.Task]:
         """List tasks in the order of their creation, or of ``sort``."""
-        return self._list(
-            id=id,
-            scenario_id=scenario_id,
-            sequence_id=sequence_id,
-            config_id=config_id,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())
