@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from scenarist.config import Application, ConfigProblem, ConfigRegistry
     from scenarist.server.settings import Settings
 
-
-if TYPE_CHECKING:
     ServerOptions = Options
     OrchestratorOptions = Options
     DemoOptions = Options
