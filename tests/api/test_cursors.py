@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from scenarist.api.paging import paging_of
+from scenarist.api.paging import ListParams, NamedListParams
 from scenarist.domain.errors import InvalidError
 
 
@@ -24,7 +24,7 @@ def cursor_with(*parts: object) -> str:
     ],
 )
 def test_a_cursor_has_the_type_of_its_sort(sort: str | None, cursor: str) -> None:
-    paging = paging_of(limit=2, cursor=cursor, sort=sort, sorts=("creation_date", "name"))
+    paging = NamedListParams(limit=2, cursor=cursor, sort=sort).make_paging()
 
     assert paging.make_request(2).after is not None
 
@@ -35,9 +35,8 @@ def test_a_cursor_with_another_type_is_refused(sort: str | None, key: object) ->
     kind = {None: type(None), "name": str}.get(sort, int)
     if type(key) is kind and key != 2**63:
         pytest.skip("this is what it has")
-    paging = paging_of(
-        limit=2, cursor=cursor_with(sort or "", key, 5), sort=sort, sorts=("creation_date", "name")
-    )
+    cursor = cursor_with(sort or "", key, 5)
+    paging = NamedListParams(limit=2, cursor=cursor, sort=sort).make_paging()
 
     with pytest.raises(InvalidError, match="cursor"):
         paging.make_request(2)
@@ -46,4 +45,4 @@ def test_a_cursor_with_another_type_is_refused(sort: str | None, key: object) ->
 @pytest.mark.parametrize("cursor", ["", "x", "é", "W10", "bnVsbA", "e30", "\x00", "=" * 100])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidError, match="cursor"):
-        paging_of(limit=2, cursor=cursor).make_request(2)
+        ListParams(limit=2, cursor=cursor).make_paging().make_request(2)

@@ -3,6 +3,7 @@
 import pytest
 
 from scenarist.domain.addresses import (
+    is_loopback,
     origin_of,
     parse_host,
     parse_hosts,
@@ -112,3 +113,13 @@ def test_an_origin_has_no_usual_port() -> None:
     assert origin_of("http", "example.com:443") == "http://example.com:443"
     assert origin_of("http", "example.com:80") == "http://example.com"
     assert origin_of("http", "example.com") == "http://example.com"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_a_loopback_host_is_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "example.com", "localhost.example.com", "10.0.0.1", "::"])
+def test_any_other_host_may_be_another_machine(host: str) -> None:
+    assert not is_loopback(host)

@@ -1,6 +1,6 @@
 """The ASGI application: all routes and middleware over one set of services."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
@@ -17,9 +17,8 @@ from scenarist.api.middleware.auth import AuthMiddleware, LoginExecutor
 from scenarist.api.middleware.cross_origin import refuse_foreign_pages
 from scenarist.api.middleware.methods import add_head_and_options
 from scenarist.api.middleware.request_log import observe_requests, trace_requests
-from scenarist.api.openapi import pages as description_pages
 from scenarist.api.openapi.document import build_document, operation_id
-from scenarist.api.requests import check_parameters
+from scenarist.api.requests import check_parameters, find_parameter_types
 from scenarist.api.routes import (
     audit,
     configs,
@@ -33,6 +32,7 @@ from scenarist.api.routes import (
     keys,
     metrics,
     orchestration,
+    reference,
     scenarios,
     sequences,
     sessions,
@@ -94,7 +94,9 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
-    _check_permissions_declared(app)
+    handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
+    _check_permissions_declared(handlers)
+    app.state["parameter_types"] = {handler: find_parameter_types(handler) for handler in handlers}
     # Wrapped around all of Litestar: it has no handlers for HEAD, and a 404 has to be counted too.
     inner = refuse_foreign_pages(
         add_head_and_options(app.asgi_handler),
@@ -114,31 +116,30 @@ def _make_openapi_config() -> OpenAPIConfig:
         version=version("scenarist"),
         description="Create scenarios, submit their sequences and tasks, follow the jobs and read "
         "the results.",
-        openapi_router=description_pages.make_pages_router(),
+        openapi_router=reference.make_pages_router(),
         render_plugins=[
-            description_pages.ReferencePages(),
-            description_pages.OpenApiDocument(build_document),
+            reference.ReferencePages(),
+            reference.OpenApiDocument(build_document),
         ],
         operation_id_creator=operation_id,
         use_handler_docstrings=True,
     )
 
 
-def _check_permissions_declared(app: Litestar) -> None:
+def _check_permissions_declared(handlers: Iterable[HTTPRouteHandler]) -> None:
     """Check that every handler declares who may call it, so that none is left open by mistake.
 
     Raises:
         RuntimeError: A handler declares neither a permission nor that it is open.
     """
-    for route in app.routes:
-        for handler in getattr(route, "route_handlers", ()):
-            if handler.http_methods == {"OPTIONS"}:
-                continue  # Litestar's own; the middleware responds before it
-            if "permission" not in handler.opt and "is_open" not in handler.opt:
-                raise RuntimeError(
-                    f"{handler.handler_name} ({route.path}) does not declare who may call it; give "
-                    "it an opt such as READ"
-                )
+    for handler in handlers:
+        if handler.http_methods == {"OPTIONS"}:
+            continue  # Litestar's own; the middleware responds before it
+        if "permission" not in handler.opt and "is_open" not in handler.opt:
+            raise RuntimeError(
+                f"{handler.handler_name} ({', '.join(handler.paths)}) does not declare who may "
+                "call it; give it an opt such as READ"
+            )
 
 
 def _make_router(*, looks_up_in_threads: bool) -> Router:

@@ -1,23 +1,29 @@
 """Query parameters of an edit: who makes it, and why."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from litestar.params import QueryParameter
 
 from scenarist.domain.errors import InvalidError
 
-EditorId = Annotated[
-    str | None,
-    QueryParameter(
-        min_length=1,
-        max_length=256,
-        description="Who is editing; defaults to the actor of the request.",
-    ),
-]
-Comment = Annotated[
-    str | None,
-    QueryParameter(max_length=1000, description="The reason, which is stored with the edit."),
-]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditParams:
+    """Query parameters of a write: who makes the edit, and why."""
+
+    editor_id: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1,
+            max_length=256,
+            description="Who is editing; defaults to the actor of the request.",
+        ),
+    ] = None
+    comment: Annotated[
+        str | None,
+        QueryParameter(max_length=1000, description="The reason, which is stored with the edit."),
+    ] = None
 
 
 def require_printable(text: str | None, field: str) -> str | None:

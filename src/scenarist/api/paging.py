@@ -5,45 +5,28 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import QueryParameter
 
 from scenarist.api.requests import AnyRequest, timestamp_of
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import ANY_TIME, CREATION_DATE, PagePosition, PageRequest, TimeRange
+from scenarist.domain.listings import CREATION_DATE, NAME, PagePosition, PageRequest, TimeRange
 
-Limit = Annotated[
-    int | None,
-    QueryParameter(ge=1, le=1000, description="Return a page of at most this many entries."),
-]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(description="Return the page at this cursor: `next` of the previous page."),
-]
-Count = Annotated[bool, QueryParameter(description="Add `total`, the length of the whole list.")]
 Sort = Annotated[
     str | None,
     QueryParameter(
         description="The field to sort by, such as creation_date; a leading - reverses the order."
     ),
 ]
-CreatedAfter = Annotated[
-    str | None,
-    QueryParameter(
-        description="Only entities created at or after this time: an RFC 3339 timestamp or a date. "
-        "Without a time zone, it is in the server's time zone."
-    ),
-]
-CreatedBefore = Annotated[
-    str | None,
-    QueryParameter(
-        description="Only entities created before this time: an RFC 3339 timestamp or a date. "
-        "Without a time zone, it is in the server's time zone."
-    ),
-]
 
+_TIME = "an RFC 3339 timestamp or a date. Without a time zone, it is in the server's time zone."
+_TIMESTAMP_OR_DATE = {
+    "any_of": [Schema(format=OpenAPIFormat.DATE_TIME), Schema(format=OpenAPIFormat.DATE)]
+}
 _BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
 _Cursor = tuple[str, int | str | None, int]
 _KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
@@ -73,58 +56,99 @@ class Paging:
         return f"{'-' * self.request.is_descending}{self.request.sort or ''}"
 
 
-def paging_of(
-    *,
-    limit: int | None,
-    cursor: str | None,
-    count: bool = False,
-    sort: str | None = None,
-    sorts: Sequence[str] = (CREATION_DATE,),
-    created: TimeRange = ANY_TIME,
-) -> Paging:
-    """Build the paging of a list from the query parameters.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListParams:
+    """Query parameters of every list."""
 
-    Args:
-        sorts: Fields that the list can be sorted by.
-        created: Range of creation dates; if it is bounded, the default order is by creation date.
+    sorts: ClassVar[Sequence[str]] = (CREATION_DATE,)
+    """Fields that the list can be sorted by."""
 
-    Raises:
-        InvalidError: The list cannot be sorted by this field; the message lists those it can.
-    """
-    name = None if sort is None else sort.removeprefix("-")
-    if name is not None and name not in sorts:
-        known = ", ".join(sorts)
-        raise InvalidError(
-            f"this list cannot be sorted by {name[:100]!r}; sort it by {known}, with a leading - "
-            "to reverse the order",
-            errors=[{"field": "sort", "message": f"not one of {known}"}],
+    sort: Sort = None
+    limit: Annotated[
+        int | None,
+        QueryParameter(ge=1, le=1000, description="Return a page of at most this many entries."),
+    ] = None
+    cursor: Annotated[
+        str | None,
+        QueryParameter(description="Return the page at this cursor: `next` of the previous page."),
+    ] = None
+    count: Annotated[
+        bool, QueryParameter(description="Add `total`, the length of the whole list.")
+    ] = False
+
+    def make_paging(self) -> Paging:
+        """Return which part of the list is requested, and in which order.
+
+        Raises:
+            InvalidError: The list cannot be sorted by this field; the message lists those it can.
+        """
+        name = None if self.sort is None else self.sort.removeprefix("-")
+        if name is not None and name not in self.sorts:
+            known = ", ".join(self.sorts)
+            raise InvalidError(
+                f"this list cannot be sorted by {name[:100]!r}; sort it by {known}, with a leading "
+                "- to reverse the order",
+                errors=[{"field": "sort", "message": f"not one of {known}"}],
+            )
+        return Paging(
+            limit=self.limit,
+            cursor=self.cursor,
+            request=PageRequest(
+                limit=self.limit or 1,
+                sort=name or self._default_sort,
+                is_descending=self.sort is not None and self.sort.startswith("-"),
+                with_total=self.count,
+            ),
         )
-    if name is None and not created.is_unbounded:
-        name = CREATION_DATE
-    return Paging(
-        limit=limit,
-        cursor=cursor,
-        request=PageRequest(
-            limit=limit or 1,
-            sort=name,
-            is_descending=sort is not None and sort.startswith("-"),
-            with_total=count,
-        ),
-    )
+
+    @property
+    def _default_sort(self) -> str | None:
+        return None
 
 
-def created_range_of(
-    request: AnyRequest, created_after: str | None, created_before: str | None
-) -> TimeRange:
-    """Read a range of creation dates.
+class NamedListParams(ListParams):
+    """Query parameters of a list that can also be sorted by name."""
 
-    Raises:
-        InvalidError: One of them is not a timestamp.
+    sorts = (CREATION_DATE, NAME)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatedListParams(ListParams):
+    """Query parameters of a list that can be restricted to a range of creation dates.
+
+    With such a range, the default order is by creation date.
     """
-    return TimeRange(
-        start=_timestamp_in_query(request, created_after, "created_after"),
-        end=_timestamp_in_query(request, created_before, "created_before"),
-    )
+
+    created_after: Annotated[
+        str | None,
+        QueryParameter(
+            description=f"Only entities created at or after this time: {_TIME}",
+            schema_extra=_TIMESTAMP_OR_DATE,
+        ),
+    ] = None
+    created_before: Annotated[
+        str | None,
+        QueryParameter(
+            description=f"Only entities created before this time: {_TIME}",
+            schema_extra=_TIMESTAMP_OR_DATE,
+        ),
+    ] = None
+
+    def read_created_range(self, request: AnyRequest) -> TimeRange:
+        """Read the range of creation dates.
+
+        Raises:
+            InvalidError: One of them is not a timestamp.
+        """
+        return TimeRange(
+            start=_timestamp_in_query(request, self.created_after, "created_after"),
+            end=_timestamp_in_query(request, self.created_before, "created_before"),
+        )
+
+    @property
+    def _default_sort(self) -> str | None:
+        is_bounded = self.created_after is not None or self.created_before is not None
+        return CREATION_DATE if is_bounded else None
 
 
 def _timestamp_in_query(request: AnyRequest, text: str | None, field: str) -> datetime | None:

@@ -25,9 +25,7 @@ from scenarist.domain.errors import (
 from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.redaction import redact
-from scenarist.schemas import Fault, Problem
-
-MEDIA_TYPE = "application/problem+json"
+from scenarist.schemas import PROBLEM_MEDIA_TYPE, Fault, make_problem
 
 STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
@@ -191,16 +189,12 @@ def _build_response(
         for fault in faults[:_MOST_FAULTS]
     ]
     headers = {"Retry-After": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=detail,
-        code=code,
-        message=detail,
-        errors=faults,
+    return Response(
+        make_problem(status, code, detail, faults),
+        status_code=status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=headers,
     )
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

@@ -8,7 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
 from litestar import Request
-from litestar.params import QueryParameter
+from litestar.di import Provide
+from litestar.enums import ParamType
+from litestar.handlers import BaseRouteHandler
+from litestar.params import ParameterKwarg, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from scenarist.api.batching import Batcher
@@ -30,13 +33,6 @@ IdFilter = Annotated[
     list[str] | None,
     QueryParameter(name="id", description="Only with this identifier. " + MAY_BE_REPEATED),
 ]
-StatusFilter = Annotated[
-    list[str] | None,
-    QueryParameter(
-        description="Only with this status, such as COMPLETED or Status.COMPLETED. "
-        + MAY_BE_REPEATED
-    ),
-]
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}
@@ -53,6 +49,14 @@ ACCEPTS_IDEMPOTENCY_KEY = {"headers": ("Idempotency-Key",)}
 """Values of ``opt`` that declare request headers for the OpenAPI document."""
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
+
+
+def filter_by(kind: type[StrEnum], *sentences: str) -> QueryParameter:
+    """Declare a filter by words of an enumeration, which `members_of` reads."""
+    return QueryParameter(
+        description=" ".join((*sentences, MAY_BE_REPEATED)), schema_extra={"enum": list(kind)}
+    )
+
 
 LONGEST_WAIT_SECONDS = 300.0
 LARGEST_VALUE = 64 * 1024 * 1024
@@ -139,6 +143,11 @@ def actor_of(request: AnyRequest) -> Actor:
     return actor
 
 
+def provide_params(params: type[Any]) -> dict[str, Provide]:
+    """Return the dependency that reads the query into a dataclass, the handler's ``params``."""
+    return {"params": Provide(params, sync_to_thread=False)}
+
+
 async def check_parameters(request: AnyRequest) -> None:
     """Refuse query parameters that would be ignored: unknown, repeated and null ones.
 
@@ -150,12 +159,7 @@ async def check_parameters(request: AnyRequest) -> None:
     """
     if not request.scope["query_string"]:
         return
-    handler = request.route_handler
-    known = {
-        getattr(field.kwarg_definition, "name", None) or field.name: get_args(field.annotation)
-        for field in handler.parsed_fn_signature.parameters.values()
-        if field.name not in {"request", "data", "body", *request.path_params}
-    }
+    known = request.app.state["parameter_types"][request.route_handler]
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         there_are = f"it has {', '.join(sorted(known))}" if known else "it has none"
@@ -179,6 +183,21 @@ async def check_parameters(request: AnyRequest) -> None:
                 f"{name} cannot be null; leave it out",
                 errors=[{"field": name, "message": "cannot be null"}],
             )
+
+
+def find_parameter_types(handler: BaseRouteHandler) -> dict[str, tuple[Any, ...]]:
+    """Return the types that each query parameter of a handler may have."""
+    dependencies = handler.resolve_dependencies()
+    signatures = [handler.parsed_fn_signature]
+    signatures += [dependency.parsed_fn_signature for dependency in dependencies.values()]
+    return {
+        field.kwarg_definition.name or field.name: get_args(field.annotation)
+        for signature in signatures
+        for field in signature.parameters.values()
+        if field.name not in dependencies
+        and isinstance(field.kwarg_definition, ParameterKwarg)
+        and field.kwarg_definition.param_type is ParamType.QUERY
+    }
 
 
 def single_header(request: AnyRequest, name: str) -> str | None:

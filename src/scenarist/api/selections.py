@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from litestar.params import QueryParameter
 
 from scenarist import schemas
 from scenarist.api.bodies import read_struct
@@ -15,6 +16,7 @@ from scenarist.domain.selections import MAX_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 from scenarist.system.json_decoding import decode_json
 
+MOST_ROWS = 1_000_000
 _LONGEST_VALUE = 10_000
 """Characters of a text in a condition at most."""
 
@@ -25,16 +27,34 @@ _WHERE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SelectionQuery:
+class SelectionParams:
     """Query parameters that select parts of a value."""
 
-    columns: Sequence[str] | None
-    where: Sequence[str] | None
-    join_operator: str | None
-    limit: int | None
+    columns: Annotated[
+        list[str] | None,
+        QueryParameter(description="Only these columns of a table, in this order, such as a,b."),
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="Only rows that meet this condition, KEY:OPERATOR:VALUE, such as "
+            "temp:GREATER_THAN:20. VALUE is parsed as JSON, or taken as text if it is not JSON. Up "
+            "to 20 conditions."
+        ),
+    ] = None
+    join_operator: Annotated[
+        str | None,
+        QueryParameter(
+            description="AND, or OR if rows need to meet only one of the conditions.",
+            schema_extra={"enum": list(JoinOperator)},
+        ),
+    ] = None
+    limit: Annotated[
+        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
+    ] = None
 
 
-def selection_of(query: SelectionQuery, body: bytes) -> Selection:
+def selection_of(query: SelectionParams, body: bytes) -> Selection:
     """Read a selection from the query and from the body that Taipy documents for this GET.
 
     Raises:

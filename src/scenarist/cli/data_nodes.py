@@ -10,7 +10,12 @@ from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Text, Texts
-from scenarist.cli.printing import print_entity, print_json, print_line, print_rows, to_json
+from scenarist.cli.printing import (
+    print_entity,
+    print_result,
+    print_rows,
+    to_json,
+)
 from scenarist.domain.errors import InvalidError
 
 group = App(name="datanode")
@@ -110,10 +115,7 @@ def write(
     content = msgspec.Raw(_read_content(value, file))
     with open_client(access) as client:
         written = client.data_nodes.write(node, content, editor_id=editor, comment=comment)
-    if access.json:
-        print_json(written)
-    else:
-        print_line(written.edit_id)
+    print_result(written, written.edit_id, as_json=access.json)
 
 
 @group.command
@@ -126,10 +128,7 @@ def download(node: str, target: Path = Path(), /, *, access: Access = DEFAULT_AC
     """
     with _report_file_errors(target, "written"), open_client(access) as client:
         stored = client.data_nodes.download(node, target)
-    if access.json:
-        print_json({"file": str(stored)})
-    else:
-        print_line(stored)
+    print_result({"file": str(stored)}, stored, as_json=access.json)
 
 
 @group.command
@@ -152,10 +151,7 @@ def upload(
     """
     with _report_file_errors(file, "read"), open_client(access) as client:
         written = client.data_nodes.upload(node, file, editor_id=editor, comment=comment)
-    if access.json:
-        print_json(written)
-    else:
-        print_line(written.edit_id)
+    print_result(written, written.edit_id, as_json=access.json)
 
 
 def _read_content(value: str | None, file: str | None) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from scenarist.cli.options import Number, Switch, Text, read_option_settings
+from scenarist.cli.options import DatabaseUrl, Number, Switch, Text, read_option_settings
 from scenarist.cli.prompts import ask_new_password
 
 users = App(name="user", help="Manage the users in the database.")
@@ -17,7 +17,7 @@ Roles = Annotated[list[str] | None, Parameter(name=["--role", "-r"], negative=""
 
 @users.command
 def add(
-    name: str, /, *, role: Roles = None, password_stdin: Switch = None, database: Text = None
+    name: str, /, *, role: Roles = None, password_stdin: Switch = None, database: DatabaseUrl = None
 ) -> None:
     """Create a user, who can sign in immediately.
 
@@ -25,7 +25,6 @@ def add(
         name: Letters (a to z), digits and . _ @ + -
         role: reader, editor, executor or admin. Can be repeated [reader].
         password_stdin: Read the password from standard input instead of prompting for it.
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -36,12 +35,8 @@ def add(
 
 
 @users.command(name="list")
-def list_users(*, database: Text = None) -> None:
-    """List the users in the database.
-
-    Args:
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
-    """
+def list_users(*, database: DatabaseUrl = None) -> None:
+    """List the users in the database."""
     from scenarist.server import admin
 
     for user in admin.list_users(read_option_settings(database=database)):
@@ -51,13 +46,12 @@ def list_users(*, database: Text = None) -> None:
 
 
 @users.command
-def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None) -> None:
+def passwd(name: str, /, *, password_stdin: Switch = None, database: DatabaseUrl = None) -> None:
     """Change the password of a user, and end the user's sessions.
 
     Args:
         name: The user.
         password_stdin: Read the password from standard input instead of prompting for it.
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -68,13 +62,12 @@ def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None
 
 
 @users.command
-def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
+def roles(name: str, /, *, role: Roles = None, database: DatabaseUrl = None) -> None:
     """Replace the roles of a user.
 
     Args:
         name: The user.
         role: reader, editor, executor or admin. Can be repeated [no role].
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -83,12 +76,11 @@ def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
 
 
 @users.command
-def remove(name: str, /, *, database: Text = None) -> None:
+def remove(name: str, /, *, database: DatabaseUrl = None) -> None:
     """Delete a user, with the user's sessions and the keys that the user has created.
 
     Args:
         name: The user.
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -109,14 +101,15 @@ def hash_password(*, password_stdin: Switch = None) -> None:
 
 
 @keys.command
-def create(name: str, /, *, role: Roles = None, days: Number = None, database: Text = None) -> None:
+def create(
+    name: str, /, *, role: Roles = None, days: Number = None, database: DatabaseUrl = None
+) -> None:
     """Create a key for a program, and print it once.
 
     Args:
         name: The name of the key.
         role: reader, editor, executor or admin. Can be repeated [reader].
         days: The number of days until it expires, at most 400 [90].
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -132,12 +125,8 @@ def create(name: str, /, *, role: Roles = None, days: Number = None, database: T
 
 
 @keys.command(name="list")
-def list_keys(*, database: Text = None) -> None:
-    """List the keys for programs, without the keys themselves.
-
-    Args:
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
-    """
+def list_keys(*, database: DatabaseUrl = None) -> None:
+    """List the keys for programs, without the keys themselves."""
     from scenarist.server import admin
 
     for key in admin.list_keys(read_option_settings(database=database)):
@@ -148,12 +137,11 @@ def list_keys(*, database: Text = None) -> None:
 
 
 @keys.command
-def revoke(name: str, /, *, database: Text = None) -> None:
+def revoke(name: str, /, *, database: DatabaseUrl = None) -> None:
     """Revoke a key; the next request that uses it is refused.
 
     Args:
         name: Its name or its identifier.
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist.server import admin
 
@@ -171,13 +159,12 @@ def new() -> None:
 
 @secrets.command
 def rotate(
-    *, forget_old: Switch = None, database: Text = None, secret_key_file: Text = None
+    *, forget_old: Switch = None, database: DatabaseUrl = None, secret_key_file: Text = None
 ) -> None:
     """Add a new secret key to the file; running servers pick it up by themselves.
 
     Args:
         forget_old: Remove the old keys, so that everybody has to sign in again.
-        database: Its URL [sqlite:///.scenarist/scenarist.db].
         secret_key_file: The file of secret keys [secret.key next to the database].
     """
     from scenarist.server import admin

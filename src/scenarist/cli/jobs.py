@@ -6,9 +6,9 @@ from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
 from scenarist.cli.printing import (
     escape_unprintable,
+    print_cancelled,
     print_entity,
     print_json,
-    print_line,
     print_rows,
 )
 
@@ -94,9 +94,4 @@ def cancel(job: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         cancelled = client.jobs.cancel(job)
-    if access.json:
-        print_json(cancelled)
-    elif cancelled.status == "CANCELED":
-        print_line(f"Job {job} was cancelled.")
-    else:
-        print_line(f"Job {job} was asked to stop, and is still running.")
+    print_cancelled(cancelled, as_json=access.json)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from msgspec import Struct
 
+    from scenarist.schemas import Job, Submission
+
 T = TypeVar("T")
 
 DEFAULT_ROWS = 100
@@ -54,6 +56,21 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
 def print_json(value: object) -> None:
     print(to_json(value))
+
+
+def print_result(result: object, line: object, *, as_json: bool | None) -> None:
+    """Print the result of a command: one line for people, or JSON."""
+    if as_json:
+        print_json(result)
+    else:
+        print_line(line)
+
+
+def print_cancelled(entity: "Job | Submission", *, as_json: bool | None) -> None:
+    is_done = entity.status == "CANCELED"
+    outcome = "cancelled" if is_done else "asked to stop, and is still running"
+    line = f"{type(entity).__name__} {entity.id} was {outcome}."
+    print_result(entity, line, as_json=as_json)
 
 
 def print_rows(

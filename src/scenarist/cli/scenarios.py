@@ -11,6 +11,7 @@ from scenarist.cli.printing import (
     print_entity,
     print_json,
     print_line,
+    print_result,
     print_rows,
     print_to_stderr,
     to_json,
@@ -64,10 +65,7 @@ def create(
         made = client.scenarios.create(
             config, name=name, tags=tag or [], properties=dict(map(parse_pair, properties or []))
         )
-    if access.json:
-        print_json(made)
-    else:
-        print_line(made.id)
+    print_result(made, made.id, as_json=access.json)
 
 
 @group.command(name="list")

@@ -4,7 +4,7 @@ from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import print_entity, print_json, print_line, print_rows
+from scenarist.cli.printing import print_entity, print_result, print_rows
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
 
 group = App(name="sequence")
@@ -24,10 +24,7 @@ def create(scenario: str, name: str, /, *tasks: str, access: Access = DEFAULT_AC
         if tasks:
             ids = {task.config_id: task.id for task in client.tasks.list(scenario_id=scenario)}
         made = client.sequences.create(scenario, name, [ids.get(task, task) for task in tasks])
-    if access.json:
-        print_json(made)
-    else:
-        print_line(made.id)
+    print_result(made, made.id, as_json=access.json)
 
 
 @group.command(name="list")
@@ -96,7 +93,4 @@ def delete(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         client.sequences.delete(sequence)
-    if access.json:
-        print_json({"deleted": sequence})
-    else:
-        print_line(f"Sequence {sequence} was deleted.")
+    print_result({"deleted": sequence}, f"Sequence {sequence} was deleted.", as_json=access.json)

@@ -4,7 +4,12 @@ from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import print_entity, print_json, print_line, print_rows
+from scenarist.cli.printing import (
+    print_cancelled,
+    print_entity,
+    print_result,
+    print_rows,
+)
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, Seconds, SubmitFlags, follow_submission
 
 group = App(name="submission")
@@ -61,12 +66,7 @@ def cancel(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         cancelled = client.submissions.cancel(submission)
-    if access.json:
-        print_json(cancelled)
-    elif cancelled.status == "CANCELED":
-        print_line(f"Submission {submission} was cancelled.")
-    else:
-        print_line(f"Submission {submission} was asked to stop, and is still running.")
+    print_cancelled(cancelled, as_json=access.json)
 
 
 @group.command
@@ -78,10 +78,7 @@ def pause(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         paused = client.submissions.pause(submission)
-    if access.json:
-        print_json(paused)
-    else:
-        print_line(f"Submission {submission} is paused.")
+    print_result(paused, f"Submission {submission} is paused.", as_json=access.json)
 
 
 @group.command
@@ -93,10 +90,7 @@ def resume(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         resumed = client.submissions.resume(submission)
-    if access.json:
-        print_json(resumed)
-    else:
-        print_line(f"Submission {submission} is resumed.")
+    print_result(resumed, f"Submission {submission} is resumed.", as_json=access.json)
 
 
 @group.command

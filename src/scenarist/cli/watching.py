@@ -19,7 +19,13 @@ from scenarist import schemas
 from scenarist.cli.exit_codes import get_exit_code
 from scenarist.cli.printing import escape_unprintable, print_json, print_line, print_to_stderr
 from scenarist.client import WaitTimeoutError
-from scenarist.domain.vocabulary import EntityKind, EntityType, JobStatus
+from scenarist.domain.vocabulary import (
+    ChangeType,
+    EntityKind,
+    EntityType,
+    JobStatus,
+    SubmissionStatus,
+)
 
 if TYPE_CHECKING:
     from scenarist.client import Client
@@ -133,7 +139,9 @@ def _print_events(
 
 
 def _is_end(event: schemas.Event) -> bool:
-    return event.change == "DELETED" or event.status in {"COMPLETED", "FAILED", "CANCELED"}
+    if event.change == ChangeType.DELETED:
+        return True
+    return event.status is not None and SubmissionStatus(event.status).is_finished
 
 
 def _fetch_rows(client: "Client", submission: schemas.Submission) -> dict[str, JobRow]:

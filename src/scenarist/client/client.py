@@ -121,7 +121,7 @@ class Client:
         }
         return EventStream(self._transport, filters, after=after, patience=patience)
 
-    def audit(  # noqa: PLR0913 - query parameters
+    def audit(
         self,
         *,
         actor: AnyOf | None = None,

@@ -57,4 +57,4 @@ class Cycles(Entities[schemas.Cycle]):
     def list(
         self, *, id: AnyOf | None = None, frequency: AnyOf | None = None, sort: str | None = None
     ) -> Listing[schemas.Cycle]:
-        return self._list(id=id, frequency=frequency, sort=sort)
+        return self._list(locals())

@@ -250,7 +250,7 @@ class DataNodes(Entities[schemas.DataNode]):
         call = Call(method="POST", path=path, body=body, may_repeat=True)
         return self._transport.fetch(call, schemas.DataNodeAnswer).datanode
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,
@@ -265,18 +265,7 @@ class DataNodes(Entities[schemas.DataNode]):
         sort: str | None = None,
     ) -> Listing[schemas.DataNode]:
         """List data nodes in the order of their creation, or of ``sort``."""
-        return self._list(
-            id=id,
-            scenario_id=scenario_id,
-            task_id=task_id,
-            config_id=config_id,
-            owner_id=owner_id,
-            scope=scope,
-            storage_type=storage_type,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())
 
 
 def _read_file_name(headers: Mapping[str, str]) -> str:

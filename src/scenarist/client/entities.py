@@ -97,7 +97,13 @@ class Entities(Generic[EntityT]):
         response = self._transport.send(call)
         return Tagged(self._read_one(response.content), response.headers.get("etag", ""))
 
-    def _list(self, **filters: Any) -> Listing[EntityT]:
+    def _list(self, arguments: Mapping[str, Any]) -> Listing[EntityT]:
+        """Return the list that the arguments of a method ask for.
+
+        Args:
+            arguments: The local variables of the method: filters by name, and ``self``.
+        """
+        filters = {name: arguments[name] for name in arguments if name != "self"}
         return Listing(self._transport, path_of(self._name), self._results, filters)
 
     def _delete(self, id: str, if_match: str | None) -> None:

@@ -45,7 +45,7 @@ class Users(Entities[schemas.User]):
         self._delete(username, if_match)
 
     def list(self, *, sort: str | None = None) -> Listing[schemas.User]:
-        return self._list(sort=sort)
+        return self._list(locals())
 
 
 class Keys(Entities[schemas.Key]):
@@ -77,4 +77,4 @@ class Keys(Entities[schemas.Key]):
         self._delete(id, if_match)
 
     def list(self, *, sort: str | None = None) -> Listing[schemas.Key]:
-        return self._list(sort=sort)
+        return self._list(locals())

@@ -62,7 +62,7 @@ class Jobs(Entities[schemas.Job]):
         """Delete a job with its log; the values that it wrote are kept."""
         self._delete(id, if_match)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,
@@ -80,14 +80,4 @@ class Jobs(Entities[schemas.Job]):
         Args:
             newest_of: A scenario: only the last accepted job of each of its tasks.
         """
-        return self._list(
-            id=id,
-            submission_id=submission_id,
-            task_id=task_id,
-            entity_id=entity_id,
-            newest_of=newest_of,
-            status=status,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())

@@ -123,7 +123,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         found = self._transport.fetch(call, schemas.Comparison)
         return Comparisons(found.comparisons, found.errors)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,
@@ -137,17 +137,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
         """List scenarios in the order of their creation dates, or of ``sort``."""
-        return self._list(
-            id=id,
-            config_id=config_id,
-            cycle_id=cycle_id,
-            tag=tag,
-            primary=primary,
-            name=name,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())
 
 
 def delete_cascading(

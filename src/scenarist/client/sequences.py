@@ -75,11 +75,4 @@ class Sequences(Subscribable[schemas.Sequence]):
         sort: str | None = None,
     ) -> Listing[schemas.Sequence]:
         """List sequences in the order of their creation, or of ``sort``."""
-        return self._list(
-            id=id,
-            scenario_id=scenario_id,
-            name=name,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())

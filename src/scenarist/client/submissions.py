@@ -37,7 +37,7 @@ class Submissions(Entities[schemas.Submission]):
             lambda body: transport.read(body, schemas.OneSubmission).submission,
         )
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,
@@ -54,16 +54,7 @@ class Submissions(Entities[schemas.Submission]):
         Args:
             scenario_id: Only those of this scenario, of its sequences and of its tasks.
         """
-        return self._list(
-            id=id,
-            entity_id=entity_id,
-            entity_type=entity_type,
-            scenario_id=scenario_id,
-            status=status,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())
 
     def wait(self, id: str, *, timeout: float | None = None) -> schemas.Submission:
         """Wait until a submission has ended, with whatever status, and return it.

@@ -26,7 +26,7 @@ class Tasks(Submittable[schemas.Task]):
         """Delete a task without an owner, with its jobs; its data nodes are kept."""
         self._delete(id, if_match)
 
-    def list(  # noqa: PLR0913 - query parameters
+    def list(
         self,
         *,
         id: AnyOf | None = None,
@@ -38,12 +38,4 @@ class Tasks(Submittable[schemas.Task]):
         sort: str | None = None,
     ) -> Listing[schemas.Task]:
         """List tasks in the order of their creation, or of ``sort``."""
-        return self._list(
-            id=id,
-            scenario_id=scenario_id,
-            sequence_id=sequence_id,
-            config_id=config_id,
-            created_after=created_after,
-            created_before=created_before,
-            sort=sort,
-        )
+        return self._list(locals())

@@ -8,7 +8,7 @@ from typing import Any
 from scenarist.config.entries import DataNodeConfig
 from scenarist.config.keys import DATA_NODE_KEYS
 from scenarist.config.values import is_environment_reference
-from scenarist.domain.vocabulary import DatabaseEngine
+from scenarist.domain.vocabulary import FILE_STORAGE_TYPES, TABLE_STORAGE_TYPES, DatabaseEngine
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "sql_table": ("db_name", "db_engine", "table_name"),
@@ -29,8 +29,6 @@ _REQUIRED_EITHER = {
 }
 """Pairs of properties of which at least one is required: how to read, and how to write."""
 
-_TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
-_IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
 _DATABASES = ("sql_table", "sql", "mongo_collection")
 _TABLES = ("pandas", "numpy", "polars", "pyarrow")
 
@@ -38,7 +36,7 @@ _TABLES = ("pandas", "numpy", "polars", "pyarrow")
 def check_data_node(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     yield from _check_storage_type(node)
     yield from _check_required_properties(node.storage_type, node.properties)
-    if node.storage_type in _TABULAR:
+    if node.storage_type in TABLE_STORAGE_TYPES:
         yield from _check_table_properties(node.properties, several=node.storage_type == "excel")
     if node.storage_type == "excel":
         yield from _check_sheet_names(node.properties.get("sheet_name"))
@@ -49,7 +47,7 @@ def check_data_node(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
             "validity_period",
             f"the period {node.validity_period} is not positive; give a longer one",
         )
-    if node.storage_type in _IN_FILES:
+    if node.storage_type in FILE_STORAGE_TYPES:
         yield from _check_paths(node.properties)
 
 

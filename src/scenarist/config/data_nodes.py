@@ -10,6 +10,16 @@ from scenarist.config.origins import find_caller_position
 from scenarist.domain.vocabulary import Scope
 
 
+def collect_given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the caller of a method has given, by name.
+
+    Args:
+        arguments: The local variables of the method, before it has set others.
+    """
+    given = {name: arguments[name] for name in arguments if name not in {"self", "properties"}}
+    return {**given, **arguments["properties"]}
+
+
 class DataNodeRegistry:
     """The part of a registry that declares data nodes.
 
@@ -67,7 +77,10 @@ class DataNodeRegistry:
         self._declarations.accept_default("DATA_NODE")
         return default
 
-    def configure_csv_data_node(  # noqa: PLR0913 - the documented parameters
+    def _configure(self, storage_type: str, arguments: Mapping[str, Any]) -> DataNodeConfig:
+        return self.configure_data_node(storage_type=storage_type, **collect_given(arguments))
+
+    def configure_csv_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -83,19 +96,9 @@ class DataNodeRegistry:
         Args:
             exposed_type: ``pandas`` (the default), ``numpy``, or the class of one row.
         """
-        return self.configure_data_node(
-            id,
-            "csv",
-            scope,
-            validity_period,
-            default_path=default_path,
-            encoding=encoding,
-            has_header=has_header,
-            exposed_type=exposed_type,
-            **properties,
-        )
+        return self._configure("csv", locals())
 
-    def configure_json_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_json_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -112,19 +115,9 @@ class DataNodeRegistry:
             encoder: A ``json.JSONEncoder`` class of a module, for types that JSON lacks.
             decoder: A ``json.JSONDecoder`` class that decodes them.
         """
-        return self.configure_data_node(
-            id,
-            "json",
-            scope,
-            validity_period,
-            default_path=default_path,
-            encoding=encoding,
-            encoder=encoder,
-            decoder=decoder,
-            **properties,
-        )
+        return self._configure("json", locals())
 
-    def configure_parquet_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_parquet_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -138,21 +131,9 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that stores a table as Parquet."""
-        return self.configure_data_node(
-            id,
-            "parquet",
-            scope,
-            validity_period,
-            default_path=default_path,
-            engine=engine,
-            compression=compression,
-            read_kwargs=read_kwargs,
-            write_kwargs=write_kwargs,
-            exposed_type=exposed_type,
-            **properties,
-        )
+        return self._configure("parquet", locals())
 
-    def configure_excel_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_excel_data_node(
         self,
         id: str,
         default_path: str | None = None,
@@ -164,19 +145,9 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that stores sheets as an Excel workbook."""
-        return self.configure_data_node(
-            id,
-            "excel",
-            scope,
-            validity_period,
-            default_path=default_path,
-            has_header=has_header,
-            sheet_name=sheet_name,
-            exposed_type=exposed_type,
-            **properties,
-        )
+        return self._configure("excel", locals())
 
-    def configure_generic_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_generic_data_node(
         self,
         id: str,
         read_fct: Function | None = None,
@@ -188,17 +159,7 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is read and written by functions of the application."""
-        return self.configure_data_node(
-            id,
-            "generic",
-            scope,
-            validity_period,
-            read_fct=read_fct,
-            write_fct=write_fct,
-            read_fct_args=read_fct_args,
-            write_fct_args=write_fct_args,
-            **properties,
-        )
+        return self._configure("generic", locals())
 
     def configure_in_memory_data_node(
         self,
@@ -209,9 +170,7 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node whose value is stored in the database, or above 16 MiB as a file."""
-        return self.configure_data_node(
-            id, "in_memory", scope, validity_period, default_data=default_data, **properties
-        )
+        return self._configure("in_memory", locals())
 
     def configure_pickle_data_node(
         self,
@@ -223,17 +182,9 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that stores any Python value as a pickle."""
-        return self.configure_data_node(
-            id,
-            "pickle",
-            scope,
-            validity_period,
-            default_path=default_path,
-            default_data=default_data,
-            **properties,
-        )
+        return self._configure("pickle", locals())
 
-    def configure_sql_table_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_sql_table_data_node(
         self,
         id: str,
         db_name: str,
@@ -253,27 +204,9 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is a table in a database."""
-        return self.configure_data_node(
-            id,
-            "sql_table",
-            scope,
-            validity_period,
-            db_name=db_name,
-            db_engine=db_engine,
-            table_name=table_name,
-            db_username=db_username,
-            db_password=db_password,
-            db_host=db_host,
-            db_port=db_port,
-            db_driver=db_driver,
-            sqlite_folder_path=sqlite_folder_path,
-            sqlite_file_extension=sqlite_file_extension,
-            db_extra_args=db_extra_args,
-            exposed_type=exposed_type,
-            **properties,
-        )
+        return self._configure("sql_table", locals())
 
-    def configure_sql_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_sql_data_node(
         self,
         id: str,
         db_name: str,
@@ -298,29 +231,9 @@ class DataNodeRegistry:
 
         Without a query builder it is read-only, as with ``read_only=True``.
         """
-        return self.configure_data_node(
-            id,
-            "sql",
-            scope,
-            validity_period,
-            db_name=db_name,
-            db_engine=db_engine,
-            read_query=read_query,
-            write_query_builder=write_query_builder,
-            append_query_builder=append_query_builder,
-            db_username=db_username,
-            db_password=db_password,
-            db_host=db_host,
-            db_port=db_port,
-            db_driver=db_driver,
-            sqlite_folder_path=sqlite_folder_path,
-            sqlite_file_extension=sqlite_file_extension,
-            db_extra_args=db_extra_args,
-            exposed_type=exposed_type,
-            **properties,
-        )
+        return self._configure("sql", locals())
 
-    def configure_mongo_collection_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_mongo_collection_data_node(
         self,
         id: str,
         db_name: str,
@@ -337,24 +250,9 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is a MongoDB collection."""
-        return self.configure_data_node(
-            id,
-            "mongo_collection",
-            scope,
-            validity_period,
-            db_name=db_name,
-            collection_name=collection_name,
-            custom_document=custom_document,
-            db_username=db_username,
-            db_password=db_password,
-            db_host=db_host,
-            db_port=db_port,
-            db_driver=db_driver,
-            db_extra_args=db_extra_args,
-            **properties,
-        )
+        return self._configure("mongo_collection", locals())
 
-    def configure_s3_object_data_node(  # noqa: PLR0913 - the documented parameters
+    def configure_s3_object_data_node(
         self,
         id: str,
         aws_access_key: str,
@@ -370,18 +268,4 @@ class DataNodeRegistry:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is an object in S3."""
-        return self.configure_data_node(
-            id,
-            "s3_object",
-            scope,
-            validity_period,
-            aws_access_key=aws_access_key,
-            aws_secret_access_key=aws_secret_access_key,
-            aws_s3_bucket_name=aws_s3_bucket_name,
-            aws_s3_object_key=aws_s3_object_key,
-            aws_region=aws_region,
-            aws_s3_client_parameters=aws_s3_client_parameters,
-            aws_s3_get_object_parameters=aws_s3_get_object_parameters,
-            aws_s3_put_object_parameters=aws_s3_put_object_parameters,
-            **properties,
-        )
+        return self._configure("s3_object", locals())

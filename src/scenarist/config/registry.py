@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scenarist.config.check import WriteInitialValue, find_problems, find_warnings
-from scenarist.config.data_nodes import DataNodeRegistry
+from scenarist.config.data_nodes import DataNodeRegistry, collect_given
 from scenarist.config.declarations import DEFAULT_ID, Declarations
 from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import (
@@ -73,7 +73,7 @@ class ConfigRegistry(DataNodeRegistry):
         """The section [SCENARIST] as written in the file: settings of the server."""
         return MappingProxyType(self._declarations.settings)
 
-    def configure_task(  # noqa: PLR0913 - the documented parameters
+    def configure_task(
         self,
         id: str,
         function: Function | None = None,
@@ -125,7 +125,7 @@ class ConfigRegistry(DataNodeRegistry):
             self._declarations.reject_default("TASK", find_caller_position())
         return task
 
-    def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
+    def set_default_task_configuration(
         self,
         function: Function | None = None,
         input: DataNodes | None = None,  # noqa: A002 - documented
@@ -141,22 +141,10 @@ class ConfigRegistry(DataNodeRegistry):
         **properties: Any,
     ) -> TaskConfig:
         """Declare the defaults of the tasks that are configured after this call."""
+        given = collect_given(locals())
         self._declarations.require_open()
         self._declarations.drop_default("TASK")
-        default = self.configure_task(
-            DEFAULT_ID,
-            function,
-            input,
-            output,
-            skippable,
-            timeout=timeout,
-            retries=retries,
-            retry_delay=retry_delay,
-            retry_on=retry_on,
-            retries_after_loss=retries_after_loss,
-            fresh=fresh,
-            **properties,
-        )
+        default = self.configure_task(DEFAULT_ID, **given)
         self._declarations.accept_default("TASK")
         return default
 
@@ -203,21 +191,14 @@ class ConfigRegistry(DataNodeRegistry):
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare the defaults of the scenarios that are configured after this call."""
+        given = collect_given(locals())
         self._declarations.require_open()
         self._declarations.drop_default("SCENARIO")
-        default = self.configure_scenario(
-            DEFAULT_ID,
-            task_configs,
-            additional_data_node_configs,
-            frequency,
-            comparators,
-            sequences,
-            **properties,
-        )
+        default = self.configure_scenario(DEFAULT_ID, **given)
         self._declarations.accept_default("SCENARIO")
         return default
 
-    def configure_core(  # noqa: PLR0913 - the documented parameters
+    def configure_core(
         self,
         root_folder: str | None = None,
         storage_folder: str | None = None,
@@ -231,19 +212,8 @@ class ConfigRegistry(DataNodeRegistry):
         **properties: Any,
     ) -> CoreConfig:
         """Declare the section [CORE]."""
+        given = collect_given(locals())
         self._declarations.require_open()
-        given = {
-            "root_folder": root_folder,
-            "storage_folder": storage_folder,
-            "taipy_storage_folder": taipy_storage_folder,
-            "repository_type": repository_type,
-            "repository_properties": repository_properties,
-            "read_entity_retry": read_entity_retry,
-            "mode": mode,
-            "version_number": version_number,
-            "force": force,
-            **properties,
-        }
         self._declarations.core = self._declarations.declare_section(
             "CORE", self._declarations.core, given, find_caller_position()
         )
@@ -256,14 +226,14 @@ class ConfigRegistry(DataNodeRegistry):
         **properties: Any,
     ) -> JobConfig:
         """Declare the section [JOB]."""
+        given = collect_given(locals())
         self._declarations.require_open()
-        given = {"mode": mode, "max_nb_of_workers": max_nb_of_workers, **properties}
         self._declarations.jobs = self._declarations.declare_section(
             "JOB", self._declarations.jobs, given, find_caller_position()
         )
         return self._declarations.jobs
 
-    def configure_authentication(  # noqa: PLR0913 - the documented parameters
+    def configure_authentication(
         self,
         protocol: str,
         roles: Mapping[str, Sequence[str]] | None = None,
@@ -280,17 +250,8 @@ class ConfigRegistry(DataNodeRegistry):
             passwords: Password hashes by user.
             auth_session_duration: In seconds.
         """
+        given = collect_given(locals())
         self._declarations.require_open()
-        given = {
-            "protocol": protocol,
-            "roles": roles,
-            "passwords": passwords,
-            "server": server,
-            "base_dn": base_dn,
-            "secret_key": secret_key,
-            "auth_session_duration": auth_session_duration,
-            **properties,
-        }
         self._declarations.authentication = self._declarations.declare_section(
             "AUTHENTICATION", self._declarations.authentication, given, find_caller_position()
         )

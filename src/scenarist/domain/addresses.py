@@ -87,3 +87,13 @@ def parse_host(text: str) -> str | None:
     """Return the host of ``HOST`` or ``HOST:PORT`` in lower case; None if it is neither."""
     match = _HOST.fullmatch(text)
     return match[1].lower() if match else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: a loopback address, or ``localhost``; other names are not."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

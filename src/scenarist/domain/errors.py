@@ -15,7 +15,9 @@ ScenaristError
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+FoundT = TypeVar("FoundT")
 
 
 class ScenaristError(Exception):
@@ -45,6 +47,20 @@ class ScenaristError(Exception):
 
 class NotFoundError(ScenaristError):
     code: ClassVar[str] = "not_found"
+
+
+def require_found(found: FoundT | None, kind: str, id: str) -> FoundT:
+    """Return what was looked up by an identifier.
+
+    Args:
+        found: None or False if there is no such entity.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    if found is None or found is False:
+        raise NotFoundError(f"no {kind} has the identifier {id}")
+    return found
 
 
 class ConflictError(ScenaristError):

@@ -1,6 +1,9 @@
 """Enumerations shared by all packages: scopes, frequencies, statuses, entity types and more."""
 
 from enum import StrEnum, unique
+from typing import Literal
+
+ExecutorName = Literal["local", "ray", "dask"]
 
 
 @unique
@@ -55,6 +58,10 @@ class EntityKind(StrEnum):
 ORCHESTRATION_ID = "orchestration"
 """The id of the orchestration, of which there is one, in events and in ``waiting_for``."""
 
+FILE_STORAGE_TYPES = ("pickle", "json", "csv", "parquet", "excel")
+"""The storage types whose values are files."""
+TABLE_STORAGE_TYPES = ("csv", "parquet", "excel", "sql_table", "sql")
+"""The storage types whose values are tables."""
 EXTERNAL_STORAGE_TYPES = frozenset({"generic", "s3_object", "mongo_collection", "sql", "sql_table"})
 """The storage types whose values exist only where the data node's properties say: a write
 replaces the previous value."""

@@ -1,14 +1,13 @@
 """Registry of executors: opens one by its name."""
 
-from typing import Literal
-
+from scenarist.domain.vocabulary import ExecutorName
 from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.cluster.executor import ClusterExecutor
 from scenarist.executors.local.executor import LocalExecutor
 
 
 def open_executor(
-    name: Literal["local", "ray", "dask"],
+    name: ExecutorName,
     deliver: OutcomeCallback,
     *,
     address: str | None,

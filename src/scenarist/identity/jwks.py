@@ -1,7 +1,6 @@
 """JSON Web Key Set of an issuer: fetched when needed, and cached."""
 
 import asyncio
-import ipaddress
 import json
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import AllowedPublicKeys
 
+from scenarist.domain.addresses import is_loopback
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
 
 _FRESH = timedelta(minutes=5)  # a withdrawn key may be accepted for this long
@@ -229,19 +229,12 @@ def _check_address(address: str, name: str) -> None:
             f"{name} must be a URL such as https://id.example.com/realms/plans, without a user "
             "or a password in it"
         )
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         raise InvalidError(
             f"{name} must begin with https://, because anybody who changes its responses in "
             "transit could sign in as any user; http:// is allowed for localhost, 127.0.0.1 and "
             "::1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _get_document(client: httpx.AsyncClient, address: str, name: str) -> dict[str, Any]:

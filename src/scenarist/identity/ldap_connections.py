@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 
+from scenarist.domain.addresses import is_loopback
 from scenarist.domain.errors import InvalidError, UnavailableError
 
 _ADDRESS = "write ldaps://directory.example or ldap://directory.example:389"
@@ -186,7 +186,7 @@ def parse_server(url: str, base_dn: str, ca_file: str | None, seconds: float) ->
     if parts.scheme not in _PORTS or not host or port == 0 or rest or "@" in url or " " in url:
         raise InvalidError(f"server must name a host, and nothing else but its port; {_ADDRESS}")
     context = None
-    if parts.scheme == "ldaps" or ca_file is not None or not _is_loopback(host):
+    if parts.scheme == "ldaps" or ca_file is not None or not is_loopback(host):
         try:
             context = ssl.create_default_context(cafile=ca_file)
         except OSError as error:
@@ -201,9 +201,3 @@ def parse_server(url: str, base_dn: str, ca_file: str | None, seconds: float) ->
         context=context,
         seconds=seconds,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"

@@ -7,12 +7,14 @@ Never here: the database, services, config; the wire format outlives the impleme
 """
 
 from scenarist.schemas.base import (
+    PROBLEM_MEDIA_TYPE,
     Deletion,
     Fault,
     Message,
     Problem,
     Request,
     Results,
+    make_problem,
 )
 from scenarist.schemas.configs import ScenarioConfig
 from scenarist.schemas.cycles import CreateCycle, Cycle, CycleCreated, OneCycle
@@ -83,6 +85,7 @@ from scenarist.schemas.subscribers import (
 from scenarist.schemas.tasks import OneTask, Task, TaskCreated, TaskSubmitted
 
 __all__ = [
+    "PROBLEM_MEDIA_TYPE",
     "AttemptLog",
     "AuditEntry",
     "ChangePassword",
@@ -158,4 +161,5 @@ __all__ = [
     "User",
     "UserCreated",
     "Value",
+    "make_problem",
 ]

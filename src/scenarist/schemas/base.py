@@ -1,10 +1,14 @@
 """Types that many responses share: lists, messages, problems."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 ItemT = TypeVar("ItemT")
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +46,20 @@ class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
     code: str
     message: str
     errors: list[Fault] = field(default_factory=list)
+
+
+def make_problem(
+    status: HTTPStatus, code: str, detail: str, errors: Sequence[Fault] = ()
+) -> Problem:
+    return Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        message=detail,
+        errors=list(errors),
+    )
 
 
 class Deletion(Struct, kw_only=True, frozen=True):

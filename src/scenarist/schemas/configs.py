@@ -14,18 +14,23 @@ class ScenarioConfig(Struct, kw_only=True, frozen=True):
     frequency: Annotated[
         Frequency | None, Meta(description="Frequency of its cycles; null for no cycles.")
     ]
-    tasks: list[str]
+    tasks: Annotated[list[str], Meta(examples=[["plan_fuel"]])]
     data_nodes: Annotated[
-        list[str], Meta(description="Data nodes of its tasks, and additional data nodes.")
+        list[str],
+        Meta(
+            description="Data nodes of its tasks, and additional data nodes.",
+            examples=[["fuel_plan"]],
+        ),
     ]
     sequences: Annotated[
         dict[str, list[str]],
-        Meta(description="Tasks by sequence name.", examples=[{"all": ["clean"]}]),
+        Meta(description="Tasks by sequence name.", examples=[{"planning": ["plan_fuel"]}]),
     ]
     comparators: Annotated[
         dict[str, list[str]],
         Meta(
-            description="Comparator functions by data node.", examples=[{"plan": ["compare_costs"]}]
+            description="Comparator functions by data node.",
+            examples=[{"fuel_plan": ["compare_costs"]}],
         ),
     ]
     authorized_tags: Annotated[

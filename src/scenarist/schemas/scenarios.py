@@ -58,6 +58,7 @@ class CompareScenarios(Request, kw_only=True, frozen=True):
         Meta(
             description="Two or more scenarios of one config, in order.",
             examples=[["SCENARIO_heating_0…", "SCENARIO_heating_1…"]],
+            extra_json_schema={"minItems": 2},
         ),
     ]
     data_node_config_ids: (

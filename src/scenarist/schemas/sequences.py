@@ -9,6 +9,9 @@ from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
 
+_NAME_LENGTH = {"minLength": 1, "maxLength": 128}
+"""Only described: the services check it, and say which characters are not allowed."""
+
 
 class CreateSequence(Request, kw_only=True, frozen=True):
     """Creates a sequence of tasks of a scenario. ``task_ids`` is an alias of ``tasks``."""
@@ -21,6 +24,7 @@ class CreateSequence(Request, kw_only=True, frozen=True):
         Meta(
             description="1 to 128 printable characters; unique in the scenario.",
             examples=["planning"],
+            extra_json_schema=_NAME_LENGTH,
         ),
     ] = UNSET
     tasks: Annotated[list[str] | UnsetType, Meta(description="Task identifiers, in order.")] = UNSET
@@ -31,7 +35,9 @@ class CreateSequence(Request, kw_only=True, frozen=True):
 class ChangeSequence(Request, kw_only=True, frozen=True):
     """Changes only the given fields. A new name gives the sequence a new identifier."""
 
-    name: Annotated[str | UnsetType, Meta(examples=["outlook"])] = UNSET
+    name: Annotated[str | UnsetType, Meta(examples=["outlook"], extra_json_schema=_NAME_LENGTH)] = (
+        UNSET
+    )
     tasks: Annotated[list[str] | UnsetType, Meta(description="Replaces all tasks; in order.")] = (
         UNSET
     )

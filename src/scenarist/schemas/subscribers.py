@@ -16,6 +16,7 @@ class CreateSubscriber(Request, kw_only=True, frozen=True):
         Meta(
             description="URL that receives the messages by POST; http or https.",
             examples=["https://example.com/hooks/scenarist"],
+            extra_json_schema={"format": "uri", "pattern": "^https?://."},
         ),
     ]
     secret: Annotated[

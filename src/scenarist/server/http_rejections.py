@@ -7,7 +7,7 @@ import httptools
 import msgspec
 import structlog
 
-from scenarist.schemas import Problem
+from scenarist.schemas import PROBLEM_MEDIA_TYPE, make_problem
 
 LIMIT_CODES = frozenset(
     {
@@ -64,19 +64,11 @@ def make_memory_refusal() -> RefusedError:
 
 def build_response(refusal: RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     status = refusal.status
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=refusal.detail,
-        code=refusal.code,
-        message=refusal.detail,
-    )
-    body = msgspec.json.encode(problem)
+    body = msgspec.json.encode(make_problem(status, refusal.code, refusal.detail))
     fields = [
         *headers,
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]

@@ -13,9 +13,9 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 
-from scenarist.domain.addresses import parse_host, parse_networks
+from scenarist.domain.addresses import is_loopback, parse_host, parse_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
-from scenarist.schemas import Problem
+from scenarist.schemas import PROBLEM_MEDIA_TYPE, make_problem
 from scenarist.server.connection_limits import ConnectionLimiter, raise_connection_limit
 from scenarist.server.http_protocol import ConnectionLimits, HttpProtocol, PeerCheck
 
@@ -23,17 +23,11 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _GRACE_SECONDS = 5
 
-_STOPPED_DETAIL = (
+_STOPPED_PROBLEM = make_problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "in_doubt",
     "the server stopped before it had finished this request; check whether it was done before you "
-    "try again"
-)
-_STOPPED_PROBLEM = Problem(
-    type="about:blank",
-    title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
-    status=HTTPStatus.SERVICE_UNAVAILABLE,
-    detail=_STOPPED_DETAIL,
-    code="in_doubt",
-    message=_STOPPED_DETAIL,
+    "try again",
 )
 
 # Added to every response, including those that the application did not make.
@@ -146,7 +140,7 @@ class _StopMiddleware:
                 raise
             body = msgspec.json.encode(_STOPPED_PROBLEM)
             headers = [
-                (b"content-type", b"application/problem+json"),
+                (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
                 (b"content-length", str(len(body)).encode()),
                 (b"retry-after", b"1"),
             ]
@@ -190,7 +184,7 @@ def is_loopback_only(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return all(_is_loopback(str(target[0])) for *_, target in found)
+    return all(is_loopback(str(target[0])) for *_, target in found)
 
 
 def require_loopback(host: str) -> None:
@@ -216,9 +210,3 @@ def loopback_hosts(host: str) -> list[str]:
 
 def _is_in_networks(address: str, networks: Sequence[_Network]) -> bool:
     return bool(networks) and any(ipaddress.ip_address(address) in network for network in networks)
-
-
-def _is_loopback(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback

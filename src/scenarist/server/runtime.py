@@ -10,6 +10,7 @@ from datetime import datetime
 from scenarist.config import Application
 from scenarist.db.engine import Database
 from scenarist.domain.redaction import redact
+from scenarist.domain.vocabulary import TABLE_STORAGE_TYPES
 from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
 from scenarist.executors.registry import open_executor
@@ -32,7 +33,6 @@ from scenarist.webhooks.election import DispatcherElection
 from scenarist.webhooks.sending import Sender
 
 _NO_METRICS = OrchestratorMetrics()
-_TABLES = frozenset({"csv", "excel", "parquet", "sql", "sql_table"})
 
 
 class OrchestratorRuntime:
@@ -238,6 +238,6 @@ def _find_modules(application: Application) -> tuple[str, ...]:
     """Return the modules that jobs need, which workers import before the first job."""
     registry = application.registry
     names = {task.function.partition(":")[0] for task in registry.tasks.values()}
-    if any(node.storage_type in _TABLES for node in registry.data_nodes.values()):
+    if any(node.storage_type in TABLE_STORAGE_TYPES for node in registry.data_nodes.values()):
         names.add("pandas")
     return tuple(sorted(names - {""}))

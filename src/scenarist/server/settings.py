@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,19 +15,39 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import MASK, mask_secrets
 from scenarist.domain.resources import RESOURCE_PARSERS
 from scenarist.domain.retention import Retention
+from scenarist.domain.vocabulary import ExecutorName
 from scenarist.observability.logs import LogFormat, LogLevel
 
 Auth = Literal["none", "local", "ldap", "oidc"]
-ExecutorName = Literal["local", "ray", "dask"]
 
 _MIN_VALUE_MEMORY = 64 * 2**20
+_NONE: Mapping[str, str] = MappingProxyType({})
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _setting(default: Any, sentence: str, *, is_secret: bool = False) -> Any:
+def _setting(
+    default: Any,
+    sentence: str,
+    *,
+    is_secret: bool = False,
+    serves_only: bool = False,
+    synonyms: Mapping[str, str] = _NONE,
+) -> Any:
+    """Declare a setting; the command line has an option for each that is not secret.
+
+    Args:
+        sentence: Describes it in Markdown, in the documentation and on the command line.
+        serves_only: Whether it concerns only processes that serve requests.
+        synonyms: Other words for some of its values.
+    """
     return field(
         default=default,
-        metadata={"sentence": sentence, "is_secret": is_secret},
+        metadata={
+            "sentence": sentence,
+            "is_secret": is_secret,
+            "serves_only": serves_only,
+            "synonyms": synonyms,
+        },
         repr=not is_secret,
     )
 
@@ -36,8 +57,16 @@ def _setting(default: Any, sentence: str, *, is_secret: bool = False) -> Any:
 class Settings:
     """The settings of ``scenarist serve``; each is an option, a variable and a key in a file."""
 
-    host: str = _setting("127.0.0.1", "The address to listen on.")
-    port: int = _setting(5000, "The port to listen on; 0 picks a free one.")
+    host: str = _setting(
+        "127.0.0.1",
+        "The address to listen on.",
+        serves_only=True,
+    )
+    port: int = _setting(
+        5000,
+        "The port to listen on; 0 picks a free one.",
+        serves_only=True,
+    )
     database: str = _setting(
         "sqlite:///.scenarist/scenarist.db", "The URL of the database for records."
     )
@@ -61,9 +90,12 @@ class Settings:
         "2GiB",
         "How much memory a request may use for the value that it reads or writes; larger values "
         "are rejected with 413.",
+        serves_only=True,
     )
     value_columns: int = _setting(
-        16_384, "How many columns a table that a request reads or writes may have."
+        16_384,
+        "How many columns a table that a request reads or writes may have.",
+        serves_only=True,
     )
     executor: ExecutorName = _setting(
         "local", "What runs jobs: `local` (processes on this machine), `ray` or `dask`."
@@ -87,12 +119,15 @@ class Settings:
         "take them over.",
     )
     no_orchestrator: bool = _setting(
-        False, "Whether the server only answers requests and leaves jobs and webhooks to others."
+        False,
+        "Whether the server only answers requests and leaves jobs and webhooks to others.",
+        serves_only=True,
     )
     time_zone: str = _setting(
         "UTC",
         "The time zone in which cycles start and end at midnight, and of times in requests that "
         "have none.",
+        serves_only=True,
     )
     log_format: LogFormat = _setting("text", "The format of the server's log: `text` or `json`.")
     log_level: LogLevel = _setting(
@@ -104,7 +139,7 @@ class Settings:
         "`info`, `warning` or `error` (default: the same as `log_level`).",
     )
     access_log: bool = _setting(
-        False, "Whether each request is logged, without its query and headers."
+        False, "Whether each request is logged, without its query and headers.", serves_only=True
     )
     webhook_private_addresses: bool = _setting(
         False, "Whether webhooks may be sent to private addresses."
@@ -113,6 +148,8 @@ class Settings:
         "none",
         "How users are authenticated: `none` (authorization is off), `local`, `ldap` or `oidc`; "
         "`taipy` means `local`.",
+        serves_only=True,
+        synonyms={"taipy": "local"},
     )
     keep_jobs_days: int | None = _setting(
         None,
@@ -137,11 +174,14 @@ class Settings:
         "How many days files in the storage folder that no record refers to are kept (default: "
         "forever).",
     )
-    session_seconds: int = _setting(28_800, "How many seconds a session lasts after sign-in.")
+    session_seconds: int = _setting(
+        28_800, "How many seconds a session lasts after sign-in.", serves_only=True
+    )
     audit_refusals: int = _setting(
         10,
         "How many refusals the audit records per second, with bursts of up to ten times as many; "
         "it only counts the others.",
+        serves_only=True,
     )
     secret_key_file: str | None = _setting(
         None,
@@ -154,23 +194,33 @@ class Settings:
         "of the machine could read it there.",
         is_secret=True,
     )
-    open_metrics: bool = _setting(False, "Whether `/metrics` is accessible without a role.")
-    open_description: bool = _setting(False, "Whether `/schema` is accessible without a role.")
+    open_metrics: bool = _setting(
+        False, "Whether `/metrics` is accessible without a role.", serves_only=True
+    )
+    open_description: bool = _setting(
+        False, "Whether `/schema` is accessible without a role.", serves_only=True
+    )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Addresses and networks of proxies that are trusted to report the client's address."
+        (),
+        "Addresses and networks of proxies that are trusted to report the client's address.",
+        serves_only=True,
     )
     cors_origins: tuple[str, ...] = _setting(
-        (), "Origins whose pages may call the server, such as `https://planner.example.com`."
+        (),
+        "Origins whose pages may call the server, such as `https://planner.example.com`.",
+        serves_only=True,
     )
     hosts: tuple[str, ...] = _setting(
         (),
         "The host names that clients may use for the server (default: any; without authorization, "
         "those of loopback).",
+        serves_only=True,
     )
     insecure: bool = _setting(
         False,
         "Whether others get access while authorization is off: through addresses other than "
         "loopback, other users of the machine, and pages of all origins.",
+        serves_only=True,
     )
 
     @property
@@ -206,8 +256,9 @@ class Settings:
         )
 
 
-_RETENTION_SETTINGS = tuple(item.name for item in fields(Settings) if item.name.startswith("keep_"))
+RETENTION_SETTINGS = tuple(item.name for item in fields(Settings) if item.name.startswith("keep_"))
 _TYPES = {item.name: item.type for item in fields(Settings)}
+_SYNONYMS = {item.name: item.metadata["synonyms"] for item in fields(Settings)}
 
 
 def read_settings(
@@ -271,7 +322,7 @@ def _parse(name: str, value: Any, source: str) -> Any:
         return _parse_list(value, source)
     if not isinstance(value, str):
         raise InvalidError(f"{source} must be a string, not {type(value).__name__}")
-    return "local" if name == "auth" and value == "taipy" else value
+    return _SYNONYMS[name].get(value, value)
 
 
 def _parse_boolean(value: Any, source: str) -> bool:
@@ -335,7 +386,7 @@ def _require_workers(settings: Settings) -> None:
 
 
 def _require_retention(settings: Settings) -> None:
-    for name in _RETENTION_SETTINGS:
+    for name in RETENTION_SETTINGS:
         kept = getattr(settings, name)
         if kept is not None and not 1 <= kept <= 100_000:
             raise InvalidError(f"{name} must be from 1 to 100000, not {kept}")

@@ -16,7 +16,7 @@ from scenarist.db.paging import Page
 from scenarist.domain import identifiers as ids
 from scenarist.domain.cycles import period_around, period_label
 from scenarist.domain.entities import Cycle, Event
-from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.errors import InvalidError, require_found
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.listings import CycleFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
@@ -203,7 +203,4 @@ def _make_range_error() -> InvalidError:
 
 
 def _get(connection: Connection, cycle_id: str) -> Cycle:
-    found = cycle_rows.find(connection, cycle_id)
-    if found is None:
-        raise NotFoundError(f"no cycle has the identifier {cycle_id}")
-    return found
+    return require_found(cycle_rows.find(connection, cycle_id), "cycle", cycle_id)

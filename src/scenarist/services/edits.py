@@ -7,7 +7,7 @@ from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.domain.entities import Edit
-from scenarist.domain.errors import NotFoundError
+from scenarist.domain.errors import NotFoundError, require_found
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Permission
@@ -32,8 +32,8 @@ class EditService:
             NotFoundError: There is no such data node.
         """
         actor.require(Permission.READ)
-        if data_node_rows.find(self._database.reader, data_node_id) is None:
-            raise NotFoundError(f"no data node has the identifier {data_node_id}")
+        found = data_node_rows.find(self._database.reader, data_node_id)
+        require_found(found, "data node", data_node_id)
         return edit_rows.list_page(self._database.reader, data_node_id, request)
 
 

@@ -13,7 +13,7 @@ from scenarist.db.jobs import rows as job_rows
 from scenarist.db.jobs.cancel import UnfinishedJob
 from scenarist.db.paging import Page
 from scenarist.domain.entities import Event, Job
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, require_found
 from scenarist.domain.listings import JobFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus
@@ -129,7 +129,4 @@ def require_not_ended(job: Job) -> None:
 
 
 def _get(connection: Connection, job_id: str) -> Job:
-    found = job_rows.find(connection, job_id)
-    if found is None:
-        raise NotFoundError(f"no job has the identifier {job_id}")
-    return found
+    return require_found(job_rows.find(connection, job_id), "job", job_id)

@@ -19,6 +19,7 @@ from scenarist.domain.errors import (
     InvalidError,
     NotFoundError,
     UnauthenticatedError,
+    require_found,
 )
 from scenarist.domain.identifiers import KeyId, make_uuid
 from scenarist.domain.listings import PageRequest
@@ -154,10 +155,7 @@ def _exists(connection: Connection, actor: Actor) -> bool:
 
 
 def _get(connection: Connection, key_id: str) -> Key:
-    found = key_rows.find(connection, key_id)
-    if found is None:
-        raise NotFoundError(f"no key has the identifier {key_id}")
-    return found.key
+    return require_found(key_rows.find(connection, key_id), "key", key_id).key
 
 
 def _check_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:

@@ -10,7 +10,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.entities import DataNode
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, require_found
 from scenarist.domain.permissions import (
     ANYONE,
     SERVER,
@@ -33,9 +33,7 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
         NotFoundError: There is no such data node.
     """
     found = data_node_rows.find(connection, data_node_id)
-    if found is None:
-        raise NotFoundError(f"no data node has the identifier {data_node_id}")
-    return drop_expired(found, now)
+    return drop_expired(require_found(found, "data node", data_node_id), now)
 
 
 def drop_expired(node: DataNode, now: datetime) -> DataNode:

@@ -21,7 +21,7 @@ from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Cycle, Event, Scenario
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, require_found
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.locations import Owner
@@ -369,10 +369,7 @@ def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
 
 
 def _get(connection: Connection, scenario_id: str) -> Scenario:
-    found = scenario_rows.find(connection, scenario_id)
-    if found is None:
-        raise NotFoundError(f"no scenario has the identifier {scenario_id}")
-    return found
+    return require_found(scenario_rows.find(connection, scenario_id), "scenario", scenario_id)
 
 
 def _find_deletable(connection: Connection, scenario: Scenario) -> Cascade:

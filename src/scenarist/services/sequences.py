@@ -17,7 +17,7 @@ from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain.entities import Event
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, require_found
 from scenarist.domain.identifiers import ScenarioId, TaskId, find_sequence_name_fault
 from scenarist.domain.identifiers import make_sequence_id as new_id
 from scenarist.domain.listings import PageRequest, SequenceFilter
@@ -67,8 +67,8 @@ class SequenceService:
         created_at = self._now()
 
         def work(connection: Connection) -> entities.Sequence:
-            if not scenario_rows.exists(connection, scenario_id):
-                raise NotFoundError(f"no scenario has the identifier {scenario_id}")
+            is_there = scenario_rows.exists(connection, scenario_id)
+            require_found(is_there, "scenario", scenario_id)
             sequence = entities.Sequence(
                 id=new_id(name, ScenarioId(scenario_id)),
                 name=name,
@@ -160,10 +160,7 @@ class SequenceService:
 
 
 def _get(connection: Connection, sequence_id: str) -> entities.Sequence:
-    found = sequence_rows.find(connection, sequence_id)
-    if found is None:
-        raise NotFoundError(f"no sequence has the identifier {sequence_id}")
-    return found
+    return require_found(sequence_rows.find(connection, sequence_id), "sequence", sequence_id)
 
 
 def _apply_change(

@@ -16,7 +16,7 @@ from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, find_unsuccessf
 from scenarist.db.locks import WriteLock
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Submission
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, NotFoundError, require_found
 from scenarist.domain.identifiers import SubmissionId, TaskId
 from scenarist.domain.permissions import Actor
 from scenarist.domain.timestamps import format_timestamp
@@ -213,7 +213,6 @@ def find_task_ids(
 
 
 def get_submission(connection: Connection, submission_id: str) -> Submission:
-    found = submission_rows.find(connection, submission_id)
-    if found is None:
-        raise NotFoundError(f"no submission has the identifier {submission_id}")
-    return found
+    return require_found(
+        submission_rows.find(connection, submission_id), "submission", submission_id
+    )

@@ -15,7 +15,7 @@ from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Event, Subscriber
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, require_found
 from scenarist.domain.identifiers import SubscriberId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import ChangeType, EntityKind, EntityType
@@ -148,8 +148,7 @@ def _check_entity(connection: Connection, entity_type: EntityType, entity_id: st
         is_there = scenario_rows.exists(connection, entity_id)
     else:
         is_there = sequence_rows.find(connection, entity_id) is not None
-    if not is_there:
-        raise NotFoundError(f"no {entity_type.lower()} has the identifier {entity_id}")
+    require_found(is_there, entity_type.lower(), entity_id)
 
 
 def _get(connection: Connection, entity_id: str, subscriber_id: str) -> Subscriber:

@@ -13,7 +13,7 @@ from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Task
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, require_found
 from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.declarations import as_declared
@@ -120,7 +120,4 @@ def _check_unreferenced(connection: Connection, task: Task) -> None:
 
 
 def _get(connection: Connection, task_id: str) -> Task:
-    found = task_rows.find(connection, task_id)
-    if found is None:
-        raise NotFoundError(f"no task has the identifier {task_id}")
-    return found
+    return require_found(task_rows.find(connection, task_id), "task", task_id)

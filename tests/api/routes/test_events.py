@@ -322,3 +322,12 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
     opening = b"retry: 1000\nid: 0.999999999\n\n"
     assert pieces == [opening, b": still here\n\n", b": still here\n\n"]
     assert reads.count == 1
+
+
+def test_the_header_with_which_a_client_continues_is_no_query_parameter(
+    server: StartedServer,
+) -> None:
+    response = server.http.get("/api/v1/events?Last-Event-ID=1.0")
+
+    assert (response.status_code, response.json()["code"]) == (400, "parameter_unknown")
+    assert "it has after, change, entity_id, entity_type, submission_id" in response.text

@@ -12,7 +12,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from scenarist.api.openapi.responses import to_camel_case
+from scenarist.api.openapi.components import to_camel_case
 from scenarist.api.problems import CREDENTIAL_MISSING
 from scenarist.api.requests import AnyRequest
 from scenarist.domain.errors import (

@@ -13,7 +13,6 @@ import msgspec
 from litestar.types import ASGIApp, Message, Receive, Send
 
 from scenarist import schemas
-from scenarist.api.problems import MEDIA_TYPE
 from scenarist.domain.addresses import ANY_ORIGIN, origin_of, parse_host, parse_hosts, parse_origins
 
 _Headers = list[tuple[bytes, bytes]]
@@ -180,17 +179,9 @@ def _to_text(text: bytes) -> str:
 
 
 async def _refuse(send: Send, status: HTTPStatus, code: str, detail: str) -> None:
-    problem = schemas.Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=detail,
-        code=code,
-        message=detail,
-    )
-    body = msgspec.json.encode(problem)
+    body = msgspec.json.encode(schemas.make_problem(status, code, detail))
     headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-type", schemas.PROBLEM_MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
     await _send(send, status, headers, body)

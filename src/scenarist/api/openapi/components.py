@@ -1,21 +1,75 @@
-"""Shared components of the OpenAPI document: problems, headers, parameters."""
+"""Parts of the OpenAPI document that many paths share: responses, headers, parameters."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from scenarist.api.openapi.responses import PROBLEM_DESCRIPTIONS
-from scenarist.domain.vocabulary import (
-    ChangeType,
-    EntityKind,
-    EntityType,
-    Frequency,
-    JobStatus,
-    Scope,
-    SubmissionStatus,
-)
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from msgspec import to_builtins
+
+from scenarist.schemas import PROBLEM_MEDIA_TYPE, Problem, make_problem
 
 Document = dict[str, Any]
+
+PROBLEM_DESCRIPTIONS = {
+    400: "The request is invalid, whatever the state of the server; the problem lists each error.",
+    401: "Authorization is on, and there are no credentials, or they are invalid or have expired.",
+    403: "Authorization is on, and the caller lacks the required role.",
+    404: "Something that the path or the body refers to does not exist.",
+    409: "The current state does not allow it; the problem says what prevents it.",
+    412: "The entity has changed since the version named in `If-Match`; nothing was done.",
+    413: "The body, or the value once unpacked, is too large.",
+    429: "Too many requests; try again later.",
+    503: "Try again later; nothing was changed, unless the code is `in_doubt`: then check first.",
+}
+"""Meaning of each status of a problem."""
+
+
+@cache
+def to_camel_case(name: str) -> str:
+    """Return a name in camel case: ``listSequences`` for ``list_sequences``."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def describe_responses(
+    status: int, container: type[Any] | None, description: str, *problems: int
+) -> dict[int, ResponseSpec]:
+    """Describe the successful response of a path, and the problems specific to it.
+
+    Problems that many paths share are added when the OpenAPI document is completed.
+    """
+    described = {
+        status: ResponseSpec(
+            data_container=container, description=description, generate_examples=False
+        )
+    }
+    for number in (*problems, 503):
+        described[number] = ResponseSpec(
+            data_container=Problem,
+            description=PROBLEM_DESCRIPTIONS[number],
+            media_type=PROBLEM_MEDIA_TYPE,
+            generate_examples=False,
+        )
+    return described
+
+
+@dataclass
+class AnyJsonOperation(Operation):
+    """Operation whose body is any JSON value; to Litestar it is just ``bytes``."""
+
+    def __post_init__(self) -> None:
+        media = OpenAPIMediaType(schema=Schema(description="The value, as JSON."))
+        self.request_body = RequestBody(content={"application/json": media}, required=True)
+
+
+LOCATION_HEADER = ResponseHeader(
+    name="Location", description="The path of the new entity.", documentation_only=True
+)
 
 _TEXT = {"type": "string"}
 _ETAG = {"description": "The entity tag of the response.", "schema": _TEXT, "required": True}
@@ -64,21 +118,13 @@ def headers_of(traits: Collection[str]) -> Document:
 
 
 def _describe_problem(status: int, description: str) -> Document:
-    title = HTTPStatus(status).phrase
-    example = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": description,
-        "code": HTTPStatus(status).name.lower(),
-        "message": description,
-    }
+    example = make_problem(HTTPStatus(status), HTTPStatus(status).name.lower(), description)
     described: Document = {
         "description": description,
         "content": {
-            "application/problem+json": {
+            PROBLEM_MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example,
+                "example": to_builtins(example),
             }
         },
     }
@@ -91,24 +137,6 @@ RESPONSES = {
     response_name(status): _describe_problem(status, description)
     for status, description in PROBLEM_DESCRIPTIONS.items()
 }
-
-TIMESTAMP_OR_DATE: Document = {
-    "type": "string",
-    "anyOf": [{"format": "date-time"}, {"format": "date"}],
-}
-ALLOWED_VALUES: dict[str, Document] = {
-    "created_after": TIMESTAMP_OR_DATE,
-    "created_before": TIMESTAMP_OR_DATE,
-    "scope": {"type": "string", "enum": list(Scope)},
-    "frequency": {"type": "string", "enum": list(Frequency)},
-    "entity_type": {"type": "string", "enum": list(EntityType)},
-    "status": {"type": "string", "enum": list(SubmissionStatus)},
-    "change": {"type": "string", "enum": list(ChangeType)},
-    "join_operator": {"type": "string", "enum": ["AND", "OR"]},
-    "jobs status": {"type": "string", "enum": list(JobStatus)},
-    "events entity_type": {"type": "string", "enum": list(EntityKind)},
-}
-"""Allowed values of parameters, by name, or by tag and name if a name has two meanings."""
 
 EVENT_SCHEMA: Document = {
     "type": "object",

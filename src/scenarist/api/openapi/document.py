@@ -13,21 +13,21 @@ import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
+from msgspec import inspect
 
 from scenarist.api.openapi.components import (
-    ALLOWED_VALUES,
     EVENT_SCHEMA,
+    LOCATION_HEADER,
     PARAMETERS,
     REQUIRED_QUERY,
     RESPONSES,
     SECURITY_SCHEMES,
     headers_of,
     response_name,
+    to_camel_case,
 )
 from scenarist.api.openapi.examples import add_examples
 from scenarist.api.openapi.links import add_links
-from scenarist.api.openapi.responses import LOCATION_HEADER, to_camel_case
-from scenarist.api.openapi.schemas import describe_types
 from scenarist.domain.permissions import NEEDED_ROLE, Permission
 from scenarist.schemas import Problem, Results, Submit
 
@@ -50,6 +50,14 @@ _TAGS = {
     "keys": "Credentials for programs; for administrators.",
     "audit": "Who changed what, and what was refused; for administrators.",
     "health": "For monitoring; only the metrics require a role.",
+}
+
+# What a type cannot express: that a field is required that has a default, and one of two names.
+_REQUIREMENTS: dict[str, Document] = {
+    "CreateSequence": {
+        "required": ["scenario_id", "sequence_name"],
+        "anyOf": [{"required": ["tasks"]}, {"required": ["task_ids"]}],
+    },
 }
 
 
@@ -86,7 +94,7 @@ def build_document(described: Document, app: Litestar) -> Document:
     is_off = app.state["auth"].is_off
     types = {kind for operation in operations for _, kind in operation.iter_response_types()}
     bodies = {operation.body for operation in operations if operation.body is not None}
-    schemas = describe_types([*types, *bodies, Problem])
+    schemas = _describe_types([*types, *bodies, Problem])
     document["components"] = {
         "schemas": schemas.components,
         "parameters": PARAMETERS,
@@ -139,18 +147,11 @@ def _clean_parameters(description: Document) -> None:
             schema.update(kinds[0])
         elif kinds:
             schema["oneOf"] = kinds
-        _add_allowed_values(description, parameter)
-
-
-def _add_allowed_values(description: Document, parameter: Document) -> None:
-    """Add to a parameter what its type does not tell."""
-    name = parameter["name"]
-    schema = parameter["schema"]
-    words = ALLOWED_VALUES.get(f"{description['tags'][0]} {name}", ALLOWED_VALUES.get(name, {}))
-    schema.get("items", schema).update(words)
-    if (description["operationId"], name) in REQUIRED_QUERY:
-        parameter["required"] = True
-        schema["minLength"] = 1
+        if "items" in schema and "enum" in schema:  # declared for each of the values
+            schema["items"]["enum"] = schema.pop("enum")
+        if (description["operationId"], parameter["name"]) in REQUIRED_QUERY:
+            parameter["required"] = True
+            schema["minLength"] = 1
 
 
 def _add_role(operation: _Operation, *, is_off: bool) -> None:
@@ -262,3 +263,68 @@ def _add_headers(description: Document, traits: set[str], headers: Sequence[str]
 def _is_struct(kind: Any) -> bool:
     origin = get_origin(kind) or kind
     return isinstance(origin, type) and issubclass(origin, msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """Schema of each type, and the components that these refer to."""
+
+    by_type: Mapping[Any, Document]
+    components: dict[str, Document]
+
+
+def _describe_types(types: Sequence[Any]) -> _Schemas:
+    found, components = msgspec.json.schema_components(
+        types, ref_template="#/components/schemas/{name}"
+    )
+    for struct in _iter_structs(types):
+        described = components[struct.cls.__name__]
+        for field in struct.fields:
+            if _is_timestamp(field.type):
+                _set_date_time_format(described["properties"][field.encode_name])
+    for name, described in components.items():
+        if "enum" in described:
+            described["type"] = "string"
+        described.update(_REQUIREMENTS.get(name, {}))
+    return _Schemas(dict(zip(types, found, strict=True)), components)
+
+
+def _iter_structs(types: Sequence[Any]) -> Iterator[inspect.StructType]:
+    """Yield each struct that the types consist of once."""
+    seen: set[Any] = set()
+    waiting: list[Any] = list(inspect.multi_type_info(types))
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, inspect.StructType):
+            if info.cls in seen:
+                continue
+            seen.add(info.cls)
+            if isinstance(info.cls, type):  # not a generic type, whose component has another name
+                yield info
+            waiting += [field.type for field in info.fields]
+        else:
+            waiting += _parts_of(info)
+
+
+def _parts_of(info: Any) -> list[Any]:
+    if isinstance(info, inspect.UnionType):
+        return list(info.types)
+    if isinstance(info, inspect.ListType):
+        return [info.item_type]
+    if isinstance(info, inspect.DictType):
+        return [info.value_type]
+    if isinstance(info, inspect.Metadata):
+        return [info.type]
+    return []
+
+
+def _is_timestamp(info: Any) -> bool:
+    if isinstance(info, inspect.UnionType | inspect.Metadata):
+        return any(_is_timestamp(part) for part in _parts_of(info))
+    return isinstance(info, inspect.DateTimeType)
+
+
+def _set_date_time_format(described: Document) -> None:
+    for kind in described.get("anyOf", [described]):
+        if kind.get("type") == "string":
+            kind["format"] = "date-time"

@@ -3,7 +3,7 @@
 from litestar import get
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond
 from scenarist.services.configs import DeclaredScenario

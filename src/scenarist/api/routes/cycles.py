@@ -1,23 +1,29 @@
 """Routes of cycles."""
 
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.deletions import DryRun, respond_to_delete
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import ListParams, Sort
 from scenarist.api.requests import (
     EDIT,
     READ,
     AnyRequest,
     IdFilter,
-    RepeatedFilter,
     actor_of,
+    filter_by,
     member_of,
     members_of,
+    provide_params,
     services_of,
     timestamp_of,
     unique_values,
@@ -49,31 +55,30 @@ def to_schema(cycle: entities.Cycle) -> schemas.Cycle:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CycleListParams(ListParams):
+    sort: Sort = CREATION_DATE
+    id: IdFilter = None
+    frequency: Annotated[list[str] | None, filter_by(Frequency)] = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="List cycles",
     tags=["cycles"],
     sync_to_thread=True,
+    dependencies=provide_params(CycleListParams),
     responses=describe_responses(200, schemas.Results[schemas.Cycle], "The cycles.", 400),
 )
-def list_cycles(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    frequency: RepeatedFilter = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_cycles(request: AnyRequest, params: NamedDependency[CycleListParams]) -> ASGIApp:
     """List cycles in order of creation date."""
     service, actor = services_of(request).cycles, actor_of(request)
     wanted = CycleFilter(
-        id=unique_values(id_), frequency=members_of(Frequency, frequency, "frequency")
+        id=unique_values(params.id), frequency=members_of(Frequency, params.frequency, "frequency")
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort or CREATION_DATE)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 

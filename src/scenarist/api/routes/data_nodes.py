@@ -1,26 +1,20 @@
 """Routes of data nodes."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.edit_params import require_printable
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,
     MAY_BE_REPEATED,
@@ -30,6 +24,7 @@ from scenarist.api.requests import (
     RepeatedFilter,
     actor_of,
     members_of,
+    provide_params,
     services_of,
     unique_values,
 )
@@ -89,49 +84,48 @@ def to_body(node: entities.DataNode) -> schemas.OneDataNode:
     return schemas.OneDataNode(datanode=to_schema(node))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataNodeListParams(DatedListParams):
+    id: IdFilter = None
+    scenario_id: RepeatedFilter = None
+    task_id: RepeatedFilter = None
+    config_id: RepeatedFilter = None
+    owner_id: RepeatedFilter = None
+    scope_: Annotated[
+        list[str] | None,
+        QueryParameter(
+            name="scope",
+            description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED,
+            schema_extra={"enum": list(Scope)},
+        ),
+    ] = None
+    storage_type: RepeatedFilter = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="List data nodes",
     tags=["datanodes"],
     sync_to_thread=True,
+    dependencies=provide_params(DataNodeListParams),
     responses=describe_responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
 )
-def list_data_nodes(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    scenario_id: RepeatedFilter = None,
-    task_id: RepeatedFilter = None,
-    config_id: RepeatedFilter = None,
-    owner_id: RepeatedFilter = None,
-    scope_: Annotated[
-        list[str] | None,
-        QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED),
-    ] = None,
-    storage_type: RepeatedFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_data_nodes(request: AnyRequest, params: NamedDependency[DataNodeListParams]) -> ASGIApp:
     """List data nodes in order of creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = DataNodeListFilter(
-        id=unique_values(id_),
-        scenario_id=unique_values(scenario_id),
-        task_id=unique_values(task_id),
-        config_id=unique_values(config_id),
-        owner_id=unique_values(owner_id),
-        scope=members_of(Scope, scope_, "scope"),
-        storage_type=unique_values(storage_type),
-        created=created,
+        id=unique_values(params.id),
+        scenario_id=unique_values(params.scenario_id),
+        task_id=unique_values(params.task_id),
+        config_id=unique_values(params.config_id),
+        owner_id=unique_values(params.owner_id),
+        scope=members_of(Scope, params.scope_, "scope"),
+        storage_type=unique_values(params.storage_type),
+        created=params.read_created_range(request),
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 

@@ -1,15 +1,19 @@
 """Routes of the edits of data nodes."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ASGIApp
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import describe_responses
-from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
-from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
+from scenarist.api.openapi.components import describe_responses
+from scenarist.api.paging import ListParams, Sort
+from scenarist.api.requests import READ, AnyRequest, actor_of, provide_params, services_of
 from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list
 from scenarist.api.routes.data_nodes import PATH
 from scenarist.domain import entities
@@ -43,29 +47,29 @@ def to_schema_with_preview(edit: entities.Edit) -> schemas.Edit:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditListParams(ListParams):
+    sorts = (_TIMESTAMP,)
+
+    sort: Sort = f"-{_TIMESTAMP}"
+
+
 @get(
     PATH + "/{data_node_id:str}/edits",
     opt=READ,
     summary="List the edits of a data node",
     tags=["datanodes"],
     sync_to_thread=True,
+    dependencies=provide_params(EditListParams),
     responses=describe_responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
 )
 def list_edits(
-    request: AnyRequest,
-    data_node_id: FromPath[str],
-    sort: Sort = _NEWEST_FIRST,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
+    request: AnyRequest, data_node_id: FromPath[str], params: NamedDependency[EditListParams]
 ) -> ASGIApp:
     """List all values that a data node has had: when, by whom and why, newest first."""
     service, actor = services_of(request).edits, actor_of(request)
-    paging = paging_of(
-        limit=limit, cursor=cursor, count=count, sort=sort or _NEWEST_FIRST, sorts=(_TIMESTAMP,)
-    )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, data_node_id, page), to_schema, paging
+        request, partial(service.list_page, actor, data_node_id), to_schema, params.make_paging()
     )
 
 

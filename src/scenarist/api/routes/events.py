@@ -3,12 +3,14 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 import structlog
 from litestar import get
 from litestar.concurrency import sync_to_thread
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -16,14 +18,16 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from scenarist import schemas
 from scenarist.api.batching import Batcher
 from scenarist.api.middleware.auth import auth_of
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import (
     MAY_BE_REPEATED,
     READ,
     AnyRequest,
     RepeatedFilter,
     actor_of,
+    filter_by,
     members_of,
+    provide_params,
     services_of,
     single_header,
     unique_values,
@@ -138,11 +142,42 @@ class EventStreamResponse:
                     quiet_until = loop.time() + self._keepalive_seconds
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventParams:
+    """Which events are requested, and the header with which a client continues."""
+
+    entity_type: Annotated[
+        list[str] | None,
+        filter_by(EntityKind, "Only entities of this kind, such as JOB."),
+    ] = None
+    entity_id: Annotated[
+        list[str] | None, QueryParameter(description="Only this entity. " + MAY_BE_REPEATED)
+    ] = None
+    change: Annotated[
+        list[str] | None,
+        filter_by(ChangeType, "Only CREATED, UPDATED or DELETED."),
+    ] = None
+    submission_id: RepeatedFilter = None
+    after: Annotated[
+        str | None,
+        QueryParameter(description="Continue after the event with this id, like Last-Event-ID."),
+    ] = None
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            description="Continue after the event with this id.",
+            schema_extra={"pattern": f"^{_ID.pattern}$"},
+        ),
+    ] = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="Follow changes",
     tags=["events"],
+    dependencies=provide_params(EventParams),
     responses=describe_responses(200, str, "", 400)
     | {
         200: ResponseSpec(
@@ -153,33 +188,7 @@ class EventStreamResponse:
         )
     },
 )
-async def follow_events(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    entity_type: Annotated[
-        list[str] | None,
-        QueryParameter(description="Only entities of this kind, such as JOB. " + MAY_BE_REPEATED),
-    ] = None,
-    entity_id: Annotated[
-        list[str] | None, QueryParameter(description="Only this entity. " + MAY_BE_REPEATED)
-    ] = None,
-    change: Annotated[
-        list[str] | None,
-        QueryParameter(description="Only CREATED, UPDATED or DELETED. " + MAY_BE_REPEATED),
-    ] = None,
-    submission_id: RepeatedFilter = None,
-    after: Annotated[
-        str | None,
-        QueryParameter(description="Continue after the event with this id, like Last-Event-ID."),
-    ] = None,
-    last_event_id: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Last-Event-ID",
-            description="Continue after the event with this id.",
-            schema_extra={"pattern": f"^{_ID.pattern}$"},
-        ),
-    ] = None,
-) -> ASGIApp:
+async def follow_events(request: AnyRequest, params: NamedDependency[EventParams]) -> ASGIApp:
     """Follow changes as server-sent events, starting now or after the event in `Last-Event-ID`.
 
     Each event has an id, the kind of entity as its type, and a JSON object as its data: id,
@@ -189,13 +198,15 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     """
     services, actor = services_of(request), actor_of(request)
     wanted = EventFilter(
-        kinds=frozenset(members_of(EntityKind, entity_type, "entity_type")),
-        entity_ids=frozenset(unique_values(entity_id)),
-        changes=frozenset(members_of(ChangeType, change, "change")),
-        submission_ids=frozenset(unique_values(submission_id)),
+        kinds=frozenset(members_of(EntityKind, params.entity_type, "entity_type")),
+        entity_ids=frozenset(unique_values(params.entity_id)),
+        changes=frozenset(members_of(ChangeType, params.change, "change")),
+        submission_ids=frozenset(unique_values(params.submission_id)),
     )
     single_header(request, "Last-Event-ID")
-    seen = _parse_cursor(last_event_id, "Last-Event-ID") or _parse_cursor(after, "after")
+    seen = _parse_cursor(params.last_event_id, "Last-Event-ID") or _parse_cursor(
+        params.after, "after"
+    )
     start = await sync_to_thread(services.event_log.find_start, actor, seen)
     batcher: EventBatcher = request.app.state["event_batcher"]
     find_actor = auth_of(request).make_find_actor(request)

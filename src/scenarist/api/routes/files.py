@@ -6,6 +6,7 @@ from io import BytesIO
 from urllib.parse import quote
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.params import FromPath, RawBody
@@ -19,9 +20,17 @@ from multipart import (  # type: ignore[import-untyped]
 
 from scenarist import schemas
 from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
-from scenarist.api.edit_params import Comment, EditorId
-from scenarist.api.openapi.responses import describe_responses
-from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
+from scenarist.api.edit_params import EditParams
+from scenarist.api.openapi.components import describe_responses
+from scenarist.api.requests import (
+    EDIT,
+    LARGEST_VALUE,
+    READ,
+    AnyRequest,
+    actor_of,
+    provide_params,
+    services_of,
+)
 from scenarist.api.responses import JsonResponse, etag_of, is_etag_known
 from scenarist.api.routes.data_nodes import PATH
 from scenarist.api.routes.values import EditIdParam, respond_to_write, write_options_of
@@ -98,6 +107,7 @@ def download_data_node(
     opt=EDIT,
     summary="Upload a data node's value",
     tags=["datanodes"],
+    dependencies=provide_params(EditParams),
     responses=describe_responses(
         200, schemas.DataNodeWritten, "The file is the newest value.", 400, 404, 409, 412
     ),
@@ -107,8 +117,7 @@ def upload_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
-    editor_id: EditorId = None,
-    comment: Comment = None,
+    params: NamedDependency[EditParams],
 ) -> JsonResponse:
     """Upload a file in the format of a csv, excel, json or parquet data node as its value.
 
@@ -120,7 +129,7 @@ def upload_data_node(
         actor_of(request),
         data_node_id,
         _extract_file(request, body),
-        write_options_of(request, editor_id, comment),
+        write_options_of(request, params),
     )
     return respond_to_write(f"Data node {data_node_id} was successfully uploaded.", edit.id)
 

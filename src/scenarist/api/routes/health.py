@@ -7,7 +7,7 @@ from litestar.concurrency import sync_to_thread
 
 from scenarist import schemas
 from scenarist.api.middleware.auth import auth_of
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import OPEN, AnyRequest, services_of
 from scenarist.domain.errors import ScenaristError, UnavailableError
 

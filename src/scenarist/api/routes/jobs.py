@@ -1,24 +1,18 @@
 """Routes of jobs."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     ACCEPTS_IDEMPOTENCY_KEY,
     EDIT,
@@ -30,10 +24,11 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    filter_by,
     idempotency_key_of,
     members_of,
+    provide_params,
     services_of,
     unique_values,
 )
@@ -82,50 +77,48 @@ def to_schema(job: entities.Job) -> schemas.Job:
     )
 
 
-@get(
-    PATH,
-    opt=READ,
-    summary="List jobs",
-    tags=["jobs"],
-    sync_to_thread=True,
-    responses=describe_responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
-)
-def list_jobs(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    submission_id: RepeatedFilter = None,
-    task_id: RepeatedFilter = None,
-    entity_id: RepeatedFilter = None,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobListParams(DatedListParams):
+    id: IdFilter = None
+    submission_id: RepeatedFilter = None
+    task_id: RepeatedFilter = None
+    entity_id: RepeatedFilter = None
     newest_of: Annotated[
         list[str] | None,
         QueryParameter(
             description="For each task of this scenario, only the most recently accepted job. "
             + MAY_BE_REPEATED
         ),
-    ] = None,
-    status: StatusFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+    ] = None
+    status: Annotated[
+        list[str] | None,
+        filter_by(JobStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."),
+    ] = None
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List jobs",
+    tags=["jobs"],
+    sync_to_thread=True,
+    dependencies=provide_params(JobListParams),
+    responses=describe_responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
+)
+def list_jobs(request: AnyRequest, params: NamedDependency[JobListParams]) -> ASGIApp:
     """List jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = JobFilter(
-        id=unique_values(id_),
-        newest_of=unique_values(newest_of),
-        submission_id=unique_values(submission_id),
-        task_id=unique_values(task_id),
-        entity_id=unique_values(entity_id),
-        status=members_of(JobStatus, status, "status"),
-        created=created,
+        id=unique_values(params.id),
+        newest_of=unique_values(params.newest_of),
+        submission_id=unique_values(params.submission_id),
+        task_id=unique_values(params.task_id),
+        entity_id=unique_values(params.entity_id),
+        status=members_of(JobStatus, params.status, "status"),
+        created=params.read_created_range(request),
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 

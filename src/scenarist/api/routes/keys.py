@@ -1,14 +1,24 @@
 """Routes of keys, the credentials of programs, for administrators."""
 
+from functools import partial
+
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
-from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of, timestamp_of
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import NamedListParams
+from scenarist.api.requests import (
+    ADMINISTER,
+    AnyRequest,
+    actor_of,
+    provide_params,
+    services_of,
+    timestamp_of,
+)
 from scenarist.api.responses import (
     JsonResponse,
     make_if_match_check,
@@ -16,7 +26,6 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
-from scenarist.domain.listings import CREATION_DATE, NAME
 from scenarist.domain.users import Key
 
 PATH = "/api/v1/keys"
@@ -40,22 +49,14 @@ def to_schema(key: Key) -> schemas.Key:
     summary="List keys",
     tags=["keys"],
     sync_to_thread=True,
+    dependencies=provide_params(NamedListParams),
     responses=describe_responses(200, schemas.Results[schemas.Key], "The keys.", 400),
 )
-def list_keys(
-    request: AnyRequest,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_keys(request: AnyRequest, params: NamedDependency[NamedListParams]) -> ASGIApp:
     """List keys in order of creation, without their tokens."""
     service, actor = services_of(request).keys, actor_of(request)
-    paging = paging_of(
-        limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
-    )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, page), to_schema, paging
+        request, partial(service.list_page, actor), to_schema, params.make_paging()
     )
 
 

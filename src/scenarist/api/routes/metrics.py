@@ -8,7 +8,7 @@ from litestar.response import Response
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
 
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.request_metrics import RequestMetrics
 from scenarist.api.requests import READ, AnyRequest
 from scenarist.observability.metrics import ProcessMetrics

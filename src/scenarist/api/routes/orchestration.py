@@ -3,7 +3,7 @@
 from litestar import get, post
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import OPERATE, READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond
 from scenarist.domain import entities

@@ -1,10 +1,12 @@
 """Routes of scenarios."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 from msgspec import UNSET
@@ -13,17 +15,8 @@ from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams, Sort
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -31,8 +24,8 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    provide_params,
     services_of,
     timestamp_of,
     unique_values,
@@ -48,8 +41,10 @@ from scenarist.api.responses import (
 from scenarist.api.routes import subscribers
 from scenarist.api.routes.submissions import (
     NO_OPTIONS,
+    EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
+    submit_request_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
@@ -112,54 +107,45 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioListParams(DatedListParams):
+    sorts = (CREATION_DATE, NAME)
+
+    sort: Sort = CREATION_DATE
+    id: IdFilter = None
+    config_id: RepeatedFilter = None
+    cycle_id: RepeatedFilter = None
+    tag: RepeatedFilter = None
+    primary: FromQuery[bool | None] = None
+    name: RepeatedFilter = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="List scenarios",
     tags=["scenarios"],
     sync_to_thread=True,
+    dependencies=provide_params(ScenarioListParams),
     responses=describe_responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
 )
-def list_scenarios(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    config_id: RepeatedFilter = None,
-    cycle_id: RepeatedFilter = None,
-    tag: RepeatedFilter = None,
-    primary: FromQuery[bool | None] = None,
-    name: RepeatedFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListParams]) -> ASGIApp:
     """List scenarios in order of creation date."""
     service, actor = services_of(request).scenarios, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = ScenarioFilter(
-        id=unique_values(id_),
-        config_id=unique_values(config_id),
-        cycle_id=unique_values(cycle_id),
-        tag=unique_values(tag),
-        is_primary=primary,
-        name=unique_values(name),
-        created=created,
-    )
-    paging = paging_of(
-        limit=limit,
-        cursor=cursor,
-        count=count,
-        sort=sort or CREATION_DATE,
-        created=created,
-        sorts=(CREATION_DATE, NAME),
+        id=unique_values(params.id),
+        config_id=unique_values(params.config_id),
+        cycle_id=unique_values(params.cycle_id),
+        tag=unique_values(params.tag),
+        is_primary=params.primary,
+        name=unique_values(params.name),
+        created=params.read_created_range(request),
     )
     return respond_with_list(
         request,
-        lambda page: service.list_page(actor, wanted, page),
+        partial(service.list_page, actor, wanted),
         lambda scenario: to_schema(scenario, service.authorized_tags(scenario.config_id)),
-        paging,
+        params.make_paging(),
     )
 
 
@@ -349,26 +335,19 @@ def compare_scenarios(
     summary="List the submissions of a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
+    dependencies=provide_params(EntitySubmissionListParams),
     responses=describe_responses(
         200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
     ),
 )
-def list_scenario_submissions(  # noqa: PLR0913 - query parameters
+def list_scenario_submissions(
     request: AnyRequest,
     scenario_id: FromPath[str],
-    status: StatusFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
+    params: NamedDependency[EntitySubmissionListParams],
 ) -> ASGIApp:
     """List submissions of the scenario as a whole, in the order in which they were accepted."""
     services_of(request).scenarios.get(actor_of(request), scenario_id)
-    created = created_range_of(request, created_after, created_before)
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return respond_with_submissions(request, scenario_id, status, created, paging)
+    return respond_with_submissions(request, scenario_id, params)
 
 
 @post(
@@ -390,9 +369,7 @@ async def submit_scenario(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.SCENARIO,
-        scenario_id,
+        submit_request_of(request, data, EntityType.SCENARIO, scenario_id),
         lambda submission: schemas.ScenarioSubmitted(
             message=f"Scenario {scenario_id} was submitted.",
             scenario=to_full_schema(request, services.scenarios.get(actor, scenario_id)),

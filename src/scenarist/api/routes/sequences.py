@@ -1,23 +1,18 @@
 """Routes of sequences, as documented for Taipy's REST API."""
 
+from dataclasses import dataclass
+from functools import partial
+
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -25,8 +20,8 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    provide_params,
     services_of,
     unique_values,
 )
@@ -41,8 +36,10 @@ from scenarist.api.responses import (
 from scenarist.api.routes import subscribers
 from scenarist.api.routes.submissions import (
     NO_OPTIONS,
+    EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
+    submit_request_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
@@ -67,45 +64,35 @@ def to_schema(sequence: entities.Sequence) -> schemas.Sequence:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceListParams(DatedListParams):
+    sorts = (CREATION_DATE, NAME)
+
+    id: IdFilter = None
+    scenario_id: RepeatedFilter = None
+    name: RepeatedFilter = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="List sequences",
     tags=["sequences"],
     sync_to_thread=True,
+    dependencies=provide_params(SequenceListParams),
     responses=describe_responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
 )
-def list_sequences(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    scenario_id: RepeatedFilter = None,
-    name: RepeatedFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_sequences(request: AnyRequest, params: NamedDependency[SequenceListParams]) -> ASGIApp:
     """List sequences in order of creation."""
     service, actor = services_of(request).sequences, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = SequenceFilter(
-        id=unique_values(id_),
-        scenario_id=unique_values(scenario_id),
-        name=unique_values(name),
-        created=created,
-    )
-    paging = paging_of(
-        limit=limit,
-        cursor=cursor,
-        count=count,
-        sort=sort,
-        created=created,
-        sorts=(CREATION_DATE, NAME),
+        id=unique_values(params.id),
+        scenario_id=unique_values(params.scenario_id),
+        name=unique_values(params.name),
+        created=params.read_created_range(request),
     )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 
@@ -215,26 +202,19 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResp
     summary="List the submissions of a sequence",
     tags=["sequences"],
     sync_to_thread=True,
+    dependencies=provide_params(EntitySubmissionListParams),
     responses=describe_responses(
         200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
     ),
 )
-def list_sequence_submissions(  # noqa: PLR0913 - query parameters
+def list_sequence_submissions(
     request: AnyRequest,
     sequence_id: FromPath[str],
-    status: StatusFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
+    params: NamedDependency[EntitySubmissionListParams],
 ) -> ASGIApp:
     """List submissions of the sequence in the order in which they were accepted."""
     services_of(request).sequences.get(actor_of(request), sequence_id)
-    created = created_range_of(request, created_after, created_before)
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return respond_with_submissions(request, sequence_id, status, created, paging)
+    return respond_with_submissions(request, sequence_id, params)
 
 
 @post(
@@ -262,9 +242,7 @@ async def submit_sequence(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.SEQUENCE,
-        sequence_id,
+        submit_request_of(request, data, EntityType.SEQUENCE, sequence_id),
         lambda submission: schemas.SequenceSubmitted(
             message=f"Sequence {sequence_id} was submitted.",
             sequence=to_schema(services.sequences.get(actor, sequence_id)),

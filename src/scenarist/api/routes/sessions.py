@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.middleware.auth import LoginExecutor, auth_of, credential_of, origin_of
-from scenarist.api.openapi.responses import describe_responses
+from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import OPEN, SIGNED_IN, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond
 from scenarist.domain.errors import ThrottledError, UnavailableError

@@ -1,29 +1,22 @@
 """Routes of submissions, and submitting of scenarios, sequences and tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 import structlog
 from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Paging,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -34,11 +27,12 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
-    StatusFilter,
     actor_of,
+    filter_by,
     idempotency_key_of,
     members_of,
     preferences_of,
+    provide_params,
     services_of,
     submit_batcher_of,
     traceparent_of,
@@ -55,8 +49,7 @@ from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_un
 from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.identifiers import SubmissionId
-from scenarist.domain.listings import SubmissionFilter, TimeRange
+from scenarist.domain.listings import SubmissionFilter
 from scenarist.domain.properties import validate_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.observability import tracing
@@ -89,36 +82,38 @@ def to_schema(submission: entities.Submission) -> schemas.Submission:
     )
 
 
-async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depends on
-    request: AnyRequest,
-    data: schemas.Submit,
-    entity_type: EntityType,
-    entity_id: str,
-    represent: Callable[[schemas.Submission], object],
-    *,
-    status: int,
-    retry_of: SubmissionId | None = None,
-) -> JsonResponse:
-    """Submit an entity, and wait and respond as the client prefers.
-
-    Args:
-        status: The documented status; with 204, a body is sent only if the client prefers one.
-        retry_of: Submit only the unsuccessful jobs of this submission again.
-
-    Raises:
-        InDoubtError: The submission was accepted, but cannot be read now.
-    """
-    preferences = preferences_of(request)
+def submit_request_of(
+    request: AnyRequest, data: schemas.Submit, entity_type: EntityType, entity_id: str
+) -> SubmitRequest:
+    """Return what the body and the headers of a request ask to submit."""
     options = SubmitOptions(
         force=data.force,
         priority=data.priority,
         properties=validate_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
-    with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
-        actor, parent = actor_of(request), traceparent_of(request)
+    return SubmitRequest(actor_of(request), entity_type, entity_id, options)
+
+
+async def submit_and_respond(
+    request: AnyRequest,
+    wanted: SubmitRequest,
+    represent: Callable[[schemas.Submission], object],
+    *,
+    status: int,
+) -> JsonResponse:
+    """Submit an entity, and wait and respond as the client prefers.
+
+    Args:
+        status: The documented status; with 204, a body is sent only if the client prefers one.
+
+    Raises:
+        InDoubtError: The submission was accepted, but cannot be read now.
+    """
+    preferences = preferences_of(request)
+    with tracing.span("submit", {"scenarist.entity_id": wanted.entity_id}) as span:
         submission = await submit_batcher_of(request).call(
-            SubmitRequest(actor, entity_type, entity_id, options, retry_of, parent)
+            replace(wanted, traceparent=traceparent_of(request))
         )
         record_commit()  # the batch was committed outside of this request's context
         if span is not None:
@@ -130,9 +125,9 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     _log.info(
         "submitted",
         submission_id=submission.id,
-        entity_id=entity_id,
+        entity_id=wanted.entity_id,
         jobs=len(submission.job_ids),
-        actor=actor.name,
+        actor=wanted.actor.name,
     )
     headers = {"Location": f"{PATH}/{submission.id}"}
     if preferences.wait_seconds is not None or preferences.is_representation:
@@ -151,23 +146,46 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     return respond(body, status=200 if status == 204 else status, headers=headers)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntitySubmissionListParams(DatedListParams):
+    status: Annotated[
+        list[str] | None,
+        filter_by(
+            SubmissionStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."
+        ),
+    ] = None
+
+    def read_status(self) -> tuple[SubmissionStatus, ...]:
+        return members_of(SubmissionStatus, self.status, "status")
+
+
 def respond_with_submissions(
-    request: AnyRequest,
-    entity_id: str,
-    status: Sequence[str] | None,
-    created: TimeRange,
-    paging: Paging,
+    request: AnyRequest, entity_id: str, params: EntitySubmissionListParams
 ) -> ListResponse:
     """Respond with the list of the submissions of one entity."""
     service, actor = services_of(request).submissions, actor_of(request)
     wanted = SubmissionFilter(
         entity_id=(entity_id,),
-        status=members_of(SubmissionStatus, status, "status"),
-        created=created,
+        status=params.read_status(),
+        created=params.read_created_range(request),
     )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmissionListParams(EntitySubmissionListParams):
+    id: IdFilter = None
+    entity_id: RepeatedFilter = None
+    entity_type: Annotated[list[str] | None, filter_by(EntityType)] = None
+    scenario_id: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="Only submissions of this scenario, its sequences and its tasks. "
+            + MAY_BE_REPEATED
+        ),
+    ] = None
 
 
 @get(
@@ -176,42 +194,22 @@ def respond_with_submissions(
     summary="List submissions",
     tags=["submissions"],
     sync_to_thread=True,
+    dependencies=provide_params(SubmissionListParams),
     responses=describe_responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
-def list_submissions(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    entity_id: RepeatedFilter = None,
-    entity_type: RepeatedFilter = None,
-    scenario_id: Annotated[
-        list[str] | None,
-        QueryParameter(
-            description="Only submissions of this scenario, its sequences and its tasks. "
-            + MAY_BE_REPEATED
-        ),
-    ] = None,
-    status: StatusFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_submissions(request: AnyRequest, params: NamedDependency[SubmissionListParams]) -> ASGIApp:
     """List submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = SubmissionFilter(
-        id=unique_values(id_),
-        entity_id=unique_values(entity_id),
-        entity_type=members_of(EntityType, entity_type, "entity_type"),
-        scenario_id=unique_values(scenario_id),
-        status=members_of(SubmissionStatus, status, "status"),
-        created=created,
+        id=unique_values(params.id),
+        entity_id=unique_values(params.entity_id),
+        entity_type=members_of(EntityType, params.entity_type, "entity_type"),
+        scenario_id=unique_values(params.scenario_id),
+        status=params.read_status(),
+        created=params.read_created_range(request),
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 
@@ -311,17 +309,15 @@ async def retry_submission(
     """
     services, actor = services_of(request), actor_of(request)
     earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    wanted = submit_request_of(request, data, earlier.entity_type, earlier.entity_id)
     return await submit_and_respond(
         request,
-        data,
-        earlier.entity_type,
-        earlier.entity_id,
+        replace(wanted, retry_of=earlier.id),
         lambda submission: schemas.SubmissionAnswer(
             message=f"Submission {submission_id} is retried by {submission.id}.",
             submission=submission,
         ),
         status=202,
-        retry_of=earlier.id,
     )
 
 

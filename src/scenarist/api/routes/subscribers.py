@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, make_if_match_check, respond, respond_if_modified
 from scenarist.domain import entities

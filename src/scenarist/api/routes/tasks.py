@@ -1,22 +1,17 @@
 """Routes of tasks."""
 
+from dataclasses import dataclass
+from functools import partial
+
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import (
-    Count,
-    CreatedAfter,
-    CreatedBefore,
-    Cursor,
-    Limit,
-    Sort,
-    created_range_of,
-    paging_of,
-)
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -25,6 +20,7 @@ from scenarist.api.requests import (
     IdFilter,
     RepeatedFilter,
     actor_of,
+    provide_params,
     services_of,
     unique_values,
 )
@@ -35,7 +31,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
-from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond
+from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond, submit_request_of
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
 from scenarist.domain.secrets import mask_properties
@@ -68,40 +64,35 @@ def to_schema(task: entities.Task) -> schemas.Task:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskListParams(DatedListParams):
+    id: IdFilter = None
+    scenario_id: RepeatedFilter = None
+    sequence_id: RepeatedFilter = None
+    config_id: RepeatedFilter = None
+
+
 @get(
     PATH,
     opt=READ,
     summary="List tasks",
     tags=["tasks"],
     sync_to_thread=True,
+    dependencies=provide_params(TaskListParams),
     responses=describe_responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
 )
-def list_tasks(  # noqa: PLR0913 - query parameters
-    request: AnyRequest,
-    id_: IdFilter = None,
-    scenario_id: RepeatedFilter = None,
-    sequence_id: RepeatedFilter = None,
-    config_id: RepeatedFilter = None,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_tasks(request: AnyRequest, params: NamedDependency[TaskListParams]) -> ASGIApp:
     """List tasks in order of creation."""
     service, actor = services_of(request).tasks, actor_of(request)
-    created = created_range_of(request, created_after, created_before)
     wanted = TaskFilter(
-        id=unique_values(id_),
-        scenario_id=unique_values(scenario_id),
-        sequence_id=unique_values(sequence_id),
-        config_id=unique_values(config_id),
-        created=created,
+        id=unique_values(params.id),
+        scenario_id=unique_values(params.scenario_id),
+        sequence_id=unique_values(params.sequence_id),
+        config_id=unique_values(params.config_id),
+        created=params.read_created_range(request),
     )
-    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return respond_with_list(
-        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+        request, partial(service.list_page, actor, wanted), to_schema, params.make_paging()
     )
 
 
@@ -138,9 +129,7 @@ async def submit_task(
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,
-        data,
-        EntityType.TASK,
-        task_id,
+        submit_request_of(request, data, EntityType.TASK, task_id),
         lambda submission: schemas.TaskSubmitted(
             message=f"Task {task_id} was submitted.",
             task=to_schema(services.tasks.get(actor, task_id)),

@@ -1,14 +1,17 @@
 """Routes of users, for administrators."""
 
+from functools import partial
+
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
-from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of
+from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.paging import NamedListParams
+from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, provide_params, services_of
 from scenarist.api.responses import (
     JsonResponse,
     make_if_match_check,
@@ -17,7 +20,6 @@ from scenarist.api.responses import (
     respond_with_etag,
     respond_with_list,
 )
-from scenarist.domain.listings import CREATION_DATE, NAME
 from scenarist.domain.users import User
 from scenarist.services.users import UserChange
 
@@ -42,22 +44,14 @@ def to_schema(user: User) -> schemas.User:
     summary="List users",
     tags=["users"],
     sync_to_thread=True,
+    dependencies=provide_params(NamedListParams),
     responses=describe_responses(200, schemas.Results[schemas.User], "The users.", 400),
 )
-def list_users(
-    request: AnyRequest,
-    sort: Sort = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-    count: Count = False,
-) -> ASGIApp:
+def list_users(request: AnyRequest, params: NamedDependency[NamedListParams]) -> ASGIApp:
     """List users in order of creation; users of a directory once they have signed in."""
     service, actor = services_of(request).users, actor_of(request)
-    paging = paging_of(
-        limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
-    )
     return respond_with_list(
-        request, lambda page: service.list_page(actor, page), to_schema, paging
+        request, partial(service.list_page, actor), to_schema, params.make_paging()
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 from litestar import get, post, put
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import ASGIApp
@@ -15,9 +16,17 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.bodies import read_json
 from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
-from scenarist.api.edit_params import Comment, EditorId, require_printable, require_printable_lines
-from scenarist.api.openapi.responses import AnyJsonOperation, describe_responses
-from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
+from scenarist.api.edit_params import EditParams, require_printable, require_printable_lines
+from scenarist.api.openapi.components import AnyJsonOperation, describe_responses
+from scenarist.api.requests import (
+    EDIT,
+    LARGEST_VALUE,
+    READ,
+    AnyRequest,
+    actor_of,
+    provide_params,
+    services_of,
+)
 from scenarist.api.responses import (
     JsonResponse,
     etag_of,
@@ -28,13 +37,12 @@ from scenarist.api.responses import (
     respond_if_modified,
 )
 from scenarist.api.routes.data_nodes import PATH, to_body
-from scenarist.api.selections import SelectionQuery, selection_of
+from scenarist.api.selections import SelectionParams, selection_of
 from scenarist.domain.entities import DataNode
 from scenarist.domain.selections import Selection
 from scenarist.services.incoming import limit_memory
 from scenarist.services.value_writer import WriteOptions
 
-MOST_ROWS = 1_000_000
 _PIECE = 256 * 1024
 
 EditIdParam = Annotated[
@@ -47,34 +55,17 @@ EditIdParam = Annotated[
     opt=READ,
     summary="Read a data node's value",
     tags=["datanodes"],
+    dependencies=provide_params(SelectionParams),
     responses=describe_responses(
         200, schemas.Value, "The value, or the selected part.", 400, 404, 409, 413
     ),
 )
 @run_in_bulkhead(BulkheadKind.VALUES)
-def read_data_node(  # noqa: PLR0913 - query parameters
+def read_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
-    columns: Annotated[
-        list[str] | None,
-        QueryParameter(description="Only these columns of a table, in this order, such as a,b."),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        QueryParameter(
-            description="Only rows that meet this condition, KEY:OPERATOR:VALUE, such as "
-            "temp:GREATER_THAN:20. VALUE is parsed as JSON, or taken as text if it is not JSON. Up "
-            "to 20 conditions."
-        ),
-    ] = None,
-    join_operator: Annotated[
-        str | None,
-        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
-    ] = None,
-    limit: Annotated[
-        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
-    ] = None,
+    params: NamedDependency[SelectionParams],
     edit_id: EditIdParam = None,
 ) -> ASGIApp:
     """Read the newest value; a table is a list of records, from which conditions select rows.
@@ -86,8 +77,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     For a large pickled value, the response is a preview with `"truncated": true`. Returns 404 while
     there is no value.
     """
-    query = SelectionQuery(columns=columns, where=where, join_operator=join_operator, limit=limit)
-    wanted = selection_of(query, body)
+    wanted = selection_of(params, body)
     found = services_of(request).values.read(
         actor_of(request), data_node_id, wanted, edit_id=edit_id
     )
@@ -114,6 +104,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     opt=EDIT,
     summary="Write a data node's value",
     tags=["datanodes"],
+    dependencies=provide_params(EditParams),
     responses=describe_responses(
         200, schemas.DataNodeWritten, "The value was written.", 400, 404, 409, 412
     ),
@@ -123,8 +114,7 @@ def write_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
-    editor_id: EditorId = None,
-    comment: Comment = None,
+    params: NamedDependency[EditParams],
 ) -> JsonResponse:
     """Write the value in the body, as JSON; a table is a list of records.
 
@@ -133,7 +123,7 @@ def write_data_node(
     that of its whole value.
     """
     services = services_of(request)
-    options = write_options_of(request, editor_id, comment)
+    options = write_options_of(request, params)
     with limit_memory(services.limits, body):
         edit = services.values.write(actor_of(request), data_node_id, read_json(body), options)
     return respond_to_write(f"Data node {data_node_id} was successfully written.", edit.id)
@@ -147,6 +137,7 @@ def write_data_node(
     opt=EDIT,
     summary="Append to a data node's value",
     tags=["datanodes"],
+    dependencies=provide_params(EditParams),
     responses=describe_responses(
         200, schemas.DataNodeWritten, "The value was extended.", 400, 404, 409, 412
     ),
@@ -156,15 +147,14 @@ def append_to_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
-    editor_id: EditorId = None,
-    comment: Comment = None,
+    params: NamedDependency[EditParams],
 ) -> JsonResponse:
     """Add rows to a table, items to a list, or entries to an object; otherwise like a write.
 
     Concurrent appends do not overwrite each other. Returns 409 for storages that cannot append.
     """
     services = services_of(request)
-    options = write_options_of(request, editor_id, comment)
+    options = write_options_of(request, params)
     with limit_memory(services.limits, body):
         edit = services.values.append(actor_of(request), data_node_id, read_json(body), options)
     return respond_to_write(f"Data node {data_node_id} was successfully appended to.", edit.id)
@@ -174,9 +164,7 @@ def respond_to_write(message: str, edit_id: str) -> JsonResponse:
     return respond(schemas.DataNodeWritten(message=message, edit_id=edit_id))
 
 
-def write_options_of(
-    request: AnyRequest, editor_id: str | None, comment: str | None
-) -> WriteOptions:
+def write_options_of(request: AnyRequest, params: EditParams) -> WriteOptions:
     """Build the options of a write from the request.
 
     ``If-Match`` may have the ETag of the data node, or that of its whole value.
@@ -185,8 +173,8 @@ def write_options_of(
         InvalidError: A text has characters that are not printable.
     """
     return WriteOptions(
-        editor_id=require_printable(editor_id, "editor_id"),
-        comment=require_printable_lines(comment),
+        editor_id=require_printable(params.editor_id, "editor_id"),
+        comment=require_printable_lines(params.comment),
         expect=_make_write_check(request),
     )
 
