@@ -1,6 +1,7 @@
 """Waiting for the end of what other processes run."""
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from builders import Clock
 from orchestrator.world import World
 from scenarist.db.engine import Database
-from scenarist.db.notify.notifications import EVERYTHING, Topic
+from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.services.completions import CompletionNotifier
 from servers import PATIENCE_SECONDS
 
@@ -31,12 +32,28 @@ def test_what_has_ended_elsewhere_is_told_when_another_process_has_committed(
         expected = [completions.make_waiter(id) for id in ids]
         for expectation in expected:
             expectation.__enter__()
-        completions.on_notification(frozenset({Topic.WORK}))
-        await asyncio.sleep(0)
-        early = any(expectation._event.is_set() for expectation in expected)
-        completions.on_notification(EVERYTHING)
+        world.database._notify(Notification(frozenset({Topic.NEWS})))
         await expected[0].wait(PATIENCE_SECONDS)
         await expected[1].wait(PATIENCE_SECONDS)
-        return [early, *(expectation._event.is_set() for expectation in expected)]
+        return [expectation._event.is_set() for expectation in expected]
 
-    assert asyncio.run(wait()) == [False, True, True, False, False]
+    completions.start()
+    has_ended = asyncio.run(wait())
+    completions.stop()
+    assert has_ended == [True, True, False, False]
+
+
+def test_what_a_commit_of_this_process_has_ended_is_told_without_a_look(world: World) -> None:
+    completions = CompletionNotifier(world.database)
+    submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+    other = world.submit(world.make(lambda draft: draft.task("other", "nothing")))
+
+    async def wait() -> list[bool]:
+        ids = [submission.id, submission.job_ids[0], other.id]
+        with ExitStack() as stack:
+            waiters = [stack.enter_context(completions.make_waiter(id)) for id in ids]
+            world.cancel(submission.job_ids[0])
+            await waiters[0].wait(PATIENCE_SECONDS)
+            return [waiter._event.is_set() for waiter in waiters]
+
+    assert asyncio.run(wait()) == [True, True, False]

@@ -14,13 +14,14 @@ from scenarist.db.jobs import cancel, claim, complete
 from scenarist.db.jobs.complete import Completion
 from scenarist.db.jobs.propagate import make_job_event, release_machine_waits
 from scenarist.db.leases import Holder
-from scenarist.db.notify.notifications import EVERYTHING, Topics
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseMonitor
+from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import complete_given_up
 from scenarist.orchestrator.process_watch import ProcessWatch
 from scenarist.system.background import BackgroundThread
@@ -36,7 +37,6 @@ class RequeueResult:
     """Result of requeueing the jobs of a holder."""
 
     jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
-    finished: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
     events: Sequence[Event]
 
 
@@ -58,7 +58,7 @@ def requeue_jobs(
         may_have_begun: Whether to fail jobs that must not run again.
         is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
     """
-    stopped = cancel.cancel_lost(connection, now, holder_id=holder_id, exclude=exclude)
+    events = cancel.cancel_lost(connection, now, holder_id=holder_id, exclude=exclude)
     lost: list[Completion] = []
     if may_have_begun:
         allowed = LOST_TOGETHER_LIMIT - 1
@@ -66,16 +66,12 @@ def requeue_jobs(
             connection, holder_id=holder_id, exclude=exclude, lost_allowed=allowed
         )
         lost = [complete_given_up(item, now) for item in found]
-    failed = complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).consequences
+    events += complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).changes
     requeued = claim.requeue(connection, now, holder_id=holder_id, exclude=exclude, is_lost=is_lost)
-    changes = [make_job_event(*job, JobStatus.PENDING) for job in requeued]
+    events += [make_job_event(*job, JobStatus.PENDING) for job in requeued]
     if is_lost:  # suspects may wait until one of these has ended
-        changes += release_machine_waits(connection, now)
-    return RequeueResult(
-        jobs=requeued,
-        finished=[*stopped.finished, *failed.finished],
-        events=[*stopped.changes, *failed.changes, *changes],
-    )
+        events += release_machine_waits(connection, now)
+    return RequeueResult(jobs=requeued, events=events)
 
 
 class LeaseKeeper:
@@ -87,31 +83,31 @@ class LeaseKeeper:
 
     Args:
         has_running_jobs: Returns whether jobs run under the lease.
-        on_requeued: Called after jobs were requeued and the transaction has committed.
-        wake: Called when the lease is lost.
+        on_lost: Called when the lease is lost; returns at once.
     """
 
     def __init__(
         self,
         database: Database,
         lease: Lease,
+        job_metrics: JobMetrics,
         *,
         has_running_jobs: Callable[[], bool],
-        on_requeued: Callable[[RequeueResult], None],
-        wake: Callable[[], None],
+        on_lost: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
         self._options = lease.options
+        self._job_metrics = job_metrics
         self._has_running_jobs = has_running_jobs
-        self._on_requeued = on_requeued
-        self._wake = wake
+        self._on_lost = on_lost
         self._monitor = LeaseMonitor(lease.options)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
         self._check_at: float | None = None
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
         self._thread: BackgroundThread | None = None
+        database.subscribe(frozenset({Topic.NEWS}), self.on_commit)
 
     def start(self) -> None:
         self._processes = ProcessWatch()
@@ -136,7 +132,7 @@ class LeaseKeeper:
             leases.release(connection, self._lease.holder_id)
             return self._requeue(connection, self._lease.holder_id, is_lost=False)
 
-        self._on_requeued(self._database.write(work))
+        self._record_requeued(self._database.write(work))
 
     def start_renewing(self) -> None:
         """Note that jobs run under the lease, so that it is renewed."""
@@ -144,10 +140,12 @@ class LeaseKeeper:
             self._lease.has_claimed = True
             self._interrupt()
 
-    def on_notification(self, topics: Topics) -> None:
-        """Handle a notification that another process has committed a change: it may run jobs."""
-        if topics == EVERYTHING or self._check_at is None:
-            wait = 0.0 if topics == EVERYTHING else self._options.renewal_seconds
+    def on_commit(self, notification: Notification) -> None:
+        """Plan to check the other holders if another process has committed: it may run jobs."""
+        if notification.is_own:
+            return
+        if notification.topics == EVERYTHING or self._check_at is None:
+            wait = 0.0 if notification.topics == EVERYTHING else self._options.renewal_seconds
             self._check_at = self._options.elapsed() + wait
             self._interrupt()
 
@@ -203,7 +201,7 @@ class LeaseKeeper:
         result = self._database.write(work)
         if result is not None:
             _log.warning("holder gone", holder_id=holder.id, jobs=len(result.jobs))
-            self._on_requeued(result)
+            self._record_requeued(result)
 
     def _requeue(
         self, connection: Connection, holder_id: HolderId, *, is_lost: bool
@@ -212,6 +210,9 @@ class LeaseKeeper:
         result = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
         event_log.add(connection, result.events, now)
         return result
+
+    def _record_requeued(self, result: RequeueResult) -> None:
+        self._job_metrics.record_requeued(result.jobs, self._lease.now())
 
     def _is_renewal_needed(self) -> bool:
         return not self._lease.is_lost and (self._lease.has_claimed or self._has_running_jobs())
@@ -223,7 +224,7 @@ class LeaseKeeper:
         except LeaseLostError:
             if holder_id == self._lease.holder_id:
                 self._lease.is_lost = True
-                self._wake()
+                self._on_lost()
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -14,7 +14,7 @@ from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs.claim import Claim, TaskRecipe
 from scenarist.db.jobs.complete import Completion
-from scenarist.db.notify.notifications import Topic, Topics
+from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
@@ -23,7 +23,7 @@ from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobReq
 from scenarist.executors.outcomes import build_outcome
 from scenarist.orchestrator.claiming import JobToRun
 from scenarist.orchestrator.job_requests import RecipeCache, build_request
-from scenarist.orchestrator.lease_keeper import LeaseKeeper, RequeueResult
+from scenarist.orchestrator.lease_keeper import LeaseKeeper
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseOptions
 from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import build_completions
@@ -40,18 +40,15 @@ _REASON_LIMIT = 1_000
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
-Announce = Callable[[Sequence[str]], None]
-"""Receives the identifiers of the jobs and submissions that a step has ended, after its commit."""
-
-
 _log = structlog.get_logger(__name__)
 
 
 class Orchestrator:
     """Scheduler that runs the jobs of one database on one executor.
 
-    `wake` and `deliver` may be called from any thread. One step is one transaction for everything
-    that has happened since the previous step. Between steps the thread sleeps.
+    `deliver` may be called from any thread. One step is one transaction for everything that has
+    happened since the previous step. Between steps the thread sleeps; outcomes and the commits of
+    this process and others wake it.
 
     Args:
         folder: The folder for values whose path the system chooses.
@@ -68,7 +65,6 @@ class Orchestrator:
         *,
         folder: str,
         now: Callable[[], datetime],
-        announce: Announce,
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
         lease_options: LeaseOptions = LeaseOptions(),  # noqa: B008 - frozen
@@ -77,40 +73,37 @@ class Orchestrator:
         self._database = database
         self._folder = folder
         self._now = now
-        self._announce = announce
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
         self._lease = Lease(lease_options, now)
+        self._job_metrics = JobMetrics()
+        self.metrics = self._job_metrics.counters
+        self._wake_event = threading.Event()
         self._lease_keeper = LeaseKeeper(
             database,
             self._lease,
+            self._job_metrics,
             has_running_jobs=lambda: bool(self._running),
-            on_requeued=self._apply_requeue,
-            wake=self.wake,
+            on_lost=self._wake_event.set,
         )
         self._executor: Executor | None = None
-        self._job_metrics = JobMetrics()
-        self.metrics = self._job_metrics.counters
-        self._steps = StepWriter(
-            database, self._lease, RecipeCache(declared), self._job_metrics, wake=self.wake
-        )
+        self._steps = StepWriter(database, self._lease, RecipeCache(declared), self._job_metrics)
         # Attempts that were given up when the lease was lost, and that have not ended yet.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
         self.worker_calls = WorkerCalls(lambda: self._executor)
-        self._wake_event = threading.Event()
-        self._last_job_ended = (
-            threading.Event()
-        )  # the only running job has ended: do not wait for more
+        # The only running job has ended: do not wait for more.
+        self._last_job_ended = threading.Event()
         self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when running jobs are stopped too
         self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
         # An item means that no job is running, or that `stop` must not wait any longer.
         self._idle_signals: SimpleQueue[None] = SimpleQueue()
         self._thread: BackgroundThread | None = None
-        self._may_have_stop_requests = True  # whether other processes may have asked jobs to stop
+        self._may_have_stop_requests = True  # whether running jobs may have been asked to stop
+        database.subscribe(frozenset({Topic.WORK, Topic.STOP}), self.on_commit)
 
     @property
     def is_running(self) -> bool:
@@ -179,7 +172,8 @@ class Orchestrator:
         self._wait_until_idle()
         if self._running:
             self._interrupted = frozenset(self._running)
-            self.cancel(list(self._interrupted))
+            self._to_stop.extend(self._interrupted)
+            self._wake_event.set()
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
             self._wait_until_idle()
         self._is_stopping = True
@@ -204,23 +198,12 @@ class Orchestrator:
             with contextlib.suppress(Empty):
                 self._idle_signals.get(timeout=left)
 
-    def wake(self) -> None:
-        """Have the loop look for jobs that can run: something was submitted or written."""
-        self._wake_event.set()
-
-    def on_notification(self, topics: Topics) -> None:
-        """Handle a notification that another process has committed a change."""
-        if Topic.STOP in topics:
+    def on_commit(self, notification: Notification) -> None:
+        """Have a step look for jobs that can run, or that were asked to stop."""
+        if Topic.STOP in notification.topics:
             self._may_have_stop_requests = True
-        if Topic.WORK in topics:
-            self._steps.is_due_unknown = True
-        if topics & {Topic.STOP, Topic.WORK}:
-            self._wake_event.set()
-        self._lease_keeper.on_notification(topics)
-
-    def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop running jobs that were asked to stop; ignore those that do not run here."""
-        self._to_stop.extend(numbers)
+        if Topic.WORK in notification.topics and not notification.is_own:
+            self._steps.is_due_unknown = True  # the job may be a retry that is due later
         self._wake_event.set()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
@@ -286,8 +269,8 @@ class Orchestrator:
             self._steps.is_in_doubt = True  # jobs may be claimed that were never submitted
             raise
         self._job_metrics.record_completed(step.recorded, completions, now)
-        if step.finished:
-            self._announce(step.finished)
+        if step.may_claim_more:
+            self._wake_event.set()
 
     def _free_slots(self, executor: Executor) -> int:
         """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
@@ -326,7 +309,7 @@ class Orchestrator:
         )
 
     def _stop_requested(self, executor: Executor) -> None:
-        """Stop the jobs that this process or another one has asked to stop."""
+        """Stop the jobs that were asked to stop."""
         if self._may_have_stop_requests:
             self._may_have_stop_requests = False
             try:
@@ -349,13 +332,6 @@ class Orchestrator:
         for number, (claim, _, _) in given_up.items():
             self._given_up.add((number, claim.attempt))
             executor.cancel(number)
-
-    def _apply_requeue(self, result: RequeueResult) -> None:
-        """Apply the effects of a committed requeue: log it, announce it, and wake the loop."""
-        self._job_metrics.record_requeued(result.jobs, self._now())
-        if result.finished:
-            self._announce(result.finished)
-        self.wake()
 
     def _loop(self) -> None:
         while not self._is_stopping:

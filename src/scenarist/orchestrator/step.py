@@ -1,6 +1,6 @@
 """The database transaction of one orchestrator step, and its repetition in parts if it fails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -43,20 +43,21 @@ class StepResult:
         recorded: The completions that were recorded.
         lease_renewed_at: The time to confirm to the lease after the commit; None if it was not
             renewed.
+        may_claim_more: Whether there may be more to claim, although slots are left.
     """
 
     handled: list[Completion] = field(default_factory=list)
-    finished: list[str] = field(default_factory=list)
     to_run: list[JobToRun] = field(default_factory=list)
     recorded: list[Completion] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
     lease_renewed_at: float | None = None
+    may_claim_more: bool = False
 
     def add(self, other: "StepResult") -> None:
         self.handled += other.handled
-        self.finished += other.finished
         self.to_run += other.to_run
         self.recorded += other.recorded
+        self.may_claim_more |= other.may_claim_more
 
 
 class StepWriter:
@@ -65,9 +66,6 @@ class StepWriter:
     If a step fails although the database is available, it is repeated in parts: each outcome and
     each claim in a transaction of its own. An outcome that cannot be recorded then fails its own
     job and does not block the others (docs/decisions/0092).
-
-    Args:
-        wake: Called when there may be more to claim after a step.
     """
 
     def __init__(
@@ -76,15 +74,12 @@ class StepWriter:
         lease: Lease,
         recipes: RecipeCache,
         job_metrics: JobMetrics,
-        *,
-        wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
         self._recipes = recipes
         self._job_metrics = job_metrics
         self._metrics: OrchestratorMetrics = job_metrics.counters
-        self._wake = wake
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
         self.is_in_doubt = False  #: whether jobs may be claimed that this process does not know
@@ -157,7 +152,6 @@ class StepWriter:
         # A stored claim that this process does not know of would stay RUNNING for ever.
         if self.is_in_doubt:
             requeued = requeue_jobs(connection, self._lease.holder_id, now, exclude=list(running))
-            step.finished += requeued.finished
             step.changes += requeued.events
         self._complete(connection, completions, now, step)
         has_delayed_retry = any(item.not_before is not None for item in completions)
@@ -187,8 +181,7 @@ class StepWriter:
             return
         holder_id = self._lease.holder_id
         recorded = complete.complete_attempts(connection, completions, holder_id=holder_id, now=now)
-        step.finished += recorded.consequences.finished
-        step.changes += recorded.consequences.changes
+        step.changes += recorded.changes
         step.recorded += recorded.completions
 
     def _prepare(
@@ -208,8 +201,8 @@ class StepWriter:
         step.changes += sorted_claims.changes
         step.to_run += sorted_claims.to_run
         self._complete(connection, sorted_claims.completions, now, step)
-        if sorted_claims.may_free_others:
-            self._wake()  # for the jobs that were released, or that came after those
+        # Those that were released, or that came after the jobs that do not run.
+        step.may_claim_more |= sorted_claims.may_free_others
 
     def _write_in_parts(
         self,

@@ -19,6 +19,7 @@ from scenarist.config import Application, load_app, resolve
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Topic
 from scenarist.demo.tour import render_tour
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest, TaskFilter
@@ -124,10 +125,7 @@ def open_server(
         database = stack.enter_context(_open_database(settings.database))
         log_folder_warnings(settings, database)
         completions = CompletionNotifier(database)
-        database.on_notification(completions.on_notification)
-        orchestration = OrchestratorRuntime(
-            application, settings, database, announce=completions.notify, now=now
-        )
+        orchestration = OrchestratorRuntime(application, settings, database, now=now)
         authorization = build_auth(database, settings, application.registry.authentication, now)
         auth = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
@@ -137,6 +135,8 @@ def open_server(
         )
         if make_executor is None:
             database.listen()
+            stack.callback(completions.stop)
+            completions.start()
             orchestration.start(stack, authorization.cipher)
         else:
             orchestration.attach(make_executor)
@@ -222,9 +222,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         prepare_storage(settings)
         database = stack.enter_context(_open_database(settings.database))
         log_folder_warnings(settings, database)
-        orchestration = OrchestratorRuntime(
-            application, settings, database, announce=lambda ended: None, now=_now
-        )
+        orchestration = OrchestratorRuntime(application, settings, database, now=_now)
         # Its `put` may interrupt its `get`, in the handler; a `threading` lock would deadlock.
         signals: SimpleQueue[int] = SimpleQueue()
         is_stopping = False
@@ -297,9 +295,8 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    canceller = _build_canceller(database, orchestration, completions, now)
-    wake = orchestration.wake
-    writer = ValueWriter(database, now=now, wake=wake)
+    canceller = Canceller(database, now=now)
+    writer = ValueWriter(database, now=now)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
     compute = build_compute(lambda: orchestration.calls)
@@ -328,12 +325,12 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         limits=limits,
         edits=EditService(database),
         submissions=SubmissionService(
-            database, canceller, now=now, wake=wake, version=version, declared=declared
+            database, canceller, now=now, version=version, declared=declared
         ),
         jobs=JobService(
             database, canceller, now=now, executor_fault=orchestration.find_executor_fault
         ),
-        orchestration=OrchestrationService(database, now=now, wake=wake),
+        orchestration=OrchestrationService(database, now=now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
         change_notifier=_build_change_notifier(database),
@@ -343,21 +340,6 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         users=authorization.users,
         keys=authorization.keys,
         audit=authorization.audit,
-    )
-
-
-def _build_canceller(
-    database: Database,
-    orchestration: OrchestratorRuntime,
-    completions: CompletionNotifier,
-    now: Callable[[], datetime],
-) -> Canceller:
-    return Canceller(
-        database,
-        now=now,
-        stop=orchestration.cancel,
-        wake=orchestration.wake,
-        announce=completions.notify,
     )
 
 
@@ -389,7 +371,7 @@ def _build_health_service(
 
 def _build_change_notifier(database: Database) -> ChangeNotifier:
     notifier = ChangeNotifier()
-    database.on_commit(notifier.notify)
+    database.subscribe(frozenset({Topic.NEWS}), lambda _: notifier.notify())
     return notifier
 
 

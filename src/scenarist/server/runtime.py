@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 
 from scenarist.config import Application
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Topic
 from scenarist.domain.redaction import redact
 from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
@@ -16,7 +17,7 @@ from scenarist.executors.registry import open_executor
 from scenarist.identity.encryption import SecretCipher
 from scenarist.observability.metrics import OrchestratorMetrics
 from scenarist.orchestrator.leases import LeaseOptions
-from scenarist.orchestrator.loop import Announce, Orchestrator
+from scenarist.orchestrator.loop import Orchestrator
 from scenarist.orchestrator.output_flusher import OutputFlusher
 from scenarist.orchestrator.process_watch import identify_own_process
 from scenarist.orchestrator.worker_calls import WorkerCalls
@@ -39,9 +40,6 @@ class OrchestratorRuntime:
     """The orchestrator of this process, or a replacement if other processes run the jobs.
 
     Creating it updates the records in the database to the current declarations.
-
-    Args:
-        announce: Called with the identifiers of entities that have ended.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class OrchestratorRuntime:
         settings: Settings,
         database: Database,
         *,
-        announce: Announce,
         now: Callable[[], datetime],
     ) -> None:
         self._application = application
@@ -72,7 +69,6 @@ class OrchestratorRuntime:
                 database,
                 folder=get_storage_location(settings),
                 now=now,
-                announce=announce,
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
                 lease_options=LeaseOptions(
@@ -121,16 +117,6 @@ class OrchestratorRuntime:
         if self.orchestrator is not None:
             self.orchestrator.force_exit()
 
-    def wake(self) -> None:
-        """Look for runnable jobs; other processes are notified by the commit."""
-        if self.orchestrator is not None:
-            self.orchestrator.wake()
-
-    def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop the jobs that run here; other processes are notified by the commit."""
-        if self.orchestrator is not None:
-            self.orchestrator.cancel(numbers)
-
     def start(self, stack: ExitStack, seal: SecretCipher) -> None:
         """Run jobs and send webhooks until the stack is closed, unless other processes do.
 
@@ -153,7 +139,6 @@ class OrchestratorRuntime:
         )
         stack.callback(orchestrator.stop)
         self._start_output_flusher(stack, executor)
-        self._database.on_notification(orchestrator.on_notification)
         orchestrator.start(executor)
         self._start_webhooks(stack, seal)
         self._start_file_watch(stack)
@@ -197,12 +182,12 @@ class OrchestratorRuntime:
             return Dispatcher(self._database, sender, now=self._now)
 
         election = DispatcherElection(self._database.leader_lock("webhooks"), make)
-        self._database.on_commit(election.wake)
+        self._database.subscribe(frozenset({Topic.NEWS}), lambda _: election.wake())
         stack.callback(election.stop)
         election.start()
 
     def _start_file_watch(self, stack: ExitStack) -> None:
-        watch = FileWatch(self._database, now=self._now, wake=self.wake)
+        watch = FileWatch(self._database, now=self._now)
         stack.callback(watch.stop)
         watch.start()
 

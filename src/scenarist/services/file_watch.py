@@ -33,17 +33,11 @@ class FileWatch:
 
     It queries the database when notified that jobs have started to wait, and when a file was
     found. While no job waits for a named file, the thread sleeps.
-
-    Args:
-        wake: Called after each commit that may let jobs run.
     """
 
-    def __init__(
-        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._wake = wake
         self._awaited: dict[DataNodeId, tuple[str, Mapping[str, Any]]] = {}
         self._seen: dict[DataNodeId, FileState] = {}
         self._rejected: dict[DataNodeId, tuple[FileState, float]] = {}
@@ -51,7 +45,7 @@ class FileWatch:
         self._stopping = threading.Event()
         self._wake_event = threading.Event()
         self._thread: BackgroundThread | None = None
-        database.on_topic(Topic.FILES, self.refresh)
+        database.subscribe(frozenset({Topic.FILES}), lambda _: self.refresh())
 
     def start(self) -> None:
         """Check at once what jobs already wait for, then poll until `stop`."""
@@ -141,7 +135,6 @@ class FileWatch:
         }
         if found.changes:
             _log.info("files found", paths=[state.path for _, state in found.edits.values()])
-            self._wake()
         return bool(found.changes)
 
     def _loop(self) -> None:

@@ -1,13 +1,15 @@
-"""Notifications of commits between the processes on one database, instead of polling.
+"""Notifications of commits, within a process and between the processes on one database.
 
-A transaction collects topics; its commit sends them to all other processes that listen. A
-notification carries only topics: the receiver reads the database. After anything that may have
-lost a notification, EVERYTHING is reported (decision 32).
+A transaction collects topics; after its commit, `Database` calls its subscribers, and sends the
+topics to all other processes that listen, whose subscribers are called as well. Between processes
+a notification carries only topics: the receiver reads the database. After anything that may have
+lost a notification, EVERYTHING is reported (decisions 32 and 102).
 """
 
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,17 +38,59 @@ Topics = frozenset[Topic]
 EVERYTHING: Topics = frozenset(Topic)
 """Reported when notifications may have been lost: every listener reads the database once."""
 
-_KEY = "scenarist.topics"
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a commit was about.
+
+    Args:
+        is_own: Whether this process made the commit.
+        ended: The identifiers of the jobs and submissions that an own commit has ended. For the
+            commits of other processes, the listener reads the database.
+    """
+
+    topics: Topics
+    is_own: bool = False
+    ended: frozenset[str] = frozenset()
 
 
-def publish(connection: Connection, *topics: Topic) -> None:
-    """Add topics to the current transaction, to be published when it commits."""
-    connection.info.setdefault(_KEY, set()).update(topics)
+CommitListener = Callable[[Notification], None]
+"""Called after a commit, in the thread that made it or that received the notification.
+
+It must return at once: set a flag or an event, or append to a queue. It must not use the database.
+"""
+
+_KEY = "scenarist.notification"
+_NOTHING = Notification(frozenset(), is_own=True)
 
 
-def take_topics(connection: Connection) -> Topics:
-    """Return the topics of the current transaction, and clear them."""
-    return frozenset(connection.info.pop(_KEY, ()))
+def publish(connection: Connection, *topics: Topic, ended: Collection[str] = ()) -> None:
+    """Add topics to the current transaction, to be published when it commits.
+
+    Args:
+        ended: The identifiers of the jobs and submissions that the transaction ends.
+    """
+    collected = get_collected(connection)
+    connection.info[_KEY] = Notification(
+        collected.topics.union(topics), is_own=True, ended=collected.ended.union(ended)
+    )
+
+
+def get_collected(connection: Connection) -> Notification:
+    """Return what the current transaction has published so far."""
+    collected: Notification = connection.info.get(_KEY, _NOTHING)
+    return collected
+
+
+def restore_collected(connection: Connection, earlier: Notification) -> None:
+    """Forget what was published since *earlier*, because that part was rolled back."""
+    connection.info[_KEY] = earlier
+
+
+def take_collected(connection: Connection) -> Notification:
+    """Return what the current transaction has published, and clear it."""
+    collected: Notification = connection.info.pop(_KEY, _NOTHING)
+    return collected
 
 
 def encode_topics(topics: Iterable[Topic]) -> str:
@@ -80,15 +124,12 @@ class Listener:
     """Thread that receives the commits of other processes, and reconnects after a loss.
 
     Args:
-        on_notification: Called with the received topics, one call at a time; EVERYTHING after a
-            loss.
+        on_topics: Called with the received topics, one call at a time; EVERYTHING after a loss.
     """
 
-    def __init__(
-        self, open_notifier: OpenNotifier, on_notification: Callable[[Topics], None]
-    ) -> None:
+    def __init__(self, open_notifier: OpenNotifier, on_topics: Callable[[Topics], None]) -> None:
         self._open_notifier = open_notifier
-        self._on_notification = on_notification
+        self._on_topics = on_topics
         self._reader, self._writer = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = BackgroundThread("notifications", self._listen)
@@ -122,7 +163,7 @@ class Listener:
             try:
                 if self._notifier is None:
                     self._notifier = self._open_notifier(self._reader)
-                    self._on_notification(EVERYTHING)
+                    self._on_topics(EVERYTHING)
                 self._follow(self._notifier)
             except UnavailableError as error:
                 _log.warning("other processes are not heard", reason=error.message)
@@ -138,5 +179,5 @@ class Listener:
 
     def _follow(self, notifier: Notifier) -> None:
         while topics := notifier.receive():
-            self._on_notification(topics)
+            self._on_topics(topics)
             self._stopping.wait(_SPACING_SECONDS)
