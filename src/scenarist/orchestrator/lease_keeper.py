@@ -1,6 +1,5 @@
 """Renews the lease of an orchestrator, and takes over the jobs of holders that lost theirs."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseMonitor
 from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import complete_given_up
 from scenarist.orchestrator.process_watch import ProcessWatch
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a transaction
 _IDLE_LIMIT = timedelta(days=1)  # a holder without a job for so long may be deleted
@@ -104,21 +103,24 @@ class LeaseKeeper:
         self._monitor = LeaseMonitor(lease.options)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
         self._check_at: float | None = None
-        self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
-        self._thread: BackgroundThread | None = None
+        self._loop: BackgroundLoop | None = None
         database.subscribe(frozenset({Topic.NEWS}), self.on_commit)
 
     def start(self) -> None:
         self._processes = ProcessWatch()
-        self._thread = BackgroundThread("leases", self._loop)
-        self._thread.start()
+        self._loop = BackgroundLoop(
+            "leases",
+            self.run_once,
+            on_error=self._log_failure,
+            wait=self._wait,
+            interrupt=self._processes.interrupt,
+        )
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None and self._processes is not None:
-            self._processes.interrupt()
-            self._thread.join()
+        if self._loop is not None and self._processes is not None:
+            self._loop.stop()
             self._processes.close()
 
     def release(self) -> None:
@@ -138,7 +140,7 @@ class LeaseKeeper:
         """Note that jobs run under the lease, so that it is renewed."""
         if not self._lease.has_claimed:
             self._lease.has_claimed = True
-            self._interrupt()
+            self._wake()
 
     def on_commit(self, notification: Notification) -> None:
         """Plan to check the other holders if another process has committed: it may run jobs."""
@@ -147,7 +149,7 @@ class LeaseKeeper:
         if notification.topics == EVERYTHING or self._check_at is None:
             wait = 0.0 if notification.topics == EVERYTHING else self._options.renewal_seconds
             self._check_at = self._options.elapsed() + wait
-            self._interrupt()
+            self._wake()
 
     def recover(self) -> None:
         """Begin the lease, and take over from holders that are certainly gone.
@@ -168,8 +170,11 @@ class LeaseKeeper:
         )
         self.check_holders()
 
-    def run_once(self) -> None:
+    def run_once(self) -> float | None:
         """Renew the lease and check the other holders, if either is due.
+
+        Returns:
+            The seconds until something is due; None if nothing is.
 
         Raises:
             UnavailableError: The database rejected a transaction.
@@ -179,6 +184,7 @@ class LeaseKeeper:
             self._renew()
         if self._check_at is not None and now >= self._check_at:
             self.check_holders()
+        return self._seconds_to_next()
 
     def check_holders(self) -> None:
         """Take over from holders that are gone, and schedule the next check."""
@@ -226,29 +232,24 @@ class LeaseKeeper:
                 self._lease.is_lost = True
                 self._on_lost()
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            if self._processes is not None and self._processes.wait(self._seconds_to_next()):
-                self._check_at = self._options.elapsed()
-            if self._stopping.is_set():
-                return
-            try:
-                self.run_once()
-            except UnavailableError as error:
-                _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
-                self._monitor.reset()
-                self._stopping.wait(_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the thread must survive any error
-                _log.exception("lease not renewed")
-                self._stopping.wait(_RETRY_SECONDS)
+    def _wait(self, seconds: float | None) -> None:
+        if self._processes is not None and self._processes.wait(seconds):
+            self._check_at = self._options.elapsed()
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
+            self._monitor.reset()
+        else:
+            _log.exception("lease not renewed")
+        return _RETRY_SECONDS
 
     def _seconds_to_next(self) -> float | None:
-        """Return the seconds until something is due; None if nothing is scheduled."""
         due = [] if self._check_at is None else [self._check_at]
         if self._is_renewal_needed():
             due.append(self._lease.due_at)
         return max(0.0, min(due) - self._options.elapsed()) if due else None
 
-    def _interrupt(self) -> None:
-        if self._processes is not None and not self._stopping.is_set():
-            self._processes.interrupt()
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()

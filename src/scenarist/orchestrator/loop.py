@@ -29,7 +29,7 @@ from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import build_completions
 from scenarist.orchestrator.step import StepResult, StepWriter
 from scenarist.orchestrator.worker_calls import WorkerCalls
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _KILL_SECONDS = 1.0  # the longest time from a kill to its outcome
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a step
@@ -78,13 +78,13 @@ class Orchestrator:
         self._lease = Lease(lease_options, now)
         self._job_metrics = JobMetrics()
         self.metrics = self._job_metrics.counters
-        self._wake_event = threading.Event()
+        self._loop = BackgroundLoop("orchestrator", self._run_once, on_error=self._log_failure)
         self._lease_keeper = LeaseKeeper(
             database,
             self._lease,
             self._job_metrics,
             has_running_jobs=lambda: bool(self._running),
-            on_lost=self._wake_event.set,
+            on_lost=self._loop.wake,
         )
         self._executor: Executor | None = None
         self._steps = StepWriter(database, self._lease, RecipeCache(declared), self._job_metrics)
@@ -96,18 +96,16 @@ class Orchestrator:
         self.worker_calls = WorkerCalls(lambda: self._executor)
         # The only running job has ended: do not wait for more.
         self._last_job_ended = threading.Event()
-        self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when running jobs are stopped too
         self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
         # An item means that no job is running, or that `stop` must not wait any longer.
         self._idle_signals: SimpleQueue[None] = SimpleQueue()
-        self._thread: BackgroundThread | None = None
         self._may_have_stop_requests = True  # whether running jobs may have been asked to stop
         database.subscribe(frozenset({Topic.WORK, Topic.STOP}), self.on_commit)
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive() and self._drain_until is None
+        return self._loop.is_running and self._drain_until is None
 
     @property
     def running(self) -> int:
@@ -136,9 +134,7 @@ class Orchestrator:
         self._executor = executor
         self.recover()
         self._lease_keeper.start()
-        self._wake_event.set()
-        self._thread = BackgroundThread("orchestrator", self._loop)
-        self._thread.start()
+        self._loop.start()
 
     def attach(self, executor: Executor) -> None:
         """Use an executor without starting the thread, for tests that call `step` themselves."""
@@ -173,13 +169,10 @@ class Orchestrator:
         if self._running:
             self._interrupted = frozenset(self._running)
             self._to_stop.extend(self._interrupted)
-            self._wake_event.set()
+            self._loop.wake()
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
             self._wait_until_idle()
-        self._is_stopping = True
-        self._wake_event.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
         if self._executor is not None:
             self._executor.close()
         if self._outcomes:
@@ -191,7 +184,7 @@ class Orchestrator:
 
     def _wait_until_idle(self) -> None:
         """Wait until no job is running, or until the time in ``_drain_until``."""
-        while self._running and self._thread is not None:
+        while self._running and self._loop.is_running:
             left = (self._drain_until or 0.0) - time.monotonic()
             if left <= 0:
                 return
@@ -204,7 +197,7 @@ class Orchestrator:
             self._may_have_stop_requests = True
         if Topic.WORK in notification.topics and not notification.is_own:
             self._steps.is_due_unknown = True  # the job may be a retry that is due later
-        self._wake_event.set()
+        self._loop.wake()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; an empty list means that it has free slots."""
@@ -212,7 +205,7 @@ class Orchestrator:
         self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
         if len(self._running) == len(self._outcomes) == 1:
             self._last_job_ended.set()
-        self._wake_event.set()
+        self._loop.wake()
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Record outcomes, release waiting jobs and claim jobs in one transaction, then submit.
@@ -270,7 +263,7 @@ class Orchestrator:
             raise
         self._job_metrics.record_completed(step.recorded, completions, now)
         if step.may_claim_more:
-            self._wake_event.set()
+            self._loop.wake()
 
     def _free_slots(self, executor: Executor) -> int:
         """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
@@ -333,29 +326,28 @@ class Orchestrator:
             self._given_up.add((number, claim.attempt))
             executor.cancel(number)
 
-    def _loop(self) -> None:
-        while not self._is_stopping:
-            self._wake_event.wait(self._seconds_to_next_due())
-            self._wake_event.clear()
-            self._last_job_ended.clear()
-            try:
-                started = time.monotonic()
-                has_moved = self.step()
-                if not self._running and self._drain_until is not None:
-                    self._idle_signals.put(None)
-                if has_moved:
-                    took = time.monotonic() - started
-                    gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
-                    self._last_job_ended.wait(min(gather, _LONGEST_GATHER_SECONDS))
-                if not self._steps.has_unfinished_work:
-                    continue
-            except UnavailableError as error:
-                _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the loop must survive any error of a step
-                self._steps.fault = "steps of the orchestrator fail; the log says why"
-                _log.exception("step failed")
-            time.sleep(_RETRY_SECONDS)
-            self._wake_event.set()
+    def _run_once(self) -> float | None:
+        self._last_job_ended.clear()
+        started = time.monotonic()
+        has_moved = self.step()
+        if not self._running and self._drain_until is not None:
+            self._idle_signals.put(None)
+        if has_moved:
+            took = time.monotonic() - started
+            gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
+            self._last_job_ended.wait(min(gather, _LONGEST_GATHER_SECONDS))
+        if self._steps.has_unfinished_work:
+            self._loop.pause(_RETRY_SECONDS)
+            return 0.0
+        return self._seconds_to_next_due()
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
+        else:
+            self._steps.fault = "steps of the orchestrator fail; the log says why"
+            _log.exception("step failed")
+        return _RETRY_SECONDS
 
     def _seconds_to_next_due(self) -> float | None:
         if self._steps.next_due is None:

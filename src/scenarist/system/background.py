@@ -57,14 +57,14 @@ class BackgroundThread(threading.Thread):
 class BackgroundLoop:
     """Background thread that works when something is due or `wake` is called, and sleeps otherwise.
 
-    It works once at the start, and again at once after a failure that even `on_error` could not
-    handle.
+    It works once at the start, and after each failure.
 
     Args:
         run_once: Does everything that is due. Returns the seconds until something is due again;
             None if nothing will be before `wake` is called.
         on_error: Called with each exception of `run_once`; logs it, and returns the seconds to
-            pause. `wake` does not shorten this pause.
+            pause. `wake` does not shorten this pause. Without it, an exception ends the thread,
+            which reports that as its fault and begins again.
         wait: Sleeps for some seconds, or until `interrupt` is called if that is earlier.
         interrupt: Called by `wake` and `stop`: makes `wait` return, or what `run_once` waits for.
     """
@@ -74,7 +74,7 @@ class BackgroundLoop:
         name: str,
         run_once: Callable[[], float | None],
         *,
-        on_error: Callable[[Exception], float],
+        on_error: Callable[[Exception], float] | None = None,
         wait: Callable[[float | None], object] | None = None,
         interrupt: Callable[[], None] | None = None,
     ) -> None:
@@ -132,7 +132,9 @@ class BackgroundLoop:
                 return
             try:
                 seconds = self._run_once()
-            except Exception as error:  # noqa: BLE001 - the loop outlives any failure
+            except Exception as error:
+                if self._on_error is None:
+                    raise
                 self._stopping.wait(self._on_error(error))
                 seconds = 0.0
 

@@ -1,13 +1,12 @@
 """Notifications of commits, within a process and between the processes on one database.
 
-A transaction collects topics; after its commit, `Database` calls its subscribers, and sends the
-topics to all other processes that listen, whose subscribers are called as well. Between processes
-a notification carries only topics: the receiver reads the database. After anything that may have
-lost a notification, EVERYTHING is reported (decisions 32 and 102).
+A transaction collects topics. After its commit, `Database` calls those who have subscribed to one
+of them, in this process and in all others that listen. Between processes a notification carries
+only topics: the receiver reads the database. After anything that may have lost a notification,
+EVERYTHING is reported (decisions 32 and 102).
 """
 
 import socket
-import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _RETRY_SECONDS = 1.0
 _SPACING_SECONDS = 0.005  # between two reports: under load, one report covers many commits
@@ -131,8 +130,10 @@ class Listener:
         self._open_notifier = open_notifier
         self._on_topics = on_topics
         self._reader, self._writer = socket.socketpair()
-        self._stopping = threading.Event()
-        self._thread = BackgroundThread("notifications", self._listen)
+        self._notifier: Notifier | None = None
+        self._loop = BackgroundLoop(
+            "notifications", self._receive, on_error=self._log_failure, interrupt=self._interrupt
+        )
 
     def start(self) -> None:
         """Start receiving the commits from now on.
@@ -141,16 +142,14 @@ class Listener:
             UnavailableError: Notifications cannot be received; the message says why.
         """
         try:
-            self._notifier: Notifier | None = self._open_notifier(self._reader)
+            self._notifier = self._open_notifier(self._reader)
         except BaseException:
             self._close_sockets()
             raise
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._writer.send(b"\0")
-        self._thread.join()
+        self._loop.stop()
         self._close_notifier()
         self._close_sockets()
 
@@ -158,26 +157,26 @@ class Listener:
         self._reader.close()
         self._writer.close()
 
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._notifier is None:
-                    self._notifier = self._open_notifier(self._reader)
-                    self._on_topics(EVERYTHING)
-                self._follow(self._notifier)
-            except UnavailableError as error:
-                _log.warning("other processes are not heard", reason=error.message)
-            except Exception:  # noqa: BLE001 - the thread survives any error of a listener
-                _log.exception("a commit of another process was not told")
-            self._close_notifier()
-            self._stopping.wait(_RETRY_SECONDS)
+    def _receive(self) -> float:
+        if self._notifier is None:
+            self._notifier = self._open_notifier(self._reader)
+            self._on_topics(EVERYTHING)
+        if topics := self._notifier.receive():
+            self._on_topics(topics)
+        return _SPACING_SECONDS
+
+    def _interrupt(self) -> None:
+        self._writer.send(b"\0")
+
+    def _log_failure(self, error: Exception) -> float:
+        self._close_notifier()
+        if isinstance(error, UnavailableError):
+            _log.warning("other processes are not heard", reason=error.message)
+        else:
+            _log.exception("a commit of another process was not told")
+        return _RETRY_SECONDS
 
     def _close_notifier(self) -> None:
         if self._notifier is not None:
             self._notifier.close()
             self._notifier = None
-
-    def _follow(self, notifier: Notifier) -> None:
-        while topics := notifier.receive():
-            self._on_topics(topics)
-            self._stopping.wait(_SPACING_SECONDS)
