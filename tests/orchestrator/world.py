@@ -79,11 +79,13 @@ class HandExecutor:
         """Really run one of the waiting requests."""
         self._deliver([run_request(self.waiting.pop(position))])
 
-    def end(self, event: JobEvent, reason: str = "", position: int = 0) -> JobOutcome:
+    def end(
+        self, event: JobEvent, reason: str = "", position: int = 0, log: str = ""
+    ) -> JobOutcome:
         """End one of the waiting requests without running it."""
         request = self.waiting.pop(position)
         outcome = JobOutcome(
-            number=request.number, attempt=request.attempt, event=event, reason=reason
+            number=request.number, attempt=request.attempt, event=event, reason=reason, log=log
         )
         self._deliver([outcome])
         return outcome

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from scenarist.db.leader_lock import LeaderLock
+from scenarist.db.notify.notifications import Notification
 from scenarist.domain.errors import UnavailableError
 from scenarist.system.background import BackgroundLoop
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -31,8 +32,8 @@ class DispatcherElection:
     def start(self) -> None:
         self._loop.start()
 
-    def wake(self) -> None:
-        """Read new events: something was committed."""
+    def on_commit(self, notification: Notification) -> None:
+        """Have the dispatcher read the new events."""
         if (dispatcher := self._dispatcher) is not None:
             dispatcher.wake()
 
