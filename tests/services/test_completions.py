@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from builders import Clock
+from builders import Clock, Draft
 from orchestrator.world import World
 from scenarist.db.engine import Database
 from scenarist.db.notify.notifications import Notification, Topic
+from scenarist.domain.identifiers import TaskId
 from scenarist.services.completions import CompletionNotifier
 from servers import PATIENCE_SECONDS
 
@@ -57,3 +58,21 @@ def test_what_a_commit_of_this_process_has_ended_is_told_without_a_look(world: W
             return [waiter._event.is_set() for waiter in waiters]
 
     assert asyncio.run(wait()) == [True, True, False]
+
+
+def test_who_waits_for_a_job_is_told_that_it_was_abandoned(world: World) -> None:
+    completions = CompletionNotifier(world.database)
+
+    def build(draft: Draft) -> list[TaskId]:
+        middle = draft.node("middle")
+        first = draft.task("first", "increment", [draft.node("start", 1)], [middle])
+        return [first, draft.task("second", "increment", [middle], [draft.node("end")])]
+
+    submission = world.submit(*world.make(build))
+
+    async def wait() -> bool:
+        with completions.make_waiter(submission.job_ids[1]) as waiter:
+            world.cancel(submission.job_ids[0])
+            return await waiter.wait(PATIENCE_SECONDS)
+
+    assert asyncio.run(wait())
