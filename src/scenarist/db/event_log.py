@@ -14,6 +14,8 @@ from scenarist.db.tables import events
 from scenarist.domain.entities import Event
 from scenarist.domain.vocabulary import FINISHED_JOB_STATUSES, JobStatus
 
+_FINISHED = tuple(FINISHED_JOB_STATUSES)  # also those of submissions
+
 MIN_KEPT = 100_000
 """Transactions whose changes are kept at least, for readers that resume after a break."""
 
@@ -52,7 +54,7 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
     topics = [Topic.NEWS]
     if JobStatus.PENDING in statuses.values():
         topics.append(Topic.WORK)
-    ended = [id for id, status in statuses.items() if status in FINISHED_JOB_STATUSES]
+    ended = [id for id, status in statuses.items() if status in _FINISHED]
     notifications.publish(connection, *topics, ended=ended)
     # Each process has its own counter with a random start, so that short-lived ones trim as well.
     if next(_additions) % _TRIM_EVERY == 0:

@@ -4,10 +4,10 @@ Here is no I/O, no clock and no thread: `loop.py` turns what happens into events
 instructions, `step.py` writes steps to the database.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import singledispatchmethod
+from typing import Any
 
 from scenarist.db.jobs.claim import Claim, TaskRecipe
 from scenarist.db.jobs.complete import Completion
@@ -215,6 +215,19 @@ class OrchestratorState:
         self._stepped_at: datetime | None = None
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
+        self._handlers: dict[type[OrchestratorEvent], Callable[[Any], list[Instruction]]] = {
+            CommitNotified: self._on_commit,
+            StopRequestsFound: self._on_stop_requests,
+            OutcomesDelivered: self._on_outcomes,
+            StepStarted: self._on_step,
+            StepCommitted: self._on_step_committed,
+            StepFailed: self._on_step_failed,
+            JobsPrepared: self._on_jobs_prepared,
+            SubmitFailed: self._on_submit_failed,
+            LeaseLost: self._on_lease_lost,
+            DrainStarted: self._on_drain,
+            ShutdownStarted: self._on_shutdown,
+        }
 
     @property
     def has_outcomes(self) -> bool:
@@ -230,29 +243,24 @@ class OrchestratorState:
             return None
         return max(0.0, (due - now).total_seconds())
 
-    @singledispatchmethod
     def handle(self, event: OrchestratorEvent) -> list[Instruction]:
         """Take note of an event, and return the instructions that follow from it, in order."""
-        raise TypeError(f"{type(event).__name__} is not an event")
+        return self._handlers[type(event)](event)
 
-    @handle.register
-    def _(self, event: CommitNotified) -> list[Instruction]:
+    def _on_commit(self, event: CommitNotified) -> list[Instruction]:
         if Topic.WORK in event.topics and not event.is_own:
             self._is_due_unknown = True  # the job may be a retry that is due later
         return [FindStopRequests()] if Topic.STOP in event.topics and self.running else []
 
-    @handle.register
-    def _(self, event: StopRequestsFound) -> list[Instruction]:
+    def _on_stop_requests(self, event: StopRequestsFound) -> list[Instruction]:
         return [CancelJob(number) for number in event.numbers if number in self.running]
 
-    @handle.register
-    def _(self, event: OutcomesDelivered) -> list[Instruction]:
+    def _on_outcomes(self, event: OutcomesDelivered) -> list[Instruction]:
         self._outcomes += event.outcomes
         self._given_up.difference_update((item.number, item.attempt) for item in event.outcomes)
         return []
 
-    @handle.register
-    def _(self, event: StepStarted) -> list[Instruction]:
+    def _on_step(self, event: StepStarted) -> list[Instruction]:
         self._stepped_at = event.now
         slots = 0 if self._is_draining or self._given_up else event.free_slots
         have_machines_changed = event.machines_version != self._machines_version
@@ -279,8 +287,7 @@ class OrchestratorState:
             )
         ]
 
-    @handle.register
-    def _(self, event: StepCommitted) -> list[Instruction]:
+    def _on_step_committed(self, event: StepCommitted) -> list[Instruction]:
         step, result = event.step, event.result
         self.has_unfinished_work = self._is_in_doubt = result.is_partial
         if result.is_partial:
@@ -302,36 +309,30 @@ class OrchestratorState:
             instructions.append(StepAgain())
         return instructions
 
-    @handle.register
-    def _(self, event: StepFailed) -> list[Instruction]:
+    def _on_step_failed(self, event: StepFailed) -> list[Instruction]:
         self._is_due_unknown = True
         self._is_in_doubt |= event.is_in_doubt
         return []
 
-    @handle.register
-    def _(self, event: JobsPrepared) -> list[Instruction]:
+    def _on_jobs_prepared(self, event: JobsPrepared) -> list[Instruction]:
         self.running |= {job[0].number: job for job in event.jobs}
         return []
 
-    @handle.register
-    def _(self, event: SubmitFailed) -> list[Instruction]:
+    def _on_submit_failed(self, event: SubmitFailed) -> list[Instruction]:
         self._is_in_doubt = True
         return []
 
-    @handle.register
-    def _(self, event: LeaseLost) -> list[Instruction]:
+    def _on_lease_lost(self, event: LeaseLost) -> list[Instruction]:
         attempts = {(number, claim.attempt) for number, (claim, _, _) in self.running.items()}
         attempts -= {(item.number, item.attempt) for item in self._outcomes}  # these have ended
         self.running = {}
         self._given_up |= attempts
         return [CancelJob(number) for number, _ in sorted(attempts)]
 
-    @handle.register
-    def _(self, event: DrainStarted) -> list[Instruction]:
+    def _on_drain(self, event: DrainStarted) -> list[Instruction]:
         self._is_draining = True
         return []
 
-    @handle.register
-    def _(self, event: ShutdownStarted) -> list[Instruction]:
+    def _on_shutdown(self, event: ShutdownStarted) -> list[Instruction]:
         self._interrupted = frozenset(self.running)
         return [CancelJob(number) for number in self.running]

@@ -8,9 +8,8 @@ EVERYTHING is reported (decisions 32 and 102).
 
 import socket
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -38,8 +37,7 @@ EVERYTHING: Topics = frozenset(Topic)
 """Reported when notifications may have been lost: every listener reads the database once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """What a commit was about.
 
     Args:
