@@ -102,13 +102,13 @@ def after(*events: OrchestratorEvent) -> OrchestratorState:
     state = OrchestratorState()
     commit(state, started())
     for event in events:
-        state.handle(event)
+        state.decide(event)
     return state
 
 
 def plan(state: OrchestratorState, event: StepStarted) -> WriteStep | None:
     """Return the step that a state decides to write, if any."""
-    instructions = state.handle(event)
+    instructions = state.decide(event)
     assert len(instructions) <= 1
     step = instructions[0] if instructions else None
     assert step is None or isinstance(step, WriteStep)
@@ -120,7 +120,7 @@ def commit(state: OrchestratorState, event: StepStarted, **result: Any) -> list[
     step = plan(state, event)
     assert step is not None
     result = {"handled": list(step.completions)} | result
-    return state.handle(StepCommitted(step, StepResult(**result)))
+    return state.decide(StepCommitted(step, StepResult(**result)))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def commit(state: OrchestratorState, event: StepStarted, **result: Any) -> list[
 def test_what_follows_from_an_event(
     before: list[OrchestratorEvent], event: OrchestratorEvent, instructions: list[Instruction]
 ) -> None:
-    assert after(*before).handle(event) == instructions
+    assert after(*before).decide(event) == instructions
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_the_completion_of_a_job_that_succeeded(
 
 def test_a_job_that_a_shutdown_has_stopped_runs_again() -> None:
     state = after(prepared(1), ShutdownStarted())
-    state.handle(delivered(outcome(1, JobEvent.CANCEL_REQUESTED)))
+    state.decide(delivered(outcome(1, JobEvent.CANCEL_REQUESTED)))
 
     step = plan(state, started(0))
 
@@ -335,7 +335,7 @@ def test_a_job_whose_end_is_recorded_does_not_run_any_more() -> None:
 def test_an_outcome_is_kept_until_it_is_recorded() -> None:
     state = after(prepared(1), delivered(outcome(1)))
     first = plan(state, started())
-    state.handle(StepFailed(is_in_doubt=False))
+    state.decide(StepFailed(is_in_doubt=False))
 
     second = plan(state, started())
 
@@ -349,7 +349,7 @@ def test_of_a_step_in_parts_what_was_not_recorded_is_tried_again() -> None:
     whole = plan(state, started())
     assert whole is not None
     done = StepResult(handled=[whole.completions[0]], is_partial=True)
-    state.handle(StepCommitted(whole, done))
+    state.decide(StepCommitted(whole, done))
 
     rest = plan(state, started())
 
@@ -384,7 +384,7 @@ def test_a_retry_that_is_due_while_no_slot_is_free_waits_for_a_slot_and_not_for_
     commit(state, started(), next_due=NOON + MINUTE)
     late = NOON + 2 * MINUTE
 
-    assert state.handle(replace(started(0), now=late)) == []
+    assert state.decide(replace(started(0), now=late)) == []
 
     assert state.seconds_to_next_due(late) is None
     step = plan(state, replace(started(), now=late))

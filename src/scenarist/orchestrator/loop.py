@@ -243,18 +243,18 @@ class Orchestrator:
             self._give_up_lease(executor)
         self._take_events(executor)
         slots = executor.free_slots if claims_too else 0
-        return self._handle(StepStarted(slots, executor.machines_version, self._now()), executor)
+        return self._react(StepStarted(slots, executor.machines_version, self._now()), executor)
 
     def _take_events(self, executor: Executor) -> None:
         """Handle what has happened in other threads."""
         while self._events:
-            self._handle(self._events[0], executor)
+            self._react(self._events[0], executor)
             self._events.popleft()  # only now, so that an error cannot lose it
 
-    def _handle(self, event: OrchestratorEvent, executor: Executor) -> bool:
+    def _react(self, event: OrchestratorEvent, executor: Executor) -> bool:
         """Carry out what follows from an event; return whether jobs were completed or claimed."""
         has_moved = False
-        for instruction in self._state.handle(event):
+        for instruction in self._state.decide(event):
             has_moved |= self._carry_out(instruction, executor)
         return has_moved
 
@@ -270,7 +270,7 @@ class Orchestrator:
                 found = cancellation.find_cancel_requested(
                     self._database.reader, self._lease.holder_id
                 )
-                self._handle(StopRequestsFound(found), executor)
+                self._react(StopRequestsFound(found), executor)
             case StepAgain():
                 self._loop.wake()
         return False
@@ -285,10 +285,10 @@ class Orchestrator:
         except BaseException as error:
             is_rejected = isinstance(error, UnavailableError)
             is_in_doubt = not is_rejected or isinstance(error, InDoubtError)
-            self._handle(StepFailed(is_in_doubt), executor)
+            self._react(StepFailed(is_in_doubt), executor)
             raise
         self._lease.confirm(result.lease_renewed_at)
-        self._handle(StepCommitted(plan, result), executor)
+        self._react(StepCommitted(plan, result), executor)
         self._job_metrics.record_completed(result.recorded, plan.completions, plan.now)
         return bool(result.handled or result.to_run)
 
@@ -299,7 +299,7 @@ class Orchestrator:
         try:
             self._submit(to_run, now, executor)
         except BaseException:
-            self._handle(SubmitFailed(), executor)
+            self._react(SubmitFailed(), executor)
             raise
 
     def _submit(self, to_run: Sequence[JobToRun], now: datetime, executor: Executor) -> None:
@@ -328,7 +328,7 @@ class Orchestrator:
                 requests.append(request)
                 prepared.append((claim, recipe, inputs))
             running.append((claim, recipe, request))
-        self._handle(JobsPrepared(running), executor)
+        self._react(JobsPrepared(running), executor)
         if failures:
             self.deliver([_build_failure(request, reason) for request, reason in failures])
         executor.submit(self._job_metrics.record_claimed(prepared, requests))
@@ -338,7 +338,7 @@ class Orchestrator:
         """Stop the jobs of a lease that another holder has ended, and begin a new lease."""
         _log.error("lease lost", holder_id=self._lease.holder_id, jobs=self.running)
         self._lease.start_over()
-        self._handle(LeaseLost(), executor)
+        self._react(LeaseLost(), executor)
 
     def _run_once(self) -> float | None:
         self._last_job_ended.clear()

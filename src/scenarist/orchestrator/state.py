@@ -196,9 +196,9 @@ OrchestratorEvent = (
 
 
 class OrchestratorState:
-    """State machine of the orchestrator: `handle` takes an event, and returns what to do now.
+    """State machine of the orchestrator: `decide` takes an event, and returns what to do now.
 
-    Only one thread may use it. To handle an event twice does no harm.
+    Only one thread may use it. To decide on an event twice does no harm.
     """
 
     def __init__(self) -> None:
@@ -215,7 +215,7 @@ class OrchestratorState:
         self._stepped_at: datetime | None = None
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
-        self._handlers: dict[type[OrchestratorEvent], Callable[[Any], list[Instruction]]] = {
+        self._decisions: dict[type[OrchestratorEvent], Callable[[Any], list[Instruction]]] = {
             CommitNotified: self._on_commit,
             StopRequestsFound: self._on_stop_requests,
             OutcomesDelivered: self._on_outcomes,
@@ -243,9 +243,9 @@ class OrchestratorState:
             return None
         return max(0.0, (due - now).total_seconds())
 
-    def handle(self, event: OrchestratorEvent) -> list[Instruction]:
+    def decide(self, event: OrchestratorEvent) -> list[Instruction]:
         """Take note of an event, and return the instructions that follow from it, in order."""
-        return self._handlers[type(event)](event)
+        return self._decisions[type(event)](event)
 
     def _on_commit(self, event: CommitNotified) -> list[Instruction]:
         if Topic.WORK in event.topics and not event.is_own:
