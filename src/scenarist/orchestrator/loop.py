@@ -295,7 +295,7 @@ class Orchestrator:
     def _submit_or_requeue(
         self, to_run: Sequence[JobToRun], now: datetime, executor: Executor
     ) -> None:
-        """Submit claimed jobs; if that fails, the next step requeues those that were not."""
+        """Submit claimed jobs; if that fails, the next step requeues those not in `running`."""
         try:
             self._submit(to_run, now, executor)
         except BaseException:
