@@ -4,17 +4,21 @@ import queue
 
 from scenarist.db.engine import Database
 from scenarist.db.notify import notifications
-from scenarist.db.notify.notifications import EVERYTHING, Topic, Topics
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic, Topics
 from servers import PATIENCE_SECONDS
 
 
 class Listener:
-    """A process that listens, and what it hears."""
+    """A process that listens, and what it hears of the commits of others."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._heard: queue.SimpleQueue[Topics] = queue.SimpleQueue()
-        self.database.on_notification(self._heard.put)
+        self.database.subscribe(EVERYTHING, self._on_commit)
+
+    def _on_commit(self, notification: Notification) -> None:
+        if not notification.is_own:
+            self._heard.put(notification.topics)
 
     def hear(self) -> Topics:
         return self._heard.get(timeout=PATIENCE_SECONDS)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from conftest import FreshUrl
 from cutting_proxy import COMMIT, CuttingProxy
@@ -22,6 +22,7 @@ from postgres_server import PostgresServer
 from processes import limited
 from scenarist.config import Application, ConfigRegistry
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Topics
 from scenarist.db.tables import metadata
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.executors.inline import InlineExecutor
@@ -69,7 +70,13 @@ class FullOrUnreadable:
         self._is_cut = False
 
     def watch(self, database: Database) -> None:
-        database.on_commit(self._count)
+        commit = database._dialect.commit
+
+        def commit_and_count(connection: Connection, topics: Topics) -> None:
+            commit(connection, topics)
+            self._count()
+
+        database._dialect.commit = commit_and_count  # type: ignore[method-assign]
 
     def arm(self, number: int, *, is_before: bool) -> None:
         self._is_cut = False

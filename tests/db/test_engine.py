@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import EVERYTHING, Topic, Topics, publish
 from scenarist.domain.errors import ConflictError, InvalidError, UnavailableError
 
 
@@ -68,17 +69,18 @@ def test_work_that_raises_is_undone(notes: Database) -> None:
 
 
 def test_nobody_is_told_of_work_that_was_undone(notes: Database) -> None:
-    told: list[int] = []
-    notes.on_commit(lambda: told.append(1))
+    told: list[Topics] = []
+    notes.subscribe(EVERYTHING, lambda notification: told.append(notification.topics))
 
     def work(connection: Connection) -> None:
+        publish(connection, Topic.STOP)
         raise ConflictError("changed my mind")
 
     with pytest.raises(ConflictError):
         notes.write(work)
-    notes.write(lambda connection: note(connection, 1))
+    notes.write(lambda connection: publish(connection, Topic.NEWS))
 
-    assert told == [1]
+    assert told == [{Topic.NEWS}]
 
 
 def test_work_that_raises_does_not_undo_the_work_that_shares_its_commit(  # noqa: C901

@@ -9,9 +9,13 @@ import pytest
 from sqlalchemy import Connection, text
 
 from scenarist.db.engine import Database
-from scenarist.db.group_commit import undo_on_rollback
+from scenarist.db.group_commit import Unit, undo_on_rollback
+from scenarist.db.notify import notifications
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic
 from scenarist.domain.commits import start_commit_record
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
+
+NEWS = frozenset({Topic.NEWS})
 
 
 @pytest.fixture
@@ -34,6 +38,11 @@ def make_notes(database: Database) -> None:
 
 def add(connection: Connection) -> None:
     connection.execute(text("INSERT INTO n VALUES (1)"))
+
+
+def add_and_publish(connection: Connection) -> None:
+    add(connection)
+    notifications.publish(connection, Topic.NEWS, ended=["a job"])
 
 
 def noted(database: Database) -> int:
@@ -77,14 +86,46 @@ def test_a_request_knows_that_something_of_it_was_committed(notes: Database) -> 
     assert record.has_committed
 
 
-def test_a_listener_that_fails_does_not_make_a_commit_fail(notes: Database) -> None:
-    def fail() -> None:
+def test_a_listener_that_fails_hurts_neither_the_commit_nor_another_listener(
+    notes: Database,
+) -> None:
+    told: list[Notification] = []
+
+    def fail(notification: Notification) -> None:
         raise RuntimeError("it is its own fault")
 
-    notes.on_commit(fail)
-    notes.write(add)
+    notes.subscribe(NEWS, fail)
+    notes.subscribe(NEWS, told.append)
+    notes.write(add_and_publish)
 
     assert noted(notes) == 1
+    assert told == [Notification(NEWS, is_own=True, ended=frozenset({"a job"}))]
+
+
+def test_a_listener_is_called_only_for_its_topics(notes: Database) -> None:
+    told: list[Notification] = []
+    notes.subscribe(frozenset({Topic.STOP, Topic.FILES}), told.append)
+
+    notes.write(add)
+    notes.write(add_and_publish)
+
+    assert told == []
+
+
+def test_what_was_rolled_back_alone_is_not_told_with_what_shares_its_commit(
+    notes: Database,
+) -> None:
+    told: list[Notification] = []
+    notes.subscribe(EVERYTHING, told.append)
+
+    def stop_and_fail(connection: Connection) -> None:
+        notifications.publish(connection, Topic.STOP, ended=["another job"])
+        raise ConflictError("no")
+
+    units: list[Unit[None]] = [Unit(stop_and_fail), Unit(add_and_publish)]
+    notes._commit(units)
+
+    assert told == [Notification(NEWS, is_own=True, ended=frozenset({"a job"}))]
 
 
 def removed(file: Path) -> None:

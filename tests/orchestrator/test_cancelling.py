@@ -7,7 +7,8 @@ import pytest
 from builders import Draft
 from orchestrator.world import World
 from scenarist.db import event_log
-from scenarist.db.notify.notifications import Topic
+from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import TaskId
@@ -94,22 +95,17 @@ def test_a_running_job_is_cancelled_when_its_process_has_stopped(
 
 
 def test_a_job_that_another_process_wants_stopped_is_stopped(
-    world: World, chain: list[TaskId]
+    world: World, chain: list[TaskId], database_url: str
 ) -> None:
     submission = world.submit(*chain)
     world.step()
-    elsewhere = Canceller(
-        world.database,
-        now=world.clock,
-        stop=lambda numbers: None,
-        wake=lambda: None,
-        announce=lambda ended: None,
-    )
-    JobService(world.database, elsewhere, now=world.clock).cancel(ANYONE, submission.job_ids[0])
+    with Database(database_url) as elsewhere:
+        canceller = Canceller(elsewhere, now=world.clock)
+        JobService(elsewhere, canceller, now=world.clock).cancel(ANYONE, submission.job_ids[0])
 
     world.step()
     before = world.statuses(submission)
-    world.orchestrator.on_notification(frozenset({Topic.STOP}))
+    world.orchestrator.on_commit(Notification(frozenset({Topic.STOP})))
     world.step()
     world.step()
 

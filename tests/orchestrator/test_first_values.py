@@ -88,7 +88,7 @@ def test_a_job_reads_the_first_value_that_is_brought_and_the_next_writer_waits_f
 
     assert [request.number for request in world.executor.waiting] == [
         claim.number
-        for claim, *_ in world.orchestrator._running.values()
+        for claim, *_ in world.orchestrator._state.running.values()
         if claim.id == reading.job_ids[0]
     ]
     assert world.jobs(later)[0].waiting_for == (reading.job_ids[0],)

@@ -11,7 +11,7 @@ import pytest
 from builders import Draft
 from orchestrator.world import LEASE_SECONDS, HandExecutor, World
 from scenarist.db import leases
-from scenarist.db.notify.notifications import Topic
+from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.vocabulary import JobStatus
@@ -241,10 +241,7 @@ def test_jobs_that_nobody_answers_for_are_taken_over(world: World) -> None:
 
 
 def test_a_job_that_was_asked_to_stop_is_cancelled_by_who_takes_over(pair: Pair) -> None:
-    stop = pair.world.canceller._stop
-    pair.world.canceller._stop = lambda numbers: None
     pair.world.cancel(pair.submission.job_ids[0])
-    pair.world.canceller._stop = stop
 
     pair.pass_thirds(3, pair.second)
 
@@ -287,7 +284,7 @@ def test_who_hears_of_others_looks_once_and_not_again_while_they_run_nothing(
     keeper = world.orchestrator._lease_keeper
     world.orchestrator.recover()
 
-    keeper.on_notification(frozenset({Topic.NEWS}))
+    keeper.on_commit(Notification(frozenset({Topic.NEWS})))
     due = keeper._seconds_to_next()
     world.clock.advance(THIRD)
     keeper.run_once()

@@ -66,7 +66,7 @@ def copying(world: World, tmp_path: Path) -> Copying:
 
 @pytest.fixture
 def watch(world: World) -> FileWatch:
-    return FileWatch(world.database, now=world.clock, wake=lambda: None)
+    return FileWatch(world.database, now=world.clock)
 
 
 def test_a_task_is_skipped_while_its_files_stay_as_they_are(copying: Copying) -> None:

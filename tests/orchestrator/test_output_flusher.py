@@ -1,7 +1,5 @@
 """What jobs write is kept while they run, and their ends have the last word."""
 
-from dataclasses import replace
-
 import pytest
 
 from builders import Draft
@@ -52,8 +50,7 @@ def test_what_is_kept_is_replaced_by_more(world: World, running: Submission) -> 
 def test_the_end_of_a_job_brings_its_whole_log(world: World, running: Submission) -> None:
     keep(world, number_of(world), 1, "one\n")
 
-    outcome = world.executor.end(JobEvent.RAISED, "an accident")
-    world.orchestrator._outcomes[-1] = replace(outcome, log="one\ntwo\n")
+    world.executor.end(JobEvent.RAISED, "an accident", log="one\ntwo\n")
     world.step()
 
     assert log_of(world, running) == [(1, "one\ntwo\n")]

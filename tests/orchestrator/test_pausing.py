@@ -30,7 +30,7 @@ def chain(world: World) -> list[TaskId]:
 
 @pytest.fixture
 def orchestration(world: World) -> OrchestrationService:
-    return OrchestrationService(world.database, now=world.clock, wake=lambda: None)
+    return OrchestrationService(world.database, now=world.clock)
 
 
 def waiting_for(world: World, submission: Submission) -> list[tuple[str, ...]]:

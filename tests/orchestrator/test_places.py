@@ -137,7 +137,7 @@ def test_any_interleaving_at_shared_places_reads_what_one_after_the_other_reads(
         while world.executor.waiting:
             position = data.draw(st.integers(0, len(world.executor.waiting) - 1))
             request = world.executor.waiting[position]
-            claim, *_ = world.orchestrator._running[request.number]
+            claim, *_ = world.orchestrator._state.running[request.number]
             if claim.id in fails:
                 world.executor.end(JobEvent.RAISED, "no luck", position)
             else:

@@ -137,7 +137,7 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(  # noqa: PLR09
                 continue
             position = data.draw(st.integers(0, len(world.executor.waiting) - 1))
             request = world.executor.waiting[position]
-            claim, *_ = world.orchestrator._running[request.number]
+            claim, *_ = world.orchestrator._state.running[request.number]
             if claim.id in fails:
                 world.executor.end(JobEvent.RAISED, position=position)
             else:

@@ -13,7 +13,7 @@ from builders import Clock
 from listening import Listener
 from orchestrator.world import World
 from scenarist.db.engine import Database
-from scenarist.db.notify.notifications import EVERYTHING, Topic
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic
 from scenarist.domain.vocabulary import JobStatus
 
 
@@ -64,7 +64,7 @@ def test_a_retry_that_another_orchestrator_put_off_is_waited_for(world: World) -
     executor.run()
     first.step()
 
-    second.on_notification(EVERYTHING)
+    second.on_commit(Notification(EVERYTHING))
     second.step()
 
     assert world.statuses(submission) == [JobStatus.PENDING]

@@ -13,6 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import rows as job_rows
+from scenarist.db.notify.notifications import EVERYTHING
 from scenarist.domain.entities import DataNode, Edit, Job, Submission
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
@@ -78,11 +79,13 @@ class HandExecutor:
         """Really run one of the waiting requests."""
         self._deliver([run_request(self.waiting.pop(position))])
 
-    def end(self, event: JobEvent, reason: str = "", position: int = 0) -> JobOutcome:
+    def end(
+        self, event: JobEvent, reason: str = "", position: int = 0, log: str = ""
+    ) -> JobOutcome:
         """End one of the waiting requests without running it."""
         request = self.waiting.pop(position)
         outcome = JobOutcome(
-            number=request.number, attempt=request.attempt, event=event, reason=reason
+            number=request.number, attempt=request.attempt, event=event, reason=reason, log=log
         )
         self._deliver([outcome])
         return outcome
@@ -100,20 +103,13 @@ class World:
         self.ended: list[str] = []
         self.gone: set[str] = set()  # processes that have ended
         self._processes = 0
-        self.canceller = Canceller(
-            database,
-            now=clock,
-            stop=lambda numbers: self.orchestrator.cancel(numbers),
-            wake=lambda: None,
-            announce=self.ended.extend,
-        )
-        self.submissions = SubmissionService(
-            database, self.canceller, now=clock, wake=lambda: None, version="test"
-        )
+        database.subscribe(EVERYTHING, lambda notification: self.ended.extend(notification.ended))
+        self.canceller = Canceller(database, now=clock)
+        self.submissions = SubmissionService(database, self.canceller, now=clock, version="test")
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
-            ValueWriter(database, now=clock, wake=lambda: None),
+            ValueWriter(database, now=clock),
             _no_worker,
             folder=str(folder),
             now=clock,
@@ -133,7 +129,6 @@ class World:
             self.database,
             folder=str(self.folder),
             now=self.clock,
-            announce=self.ended.extend,
             lease_options=LeaseOptions(
                 seconds=LEASE_SECONDS,
                 process=f"process {self._processes}",

@@ -16,6 +16,7 @@ from scenarist.domain.listings import DataNodeListFilter, JobFilter, PageRequest
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope
 from scenarist.executors.inline import InlineExecutor
+from scenarist.orchestrator.loop import Orchestrator
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
@@ -54,7 +55,7 @@ class Running:
 
     def run(self) -> None:
         orchestrator = self.server.orchestration.orchestrator
-        assert orchestrator is not None
+        assert isinstance(orchestrator, Orchestrator)
         for _ in range(12):
             orchestrator.step()
 

@@ -1,10 +1,11 @@
 """What is refused before it is known who asks: counted, a row for each minute and address."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
+from sqlalchemy import Connection
 
 from builders import Clock
 from scenarist.db.engine import Database
@@ -65,7 +66,13 @@ def test_what_was_counted_is_written_when_the_minute_is_over(
 ) -> None:
     monkeypatch.setattr(refused_requests, "_SECONDS", 0.01)
     is_written = threading.Event()
-    database.on_commit(is_written.set)
+    write = database.write
+
+    def write_and_tell(work: Callable[[Connection], None]) -> None:
+        write(work)
+        is_written.set()
+
+    monkeypatch.setattr(database, "write", write_and_tell)
 
     counter.count("192.0.2.1", "login", "too many tries")
 

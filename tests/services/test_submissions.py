@@ -19,14 +19,7 @@ READER = Actor("reader", frozenset({Role.READER}))
 
 @pytest.fixture
 def service(database: Database, clock: Clock) -> SubmissionService:
-    canceller = Canceller(
-        database,
-        now=clock,
-        stop=lambda numbers: None,
-        wake=lambda: None,
-        announce=lambda ended: None,
-    )
-    return SubmissionService(database, canceller, now=clock, wake=lambda: None, version="test")
+    return SubmissionService(database, Canceller(database, now=clock), now=clock, version="test")
 
 
 @pytest.fixture

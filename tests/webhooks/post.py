@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from builders import SEAL, Clock, Draft
 from orchestrator.world import World
+from scenarist.db.notify.notifications import EVERYTHING
 from scenarist.domain.entities import Submission, Subscriber
 from scenarist.domain.identifiers import SequenceId
 from scenarist.domain.permissions import ANYONE
@@ -48,7 +49,8 @@ class Post:
             elapsed=self.elapsed,
         )
         self.dispatcher.recover()
-        self.world.database.on_commit(self.dispatcher.wake)
+        dispatcher = self.dispatcher
+        self.world.database.subscribe(EVERYTHING, lambda _: dispatcher.wake())
 
     def subscribe(
         self, receiver: Receiver, entity_id: str | None = None, *, path: str = ""

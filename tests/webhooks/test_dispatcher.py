@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import Webhook
 from builders import SEAL
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import event_log as event_rows
+from scenarist.db.notify.notifications import EVERYTHING
 from scenarist.domain.vocabulary import EntityKind
 from scenarist.webhooks.dispatcher import RETRY_DELAYS, Dispatcher
 from scenarist.webhooks.sending import Sender
@@ -396,7 +397,7 @@ def test_stopping_does_not_wait_for_a_slow_receiver(post: Post, receiver: Receiv
     post.subscribe(receiver)
     sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.decrypt, total_seconds=3600)
     dispatcher = Dispatcher(post.world.database, sender, now=post.clock, elapsed=post.elapsed)
-    post.world.database.on_commit(dispatcher.wake)
+    post.world.database.subscribe(EVERYTHING, lambda _: dispatcher.wake())
     dispatcher.start()
     post.run()
     first = receiver.next()

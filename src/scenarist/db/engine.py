@@ -19,7 +19,7 @@ from scenarist.db.dialects.base import DatabaseDialect, make_dialect
 from scenarist.db.group_commit import Unit, discard_undo, record_failure, undo
 from scenarist.db.leader_lock import LeaderLock
 from scenarist.db.notify import notifications
-from scenarist.db.notify.notifications import Listener, Topic, Topics
+from scenarist.db.notify.notifications import CommitListener, Listener, Notification, Topics
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.observability.metrics import DatabaseMetrics
@@ -54,9 +54,7 @@ class Database:
         self._queue_lock = threading.Lock()
         self._queue: deque[Unit[Any]] = deque()
         self._has_leader = False
-        self._listeners: list[Callable[[], None]] = []
-        self._notification_listeners: list[Callable[[Topics], None]] = []
-        self._topic_listeners: list[tuple[Topic, Callable[[], None]]] = []
+        self._commit_listeners: list[tuple[Topics, CommitListener]] = []
         self._listener: Listener | None = None
         self.metrics = DatabaseMetrics()
 
@@ -186,23 +184,13 @@ class Database:
                 connection.exec_driver_sql(statement)
         return before - self.file.stat().st_size
 
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Register a function to call after each commit, in any thread; it must not block.
+    def subscribe(self, topics: Topics, listener: CommitListener) -> None:
+        """Have a function called after each commit about one of these topics, in any thread.
 
-        After `listen`, it is also called for commits of other processes that logged events.
+        Covers the commits of this process and, after `listen`, those of others. A listener that
+        raises affects neither the commit nor other listeners; the error is logged.
         """
-        self._listeners.append(listener)
-
-    def on_notification(self, listener: Callable[[Topics], None]) -> None:
-        """Register a function to call with the topics of other processes' commits (`listen`)."""
-        self._notification_listeners.append(listener)
-
-    def on_topic(self, topic: Topic, listener: Callable[[], None]) -> None:
-        """Register a function to call after each commit about a topic, in any thread.
-
-        Covers the commits of this process and, after `listen`, of others. It must not block.
-        """
-        self._topic_listeners.append((topic, listener))
+        self._commit_listeners.append((topics, listener))
 
     def listen(self) -> None:
         """Start receiving notifications of other processes' commits.
@@ -213,7 +201,8 @@ class Database:
             UnavailableError: Notifications cannot be received; the message says why.
         """
         listener = Listener(
-            partial(self._dialect.open_notifier, self.connect), self._on_notification
+            partial(self._dialect.open_notifier, self.connect),
+            lambda topics: self._notify(Notification(topics)),
         )
         listener.start()
         self._listener = listener
@@ -228,18 +217,15 @@ class Database:
             self._listener.stop()
             self._listener = None
 
-    def _on_notification(self, topics: Topics) -> None:
-        if Topic.NEWS in topics:
-            for listener in self._listeners:
-                listener()
-        for on_notification in self._notification_listeners:
-            on_notification(topics)
-        self._call_topic_listeners(topics)
-
-    def _call_topic_listeners(self, topics: Topics) -> None:
-        for topic, listener in self._topic_listeners:
-            if topic in topics:
-                listener()
+    def _notify(self, notification: Notification) -> None:
+        """Call the listeners that have subscribed to a topic of a commit."""
+        for topics, listener in self._commit_listeners:
+            if topics.isdisjoint(notification.topics):
+                continue
+            try:
+                listener(notification)
+            except Exception:  # noqa: BLE001 - the work is stored, and the others are called
+                _log.exception("a listener failed after a commit")
 
     def close(self) -> None:
         """Close all connections; no thread may use the database any more."""
@@ -282,40 +268,30 @@ class Database:
                 successor.wake_lock.release()
 
     def _commit(self, units: list[Unit[Any]]) -> None:
-        topics: Topics = frozenset()
+        notification: Notification | None = None
         try:
             started = perf_counter()
             connection = self._begin(is_shared=len(units) > 1)
             self.metrics.write_lock_waits.add(perf_counter() - started)
             try:
-                is_worth_it = self._run(connection, units)
-                if is_worth_it:
+                if self._run(connection, units):
                     done = perf_counter()
-                    topics = notifications.take_topics(connection)
-                    self._dialect.commit(connection, topics)
+                    notification = notifications.take_collected(connection)
+                    self._dialect.commit(connection, notification.topics)
                     discard_undo(connection)
                     self.metrics.add_commit(len(units), perf_counter() - done)
                 else:
                     self._dialect.execute_raw(connection, "ROLLBACK")
-                    notifications.take_topics(connection)
+                    notifications.take_collected(connection)
             except BaseException as error:
                 self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
                 raise
         except BaseException as error:  # noqa: BLE001 - passed to every waiting thread
             self._fail(units, error)
         else:
-            if is_worth_it:
+            if notification is not None:
                 self.metrics.last_write_error = None
-                self._call_listeners(topics)
-
-    def _call_listeners(self, topics: Topics) -> None:
-        """Call the listeners; an exception in one of them does not fail the commit."""
-        try:
-            for listener in self._listeners:
-                listener()
-            self._call_topic_listeners(topics)
-        except Exception:  # noqa: BLE001 - the work is stored, even if a listener fails
-            _log.exception("a listener failed after a commit")
+                self._notify(notification)
 
     def _fail(self, units: list[Unit[Any]], error: BaseException) -> None:
         stopped = InDoubtError("the thread that wrote this was stopped; check whether it was done")
@@ -362,7 +338,7 @@ class Database:
 
     def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
         try:
-            notifications.take_topics(connection)
+            notifications.take_collected(connection)
             if is_in_doubt:
                 discard_undo(connection)
                 self._lose_writer()

@@ -12,7 +12,9 @@ from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import events
 from scenarist.domain.entities import Event
-from scenarist.domain.vocabulary import JobStatus
+from scenarist.domain.vocabulary import FINISHED_JOB_STATUSES, JobStatus
+
+_FINISHED = tuple(FINISHED_JOB_STATUSES)  # also those of submissions
 
 MIN_KEPT = 100_000
 """Transactions whose changes are kept at least, for readers that resume after a break."""
@@ -40,13 +42,20 @@ _decode = msgspec.json.Decoder(list[Event]).decode
 
 
 def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None:
-    """Log the changes of a transaction, in order; log nothing when there are none."""
+    """Log the changes of a transaction, in order; log nothing when there are none.
+
+    Publishes the topic NEWS, the topic WORK if they leave a job PENDING, and the identifiers of the
+    jobs and submissions that they end.
+    """
     if not changes:
         return
     connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
-    notifications.publish(connection, Topic.NEWS)
-    if any(item.status == JobStatus.PENDING for item in changes):
-        notifications.publish(connection, Topic.WORK)
+    statuses = {item.id: item.status for item in changes if item.status is not None}
+    topics = [Topic.NEWS]
+    if JobStatus.PENDING in statuses.values():
+        topics.append(Topic.WORK)
+    ended = [id for id, status in statuses.items() if status in _FINISHED]
+    notifications.publish(connection, *topics, ended=ended)
     # Each process has its own counter with a random start, so that short-lived ones trim as well.
     if next(_additions) % _TRIM_EVERY == 0:
         connection.execute(_TRIM)

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
+from scenarist.db.notify.notifications import get_collected, restore_collected
 from scenarist.domain.errors import UnavailableError
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Unit(Generic[T]):
         Raises:
             DatabaseFailureError: The database itself failed: the whole transaction must roll back.
         """
-        position = undo_position(connection)
+        position, published = undo_position(connection), get_collected(connection)
         _failures.pop(connection, None)
         fault: Exception | None = None
         try:
@@ -99,6 +100,7 @@ class Unit(Generic[T]):
         self._error = fault
         if isinstance(fault, DatabaseFailureError):
             raise fault
+        restore_collected(connection, published)
         return False
 
     def fail(self, error: Exception) -> None:

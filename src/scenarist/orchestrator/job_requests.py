@@ -33,6 +33,7 @@ from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.registry import find_file_state
 
 _CACHE_LIMIT = 10_000
+_NO_RESOURCES = Resources()
 
 
 class RecipeCache:
@@ -282,7 +283,9 @@ def resources_of(recipe: TaskRecipe) -> Resources:
     requested = {
         name: recipe.properties[name] for name in RESOURCE_PARSERS if name in recipe.properties
     }
+    if not requested:
+        return _NO_RESOURCES
     try:
         return parse_resources(resolve(requested, os.environ))
     except InvalidError:
-        return Resources()
+        return _NO_RESOURCES

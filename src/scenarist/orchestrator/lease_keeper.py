@@ -1,6 +1,5 @@
 """Renews the lease of an orchestrator, and takes over the jobs of holders that lost theirs."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,16 +13,17 @@ from scenarist.db.jobs import cancel, claim, complete
 from scenarist.db.jobs.complete import Completion
 from scenarist.db.jobs.propagate import make_job_event, release_machine_waits
 from scenarist.db.leases import Holder
-from scenarist.db.notify.notifications import EVERYTHING, Topics
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseMonitor
+from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import complete_given_up
 from scenarist.orchestrator.process_watch import ProcessWatch
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a transaction
 _IDLE_LIMIT = timedelta(days=1)  # a holder without a job for so long may be deleted
@@ -36,7 +36,6 @@ class RequeueResult:
     """Result of requeueing the jobs of a holder."""
 
     jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
-    finished: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
     events: Sequence[Event]
 
 
@@ -58,7 +57,7 @@ def requeue_jobs(
         may_have_begun: Whether to fail jobs that must not run again.
         is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
     """
-    stopped = cancel.cancel_lost(connection, now, holder_id=holder_id, exclude=exclude)
+    events = cancel.cancel_lost(connection, now, holder_id=holder_id, exclude=exclude)
     lost: list[Completion] = []
     if may_have_begun:
         allowed = LOST_TOGETHER_LIMIT - 1
@@ -66,16 +65,12 @@ def requeue_jobs(
             connection, holder_id=holder_id, exclude=exclude, lost_allowed=allowed
         )
         lost = [complete_given_up(item, now) for item in found]
-    failed = complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).consequences
+    events += complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).changes
     requeued = claim.requeue(connection, now, holder_id=holder_id, exclude=exclude, is_lost=is_lost)
-    changes = [make_job_event(*job, JobStatus.PENDING) for job in requeued]
+    events += [make_job_event(*job, JobStatus.PENDING) for job in requeued]
     if is_lost:  # suspects may wait until one of these has ended
-        changes += release_machine_waits(connection, now)
-    return RequeueResult(
-        jobs=requeued,
-        finished=[*stopped.finished, *failed.finished],
-        events=[*stopped.changes, *failed.changes, *changes],
-    )
+        events += release_machine_waits(connection, now)
+    return RequeueResult(jobs=requeued, events=events)
 
 
 class LeaseKeeper:
@@ -87,42 +82,45 @@ class LeaseKeeper:
 
     Args:
         has_running_jobs: Returns whether jobs run under the lease.
-        on_requeued: Called after jobs were requeued and the transaction has committed.
-        wake: Called when the lease is lost.
+        on_lost: Called when the lease is lost; returns at once.
     """
 
     def __init__(
         self,
         database: Database,
         lease: Lease,
+        job_metrics: JobMetrics,
         *,
         has_running_jobs: Callable[[], bool],
-        on_requeued: Callable[[RequeueResult], None],
-        wake: Callable[[], None],
+        on_lost: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
         self._options = lease.options
+        self._job_metrics = job_metrics
         self._has_running_jobs = has_running_jobs
-        self._on_requeued = on_requeued
-        self._wake = wake
+        self._on_lost = on_lost
         self._monitor = LeaseMonitor(lease.options)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
         self._check_at: float | None = None
-        self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
-        self._thread: BackgroundThread | None = None
+        self._loop: BackgroundLoop | None = None
+        database.subscribe(frozenset({Topic.NEWS}), self.on_commit)
 
     def start(self) -> None:
         self._processes = ProcessWatch()
-        self._thread = BackgroundThread("leases", self._loop)
-        self._thread.start()
+        self._loop = BackgroundLoop(
+            "leases",
+            self.run_once,
+            on_error=self._log_failure,
+            wait=self._wait,
+            interrupt=self._processes.interrupt,
+        )
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None and self._processes is not None:
-            self._processes.interrupt()
-            self._thread.join()
+        if self._loop is not None and self._processes is not None:
+            self._loop.stop()
             self._processes.close()
 
     def release(self) -> None:
@@ -136,20 +134,22 @@ class LeaseKeeper:
             leases.release(connection, self._lease.holder_id)
             return self._requeue(connection, self._lease.holder_id, is_lost=False)
 
-        self._on_requeued(self._database.write(work))
+        self._record_requeued(self._database.write(work))
 
     def start_renewing(self) -> None:
         """Note that jobs run under the lease, so that it is renewed."""
         if not self._lease.has_claimed:
             self._lease.has_claimed = True
-            self._interrupt()
+            self._wake()
 
-    def on_notification(self, topics: Topics) -> None:
-        """Handle a notification that another process has committed a change: it may run jobs."""
-        if topics == EVERYTHING or self._check_at is None:
-            wait = 0.0 if topics == EVERYTHING else self._options.renewal_seconds
+    def on_commit(self, notification: Notification) -> None:
+        """Plan to check the other holders if another process has committed: it may run jobs."""
+        if notification.is_own:
+            return
+        if notification.topics == EVERYTHING or self._check_at is None:
+            wait = 0.0 if notification.topics == EVERYTHING else self._options.renewal_seconds
             self._check_at = self._options.elapsed() + wait
-            self._interrupt()
+            self._wake()
 
     def recover(self) -> None:
         """Begin the lease, and take over from holders that are certainly gone.
@@ -170,8 +170,11 @@ class LeaseKeeper:
         )
         self.check_holders()
 
-    def run_once(self) -> None:
+    def run_once(self) -> float | None:
         """Renew the lease and check the other holders, if either is due.
+
+        Returns:
+            The seconds until something is due; None if nothing is.
 
         Raises:
             UnavailableError: The database rejected a transaction.
@@ -181,6 +184,7 @@ class LeaseKeeper:
             self._renew()
         if self._check_at is not None and now >= self._check_at:
             self.check_holders()
+        return self._seconds_to_next()
 
     def check_holders(self) -> None:
         """Take over from holders that are gone, and schedule the next check."""
@@ -203,7 +207,7 @@ class LeaseKeeper:
         result = self._database.write(work)
         if result is not None:
             _log.warning("holder gone", holder_id=holder.id, jobs=len(result.jobs))
-            self._on_requeued(result)
+            self._record_requeued(result)
 
     def _requeue(
         self, connection: Connection, holder_id: HolderId, *, is_lost: bool
@@ -212,6 +216,9 @@ class LeaseKeeper:
         result = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
         event_log.add(connection, result.events, now)
         return result
+
+    def _record_requeued(self, result: RequeueResult) -> None:
+        self._job_metrics.record_requeued(result.jobs, self._lease.now())
 
     def _is_renewal_needed(self) -> bool:
         return not self._lease.is_lost and (self._lease.has_claimed or self._has_running_jobs())
@@ -223,31 +230,26 @@ class LeaseKeeper:
         except LeaseLostError:
             if holder_id == self._lease.holder_id:
                 self._lease.is_lost = True
-                self._wake()
+                self._on_lost()
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            if self._processes is not None and self._processes.wait(self._seconds_to_next()):
-                self._check_at = self._options.elapsed()
-            if self._stopping.is_set():
-                return
-            try:
-                self.run_once()
-            except UnavailableError as error:
-                _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
-                self._monitor.reset()
-                self._stopping.wait(_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the thread must survive any error
-                _log.exception("lease not renewed")
-                self._stopping.wait(_RETRY_SECONDS)
+    def _wait(self, seconds: float | None) -> None:
+        if self._processes is not None and self._processes.wait(seconds):
+            self._check_at = self._options.elapsed()
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
+            self._monitor.reset()
+        else:
+            _log.exception("lease not renewed")
+        return _RETRY_SECONDS
 
     def _seconds_to_next(self) -> float | None:
-        """Return the seconds until something is due; None if nothing is scheduled."""
         due = [] if self._check_at is None else [self._check_at]
         if self._is_renewal_needed():
             due.append(self._lease.due_at)
         return max(0.0, min(due) - self._options.elapsed()) if due else None
 
-    def _interrupt(self) -> None:
-        if self._processes is not None and not self._stopping.is_set():
-            self._processes.interrupt()
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()

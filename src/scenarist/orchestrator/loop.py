@@ -1,4 +1,4 @@
-"""The orchestrator's loop: record outcomes, claim jobs that can run, submit them for execution."""
+"""The thread of the orchestrator: it claims jobs, submits them, and records their outcomes."""
 
 import contextlib
 import threading
@@ -12,24 +12,44 @@ import structlog
 
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
-from scenarist.db.jobs.claim import Claim, TaskRecipe
-from scenarist.db.jobs.complete import Completion
-from scenarist.db.notify.notifications import Topic, Topics
+from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.domain.behaviours import DeclaredConfigs
-from scenarist.domain.errors import UnavailableError
+from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.redaction import redact
 from scenarist.domain.text import sanitize_text
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.executors.outcomes import build_outcome
 from scenarist.orchestrator.claiming import JobToRun
 from scenarist.orchestrator.job_requests import RecipeCache, build_request
-from scenarist.orchestrator.lease_keeper import LeaseKeeper, RequeueResult
+from scenarist.orchestrator.lease_keeper import LeaseKeeper
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseOptions
 from scenarist.orchestrator.metrics import JobMetrics
-from scenarist.orchestrator.outcomes import build_completions
-from scenarist.orchestrator.step import StepResult, StepWriter
+from scenarist.orchestrator.state import (
+    CancelJob,
+    CommitNotified,
+    DrainStarted,
+    FindStopRequests,
+    Instruction,
+    JobsPrepared,
+    LeaseLost,
+    OrchestratorEvent,
+    OrchestratorState,
+    OutcomesDelivered,
+    RunningJob,
+    ShutdownStarted,
+    StepAgain,
+    StepCommitted,
+    StepFailed,
+    StepStarted,
+    StopRequestsFound,
+    SubmitFailed,
+    SubmitJobs,
+    WriteStep,
+)
+from scenarist.orchestrator.step import StepWriter
 from scenarist.orchestrator.worker_calls import WorkerCalls
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _KILL_SECONDS = 1.0  # the longest time from a kill to its outcome
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a step
@@ -40,9 +60,6 @@ _REASON_LIMIT = 1_000
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
-Announce = Callable[[Sequence[str]], None]
-"""Receives the identifiers of the jobs and submissions that a step has ended, after its commit."""
-
 
 _log = structlog.get_logger(__name__)
 
@@ -50,8 +67,10 @@ _log = structlog.get_logger(__name__)
 class Orchestrator:
     """Scheduler that runs the jobs of one database on one executor.
 
-    `wake` and `deliver` may be called from any thread. One step is one transaction for everything
-    that has happened since the previous step. Between steps the thread sleeps.
+    What happens in other threads is appended to a queue of events and wakes the thread of the
+    orchestrator: outcomes, commits of this process and others, a stop. `OrchestratorState` decides
+    what follows from them, and the thread carries that out. One step is one transaction for
+    everything that has happened since the previous step. Between steps the thread sleeps.
 
     Args:
         folder: The folder for values whose path the system chooses.
@@ -68,7 +87,6 @@ class Orchestrator:
         *,
         folder: str,
         now: Callable[[], datetime],
-        announce: Announce,
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
         lease_options: LeaseOptions = LeaseOptions(),  # noqa: B008 - frozen
@@ -77,48 +95,38 @@ class Orchestrator:
         self._database = database
         self._folder = folder
         self._now = now
-        self._announce = announce
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
+        self._state = OrchestratorState()
+        self._events: deque[OrchestratorEvent] = deque()  # from other threads, not handled yet
         self._lease = Lease(lease_options, now)
+        self._job_metrics = JobMetrics()
+        self.metrics = self._job_metrics.counters
+        self._loop = BackgroundLoop("orchestrator", self._run_once, on_error=self._log_failure)
         self._lease_keeper = LeaseKeeper(
             database,
             self._lease,
-            has_running_jobs=lambda: bool(self._running),
-            on_requeued=self._apply_requeue,
-            wake=self.wake,
+            self._job_metrics,
+            has_running_jobs=lambda: bool(self._state.running),
+            on_lost=self._loop.wake,
         )
         self._executor: Executor | None = None
-        self._job_metrics = JobMetrics()
-        self.metrics = self._job_metrics.counters
-        self._steps = StepWriter(
-            database, self._lease, RecipeCache(declared), self._job_metrics, wake=self.wake
-        )
-        # Attempts that were given up when the lease was lost, and that have not ended yet.
-        self._given_up: set[tuple[int, int]] = set()
-        self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
-        self._outcomes: deque[JobOutcome] = deque()
-        self._to_stop: deque[int] = deque()
+        self._steps = StepWriter(database, self._lease, RecipeCache(declared), self._job_metrics)
         self.worker_calls = WorkerCalls(lambda: self._executor)
-        self._wake_event = threading.Event()
-        self._last_job_ended = (
-            threading.Event()
-        )  # the only running job has ended: do not wait for more
-        self._is_stopping = False
+        # The only running job has ended: do not wait for more.
+        self._last_job_ended = threading.Event()
         self._drain_until: float | None = None  # monotonic: when running jobs are stopped too
-        self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
         # An item means that no job is running, or that `stop` must not wait any longer.
         self._idle_signals: SimpleQueue[None] = SimpleQueue()
-        self._thread: BackgroundThread | None = None
-        self._may_have_stop_requests = True  # whether other processes may have asked jobs to stop
+        database.subscribe(frozenset({Topic.WORK, Topic.STOP}), self.on_commit)
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive() and self._drain_until is None
+        return self._loop.is_running and self._drain_until is None
 
     @property
     def running(self) -> int:
-        return len(self._running)
+        return len(self._state.running)
 
     @property
     def slots(self) -> int:
@@ -127,7 +135,8 @@ class Orchestrator:
     @property
     def executor_fault(self) -> str | None:
         """Why no job can run at the moment; None if jobs can run."""
-        return None if self._executor is None else self._executor.fault
+        fault = None if self._executor is None else self._executor.fault
+        return None if fault is None else redact(fault)
 
     @property
     def step_fault(self) -> str | None:
@@ -143,9 +152,7 @@ class Orchestrator:
         self._executor = executor
         self.recover()
         self._lease_keeper.start()
-        self._wake_event.set()
-        self._thread = BackgroundThread("orchestrator", self._loop)
-        self._thread.start()
+        self._loop.start()
 
     def attach(self, executor: Executor) -> None:
         """Use an executor without starting the thread, for tests that call `step` themselves."""
@@ -159,8 +166,9 @@ class Orchestrator:
         """Stop claiming jobs and accepting worker calls; running jobs continue until `stop`."""
         if self._drain_until is None:
             self._drain_until = time.monotonic() + self._drain_seconds
-            if self._running:
-                _log.info("draining", jobs=len(self._running), seconds=self._drain_seconds)
+            self._events.append(DrainStarted())
+            if self.running:
+                _log.info("draining", jobs=self.running, seconds=self._drain_seconds)
         self.worker_calls.stop_accepting()
 
     def force_exit(self) -> None:
@@ -177,19 +185,17 @@ class Orchestrator:
         """
         self.drain()
         self._wait_until_idle()
-        if self._running:
-            self._interrupted = frozenset(self._running)
-            self.cancel(list(self._interrupted))
+        if self.running:
+            self._events.append(ShutdownStarted())
+            self._loop.wake()
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
             self._wait_until_idle()
-        self._is_stopping = True
-        self._wake_event.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
         if self._executor is not None:
             self._executor.close()
-        if self._outcomes:
-            self.step(claims_too=False)
+            self._take_events(self._executor)
+            if self._state.has_outcomes:
+                self.step(claims_too=False)
         try:
             self._lease_keeper.release()
         finally:
@@ -197,39 +203,28 @@ class Orchestrator:
 
     def _wait_until_idle(self) -> None:
         """Wait until no job is running, or until the time in ``_drain_until``."""
-        while self._running and self._thread is not None:
+        while self.running and self._loop.is_running:
             left = (self._drain_until or 0.0) - time.monotonic()
             if left <= 0:
                 return
             with contextlib.suppress(Empty):
                 self._idle_signals.get(timeout=left)
 
-    def wake(self) -> None:
-        """Have the loop look for jobs that can run: something was submitted or written."""
-        self._wake_event.set()
-
-    def on_notification(self, topics: Topics) -> None:
-        """Handle a notification that another process has committed a change."""
-        if Topic.STOP in topics:
-            self._may_have_stop_requests = True
-        if Topic.WORK in topics:
-            self._steps.is_due_unknown = True
-        if topics & {Topic.STOP, Topic.WORK}:
-            self._wake_event.set()
-        self._lease_keeper.on_notification(topics)
-
-    def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop running jobs that were asked to stop; ignore those that do not run here."""
-        self._to_stop.extend(numbers)
-        self._wake_event.set()
+    def on_commit(self, notification: Notification) -> None:
+        """Have a step look for jobs that can run, or that were asked to stop."""
+        if Topic.STOP in notification.topics or not notification.is_own:
+            self._events.append(CommitNotified(notification.topics, notification.is_own))
+        self._loop.wake()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; an empty list means that it has free slots."""
         self.worker_calls.deliver(outcomes)
-        self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
-        if len(self._running) == len(self._outcomes) == 1:
-            self._last_job_ended.set()
-        self._wake_event.set()
+        of_jobs = [outcome for outcome in outcomes if outcome.number >= 0]
+        if of_jobs:
+            self._events.append(OutcomesDelivered(of_jobs))
+            if self.running == 1:
+                self._last_job_ended.set()
+        self._loop.wake()
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Record outcomes, release waiting jobs and claim jobs in one transaction, then submit.
@@ -246,56 +241,73 @@ class Orchestrator:
             raise RuntimeError("attach an executor first")
         if self._lease.is_lost:
             self._give_up_lease(executor)
-        self._stop_requested(executor)  # does not concern the jobs that this step claims
-        # Outcomes stay in the queue until they are recorded, so an error cannot lose them.
-        outcomes = [self._outcomes[index] for index in range(len(self._outcomes))]
-        self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
-        slots = self._free_slots(executor) if claims_too else 0
-        if not outcomes and not slots and not self._steps.have_machines_changed(executor):
-            return False
-        now = self._now()
-        completions = build_completions(outcomes, self._running, now, interrupted=self._interrupted)
+        self._take_events(executor)
+        slots = executor.free_slots if claims_too else 0
+        return self._react(StepStarted(slots, executor.machines_version, self._now()), executor)
+
+    def _take_events(self, executor: Executor) -> None:
+        """Handle what has happened in other threads."""
+        while self._events:
+            self._react(self._events[0], executor)
+            self._events.popleft()  # only now, so that an error cannot lose it
+
+    def _react(self, event: OrchestratorEvent, executor: Executor) -> bool:
+        """Carry out what follows from an event; return whether jobs were completed or claimed."""
+        has_moved = False
+        for instruction in self._state.decide(event):
+            has_moved |= self._carry_out(instruction, executor)
+        return has_moved
+
+    def _carry_out(self, instruction: Instruction, executor: Executor) -> bool:
+        match instruction:
+            case WriteStep():
+                return self._write(instruction, executor)
+            case SubmitJobs(jobs, now):
+                self._submit_or_requeue(jobs, now, executor)
+            case CancelJob(number):
+                executor.cancel(number)
+            case FindStopRequests():
+                found = cancellation.find_cancel_requested(
+                    self._database.reader, self._lease.holder_id
+                )
+                self._react(StopRequestsFound(found), executor)
+            case StepAgain():
+                self._loop.wake()
+        return False
+
+    def _write(self, plan: WriteStep, executor: Executor) -> bool:
+        """Write a step, and carry out what follows from it."""
         try:
-            step = self._steps.write(executor, completions, slots, now, running=self._running)
+            result = self._steps.write(plan, executor)
         except LeaseLostError:
             self._give_up_lease(executor)  # these attempts have ended
             return True
-        self._lease.confirm(step.lease_renewed_at)
-        self._apply_step(executor, step, completions, outcomes, now)
-        return bool(step.handled or step.to_run)
-
-    def _apply_step(
-        self,
-        executor: Executor,
-        step: StepResult,
-        completions: Sequence[Completion],
-        outcomes: Sequence[JobOutcome],
-        now: datetime,
-    ) -> None:
-        """Apply the effects of a committed step: forget completed jobs, submit claimed ones."""
-        handled = {item.number for item in step.handled}
-        for number in handled:
-            self._running.pop(number, None)  # a job that could not be prepared was never there
-        left = {item.number for item in completions} - handled
-        for _ in outcomes:
-            self._outcomes.popleft()
-        self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
-        try:
-            self._submit(executor, step.to_run, now)
-        except BaseException:
-            self._steps.is_in_doubt = True  # jobs may be claimed that were never submitted
+        except BaseException as error:
+            is_rejected = isinstance(error, UnavailableError)
+            is_in_doubt = not is_rejected or isinstance(error, InDoubtError)
+            self._react(StepFailed(is_in_doubt), executor)
             raise
-        self._job_metrics.record_completed(step.recorded, completions, now)
-        if step.finished:
-            self._announce(step.finished)
+        self._lease.confirm(result.lease_renewed_at)
+        self._react(StepCommitted(plan, result), executor)
+        self._job_metrics.record_completed(result.recorded, plan.completions, plan.now)
+        return bool(result.handled or result.to_run)
 
-    def _free_slots(self, executor: Executor) -> int:
-        """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
-        return 0 if self._drain_until is not None or self._given_up else executor.free_slots
+    def _submit_or_requeue(
+        self, to_run: Sequence[JobToRun], now: datetime, executor: Executor
+    ) -> None:
+        """Submit claimed jobs; if that fails, the next step requeues those not in `running`."""
+        try:
+            self._submit(to_run, now, executor)
+        except BaseException:
+            self._react(SubmitFailed(), executor)
+            raise
 
-    def _submit(self, executor: Executor, to_run: Sequence[JobToRun], now: datetime) -> None:
-        requests = []
-        prepared = []
+    def _submit(self, to_run: Sequence[JobToRun], now: datetime, executor: Executor) -> None:
+        """Submit claimed jobs to the executor; fail those whose request cannot be built."""
+        requests: list[JobRequest] = []
+        prepared: list[JobToRun] = []
+        failures: list[tuple[JobRequest, str]] = []
+        running: list[RunningJob] = []
         for claim, recipe, inputs in to_run:
             try:
                 request = build_request(
@@ -308,80 +320,53 @@ class Orchestrator:
                 )
             except Exception as error:  # noqa: BLE001 - only this job fails
                 _log.exception("a job cannot be handed out", job_id=claim.id)
-                self._fail(claim, recipe, f"{type(error).__name__}: {error}")
-                continue
-            self._running[claim.number] = (claim, recipe, request)
-            requests.append(request)
-            prepared.append((claim, recipe, inputs))
+                request = JobRequest(
+                    number=claim.number, attempt=claim.attempt, function=recipe.function
+                )
+                failures.append((request, f"{type(error).__name__}: {error}"))
+            else:
+                requests.append(request)
+                prepared.append((claim, recipe, inputs))
+            running.append((claim, recipe, request))
+        self._react(JobsPrepared(running), executor)
+        if failures:
+            self.deliver([_build_failure(request, reason) for request, reason in failures])
         executor.submit(self._job_metrics.record_claimed(prepared, requests))
-        if to_run:
-            self._lease_keeper.start_renewing()
-
-    def _fail(self, claim: Claim, recipe: TaskRecipe, reason: str) -> None:
-        """Fail a job that was claimed and cannot be submitted to the executor."""
-        request = JobRequest(number=claim.number, attempt=claim.attempt, function=recipe.function)
-        self._running[claim.number] = (claim, recipe, request)
-        self.deliver(
-            [build_outcome(request, JobEvent.RAISED, sanitize_text(reason)[:_REASON_LIMIT])]
-        )
-
-    def _stop_requested(self, executor: Executor) -> None:
-        """Stop the jobs that this process or another one has asked to stop."""
-        if self._may_have_stop_requests:
-            self._may_have_stop_requests = False
-            try:
-                self._to_stop += self._find_stop_requests()
-            except BaseException:
-                self._may_have_stop_requests = True
-                raise
-        while self._to_stop:
-            executor.cancel(self._to_stop.popleft())
-
-    def _find_stop_requests(self) -> list[int]:
-        find = cancellation.find_cancel_requested
-        return find(self._database.reader, self._lease.holder_id) if self._running else []
+        self._lease_keeper.start_renewing()
 
     def _give_up_lease(self, executor: Executor) -> None:
         """Stop the jobs of a lease that another holder has ended, and begin a new lease."""
-        _log.error("lease lost", holder_id=self._lease.holder_id, jobs=len(self._running))
+        _log.error("lease lost", holder_id=self._lease.holder_id, jobs=self.running)
         self._lease.start_over()
-        given_up, self._running = self._running, {}
-        for number, (claim, _, _) in given_up.items():
-            self._given_up.add((number, claim.attempt))
-            executor.cancel(number)
+        self._react(LeaseLost(), executor)
 
-    def _apply_requeue(self, result: RequeueResult) -> None:
-        """Apply the effects of a committed requeue: log it, announce it, and wake the loop."""
-        self._job_metrics.record_requeued(result.jobs, self._now())
-        if result.finished:
-            self._announce(result.finished)
-        self.wake()
-
-    def _loop(self) -> None:
-        while not self._is_stopping:
-            self._wake_event.wait(self._seconds_to_next_due())
-            self._wake_event.clear()
-            self._last_job_ended.clear()
-            try:
-                started = time.monotonic()
-                has_moved = self.step()
-                if not self._running and self._drain_until is not None:
-                    self._idle_signals.put(None)
-                if has_moved:
-                    took = time.monotonic() - started
-                    gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
-                    self._last_job_ended.wait(min(gather, _LONGEST_GATHER_SECONDS))
-                if not self._steps.has_unfinished_work:
-                    continue
-            except UnavailableError as error:
-                _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the loop must survive any error of a step
-                self._steps.fault = "steps of the orchestrator fail; the log says why"
-                _log.exception("step failed")
-            time.sleep(_RETRY_SECONDS)
-            self._wake_event.set()
+    def _run_once(self) -> float | None:
+        self._last_job_ended.clear()
+        started = time.monotonic()
+        has_moved = self.step()
+        if not self.running and self._drain_until is not None:
+            self._idle_signals.put(None)
+        if has_moved:
+            took = time.monotonic() - started
+            gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
+            self._last_job_ended.wait(min(gather, _LONGEST_GATHER_SECONDS))
+        if self._state.has_unfinished_work:
+            self._loop.pause(_RETRY_SECONDS)
+            return 0.0
+        return self._seconds_to_next_due()
 
     def _seconds_to_next_due(self) -> float | None:
-        if self._steps.next_due is None:
-            return None
-        return max(0.0, (self._steps.next_due - self._now()).total_seconds())
+        return self._state.seconds_to_next_due(self._now())
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
+        else:
+            self._steps.fault = "steps of the orchestrator fail; the log says why"
+            _log.exception("step failed")
+        return _RETRY_SECONDS
+
+
+def _build_failure(request: JobRequest, reason: str) -> JobOutcome:
+    """Build the outcome of a job that was claimed and cannot be submitted to the executor."""
+    return build_outcome(request, JobEvent.RAISED, sanitize_text(reason)[:_REASON_LIMIT])

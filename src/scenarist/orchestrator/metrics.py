@@ -37,7 +37,8 @@ class JobMetrics:
 
     def read_traces(self, connection: Connection, to_run: Sequence[JobToRun]) -> None:
         """Read the traces that the jobs being claimed belong to."""
-        self._spans.read_parents(connection, [claim for claim, _, _ in to_run])
+        if tracing.is_on():
+            self._spans.read_parents(connection, [claim for claim, _, _ in to_run])
 
     def record_claimed(
         self, to_run: Sequence[JobToRun], requests: Sequence[JobRequest]
@@ -46,7 +47,7 @@ class JobMetrics:
         for claim, _, _ in to_run:
             waited = seconds_between(claim.pending_since, claim.claimed_at)
             self.counters.claim_delays.add(waited or 0.0)
-        return self._spans.open_spans(to_run, requests)
+        return self._spans.open_spans(to_run, requests) if tracing.is_on() else requests
 
     def record_completed(
         self, recorded: Sequence[Completion], returned: Sequence[Completion], now: datetime

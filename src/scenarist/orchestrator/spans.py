@@ -26,7 +26,7 @@ _SUCCESSES = frozenset({JobStatus.COMPLETED, JobStatus.CANCELED})
 
 
 class AttemptSpans:
-    """Spans of the running attempts; does nothing if this process has tracing disabled."""
+    """Spans of the running attempts, for a process that has tracing enabled."""
 
     def __init__(self) -> None:
         self._parents: dict[SubmissionId, str] = {}
@@ -34,7 +34,7 @@ class AttemptSpans:
 
     def read_parents(self, connection: Connection, claims: Sequence[Claim]) -> None:
         """Read the spans in which the jobs' submissions were made."""
-        if tracing.is_on() and claims:
+        if claims:
             ids = list(dict.fromkeys(claim.submission_id for claim in claims))
             self._parents = submission_rows.find_traceparents(connection, ids)
 
@@ -42,8 +42,6 @@ class AttemptSpans:
         self, to_run: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Open the spans of claimed jobs; return the requests with the workers' parent spans."""
-        if not tracing.is_on():
-            return requests
         return [
             replace(request, traceparent=self._open_span(claim, recipe.config_id))
             for (claim, recipe, _), request in zip(to_run, requests, strict=True)

@@ -1,7 +1,6 @@
 """The database transaction of one orchestrator step, and its repetition in parts if it fails."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -13,18 +12,18 @@ from scenarist.db import event_log
 from scenarist.db.engine import Database
 from scenarist.db.jobs import claim as claims
 from scenarist.db.jobs import complete, propagate
-from scenarist.db.jobs.claim import Claim, TaskRecipe
+from scenarist.db.jobs.claim import Claim
 from scenarist.db.jobs.complete import Completion
-from scenarist.domain.entities import Event
-from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.executors.base import Executor, JobRequest
+from scenarist.domain.errors import UnavailableError
+from scenarist.executors.base import Executor
 from scenarist.observability.metrics import OrchestratorMetrics
-from scenarist.orchestrator.claiming import JobToRun, sort_claims
+from scenarist.orchestrator.claiming import sort_claims
 from scenarist.orchestrator.job_requests import RecipeCache
 from scenarist.orchestrator.lease_keeper import requeue_jobs
 from scenarist.orchestrator.leases import Lease, LeaseLostError
 from scenarist.orchestrator.metrics import JobMetrics
 from scenarist.orchestrator.outcomes import complete_refused, complete_unrecordable, is_suspect
+from scenarist.orchestrator.state import StepResult, WriteStep
 
 T = TypeVar("T")
 
@@ -33,41 +32,12 @@ _CAUSE_LIMIT = 300
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class StepResult:
-    """Result of a committed step.
-
-    Args:
-        handled: The completions that need no more work: recorded, or dropped because they came
-            too late.
-        recorded: The completions that were recorded.
-        lease_renewed_at: The time to confirm to the lease after the commit; None if it was not
-            renewed.
-    """
-
-    handled: list[Completion] = field(default_factory=list)
-    finished: list[str] = field(default_factory=list)
-    to_run: list[JobToRun] = field(default_factory=list)
-    recorded: list[Completion] = field(default_factory=list)
-    changes: list[Event] = field(default_factory=list)
-    lease_renewed_at: float | None = None
-
-    def add(self, other: "StepResult") -> None:
-        self.handled += other.handled
-        self.finished += other.finished
-        self.to_run += other.to_run
-        self.recorded += other.recorded
-
-
 class StepWriter:
     """Writer of an orchestrator's steps: normally one transaction per step.
 
     If a step fails although the database is available, it is repeated in parts: each outcome and
     each claim in a transaction of its own. An outcome that cannot be recorded then fails its own
     job and does not block the others (docs/decisions/0092).
-
-    Args:
-        wake: Called when there may be more to claim after a step.
     """
 
     def __init__(
@@ -76,101 +46,67 @@ class StepWriter:
         lease: Lease,
         recipes: RecipeCache,
         job_metrics: JobMetrics,
-        *,
-        wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._lease = lease
         self._recipes = recipes
         self._job_metrics = job_metrics
         self._metrics: OrchestratorMetrics = job_metrics.counters
-        self._wake = wake
-        # -1: jobs that waited for machines under an earlier server are checked again.
-        self._machines_version = -1
-        self.is_in_doubt = False  #: whether jobs may be claimed that this process does not know
-        self.is_due_unknown = True  #: whether other processes may have scheduled retries
-        self.next_due: datetime | None = None
         self.fault: str | None = None  #: why the last step failed
-        self.has_unfinished_work = False  #: whether the last step left work that must be retried
 
-    def have_machines_changed(self, executor: Executor) -> bool:
-        """Whether the machines have changed since the last step."""
-        return executor.machines_version != self._machines_version
-
-    def write(
-        self,
-        executor: Executor,
-        completions: Sequence[Completion],
-        slots: int,
-        now: datetime,
-        *,
-        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
-    ) -> StepResult:
-        """Record outcomes, and claim up to *slots* jobs.
+    def write(self, plan: WriteStep, executor: Executor) -> StepResult:
+        """Record outcomes, and claim jobs.
 
         Args:
-            running: All jobs that run here, by number.
+            executor: Says which machines a job can run on.
 
         Raises:
             LeaseLostError: The lease is lost. Nothing was stored.
             UnavailableError: The database rejected the transaction. Nothing was stored, except
                 after an `InDoubtError`, when it may have been.
         """
-        version = executor.machines_version
         try:
             step = self._database.write(
-                lambda connection: self._write_whole(
-                    connection, executor, completions, slots, now, running
-                )
+                lambda connection: self._write_whole(connection, plan, executor)
             )
         except LeaseLostError:
             raise
         except UnavailableError as error:
             self._record_fault(error)
-            self.is_in_doubt |= isinstance(error, InDoubtError)
             raise
         except Exception as error:  # noqa: BLE001 - one job's error must not affect the others
             self._record_fault(error)
-            _log.exception("step failed", outcomes=len(completions))
-            return self._write_in_parts(executor, completions, slots, now, running)
-        self.is_in_doubt = self.has_unfinished_work = False
+            _log.exception("step failed", outcomes=len(plan.completions))
+            return self._write_in_parts(plan, executor)
         self.fault = None
-        self._machines_version = version
         return step
 
     def _record_fault(self, error: Exception) -> None:
-        self.is_due_unknown = True
         self.fault = f"steps of the orchestrator fail: {_format_cause(error)}"
         self._metrics.failed_steps += 1
 
     def _write_whole(
-        self,
-        connection: Connection,
-        executor: Executor,
-        completions: Sequence[Completion],
-        slots: int,
-        now: datetime,
-        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
+        self, connection: Connection, plan: WriteStep, executor: Executor
     ) -> StepResult:
-        step = StepResult(handled=list(completions))
-        step.lease_renewed_at = self._lease.renew_if_due(connection) if slots else None
+        now, holder_id = plan.now, self._lease.holder_id
+        step = StepResult(handled=list(plan.completions))
+        step.lease_renewed_at = self._lease.renew_if_due(connection) if plan.slots else None
         # A stored claim that this process does not know of would stay RUNNING for ever.
-        if self.is_in_doubt:
-            requeued = requeue_jobs(connection, self._lease.holder_id, now, exclude=list(running))
-            step.finished += requeued.finished
+        if plan.requeues_unknown:
+            requeued = requeue_jobs(connection, holder_id, now, exclude=list(plan.running))
             step.changes += requeued.events
-        self._complete(connection, completions, now, step)
-        has_delayed_retry = any(item.not_before is not None for item in completions)
-        if has_delayed_retry or self.is_due_unknown or self.next_due is not None:
-            self.is_due_unknown = False
-            self.next_due = claims.find_next_due(connection, now)
-        if self.have_machines_changed(executor) or any(item.is_suspect for item in completions):
+        self._complete(connection, plan.completions, now, step)
+        if plan.finds_next_due:
+            step.next_due = claims.find_next_due(connection, now)
+        if plan.releases_machine_waits:
             step.changes += propagate.release_machine_waits(connection, now)
-        if slots:
-            claimed = claims.claim(connection, self._lease.holder_id, limit=slots, now=now)
-            done = {item.number for item in completions}
+        if plan.slots:
+            claimed = claims.claim(connection, holder_id, limit=plan.slots, now=now)
+            done = {item.number for item in plan.completions}
             suspects = sum(
-                is_suspect(claim) for claim, _, _ in running.values() if claim.number not in done
+                is_suspect(claim)
+                for claim, _, _ in plan.running.values()
+                if claim.number not in done
             )
             self._prepare(connection, executor, claimed, now, step, suspects=suspects)
         event_log.add(connection, step.changes, now)
@@ -187,8 +123,7 @@ class StepWriter:
             return
         holder_id = self._lease.holder_id
         recorded = complete.complete_attempts(connection, completions, holder_id=holder_id, now=now)
-        step.finished += recorded.consequences.finished
-        step.changes += recorded.consequences.changes
+        step.changes += recorded.changes
         step.recorded += recorded.completions
 
     def _prepare(
@@ -208,28 +143,19 @@ class StepWriter:
         step.changes += sorted_claims.changes
         step.to_run += sorted_claims.to_run
         self._complete(connection, sorted_claims.completions, now, step)
-        if sorted_claims.may_free_others:
-            self._wake()  # for the jobs that were released, or that came after those
+        # Those that were released, or that came after the jobs that do not run.
+        step.may_claim_more |= sorted_claims.may_free_others
 
-    def _write_in_parts(
-        self,
-        executor: Executor,
-        completions: Sequence[Completion],
-        slots: int,
-        now: datetime,
-        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
-    ) -> StepResult:
+    def _write_in_parts(self, plan: WriteStep, executor: Executor) -> StepResult:
         """Repeat a failed step part by part, until the database rejects one."""
-        total = StepResult()
-        # Cleared by the next step that succeeds as a whole; the loop tries one soon.
-        self.is_in_doubt = self.has_unfinished_work = True
+        total = StepResult(is_partial=True)
         try:
-            for item in completions:
-                self._complete_one(item, now, total)
-            for _ in range(slots):
-                present = [claim for claim, _, _ in [*running.values(), *total.to_run]]
+            for item in plan.completions:
+                self._complete_one(item, plan.now, total)
+            for _ in range(plan.slots):
+                present = [claim for claim, _, _ in [*plan.running.values(), *total.to_run]]
                 suspects = sum(map(is_suspect, present))
-                if not self._claim_one(executor, now, total, suspects):
+                if not self._claim_one(executor, plan.now, total, suspects):
                     break
         except (UnavailableError, LeaseLostError) as error:
             # The next step does the rest, or gives it up.

@@ -19,6 +19,7 @@ from scenarist.config import Application, load_app, resolve
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Topic
 from scenarist.demo.tour import render_tour
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest, TaskFilter
@@ -28,6 +29,7 @@ from scenarist.identity.encryption import SecretCipher
 from scenarist.observability import tracing
 from scenarist.observability.logs import configure_logging
 from scenarist.observability.metrics import ProcessMetrics
+from scenarist.orchestrator.base import AnyOrchestrator
 from scenarist.server.auth_setup import (
     AuthComponents,
     build_auth,
@@ -124,10 +126,7 @@ def open_server(
         database = stack.enter_context(_open_database(settings.database))
         log_folder_warnings(settings, database)
         completions = CompletionNotifier(database)
-        database.on_notification(completions.on_notification)
-        orchestration = OrchestratorRuntime(
-            application, settings, database, announce=completions.notify, now=now
-        )
+        orchestration = OrchestratorRuntime(application, settings, database, now=now)
         authorization = build_auth(database, settings, application.registry.authentication, now)
         auth = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
@@ -137,6 +136,8 @@ def open_server(
         )
         if make_executor is None:
             database.listen()
+            stack.callback(completions.stop)
+            completions.start()
             orchestration.start(stack, authorization.cipher)
         else:
             orchestration.attach(make_executor)
@@ -148,7 +149,9 @@ def open_server(
             asgi=create_app(
                 services,
                 auth,
-                ProcessMetrics(database.metrics, orchestration, services.change_notifier),
+                ProcessMetrics(
+                    database.metrics, orchestration.orchestrator, services.change_notifier
+                ),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
                 hosts=get_allowed_hosts(settings),
@@ -190,7 +193,7 @@ def serve(
         http_server = HttpServer(
             server.asgi,
             stop_accepting=server.stop_accepting,
-            on_force_exit=server.orchestration.force_exit,
+            on_force_exit=server.orchestration.orchestrator.force_exit,
             count_refusal=server.auth.count_refusal,
             check_peer=open_peer_check(settings, stack),
             trusted_proxies=settings.trusted_proxies,
@@ -222,9 +225,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         prepare_storage(settings)
         database = stack.enter_context(_open_database(settings.database))
         log_folder_warnings(settings, database)
-        orchestration = OrchestratorRuntime(
-            application, settings, database, announce=lambda ended: None, now=_now
-        )
+        orchestration = OrchestratorRuntime(application, settings, database, now=_now)
         # Its `put` may interrupt its `get`, in the handler; a `threading` lock would deadlock.
         signals: SimpleQueue[int] = SimpleQueue()
         is_stopping = False
@@ -232,7 +233,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         def handle_exit(number: int, frame: object) -> None:
             nonlocal is_stopping
             if is_stopping:
-                orchestration.force_exit()
+                orchestration.orchestrator.force_exit()
             is_stopping = True
             signals.put(number)
 
@@ -297,12 +298,12 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    canceller = _build_canceller(database, orchestration, completions, now)
-    wake = orchestration.wake
-    writer = ValueWriter(database, now=now, wake=wake)
+    canceller = Canceller(database, now=now)
+    writer = ValueWriter(database, now=now)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
-    compute = build_compute(lambda: orchestration.calls)
+    orchestrator = orchestration.orchestrator
+    compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits = read_value_limits(settings)
     return Services(
@@ -328,36 +329,21 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         limits=limits,
         edits=EditService(database),
         submissions=SubmissionService(
-            database, canceller, now=now, wake=wake, version=version, declared=declared
+            database, canceller, now=now, version=version, declared=declared
         ),
         jobs=JobService(
-            database, canceller, now=now, executor_fault=orchestration.find_executor_fault
+            database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
-        orchestration=OrchestrationService(database, now=now, wake=wake),
+        orchestration=OrchestrationService(database, now=now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
         change_notifier=_build_change_notifier(database),
         completions=completions,
-        health=_build_health_service(database, orchestration, now),
+        health=_build_health_service(database, orchestrator, now),
         sessions=authorization.sessions,
         users=authorization.users,
         keys=authorization.keys,
         audit=authorization.audit,
-    )
-
-
-def _build_canceller(
-    database: Database,
-    orchestration: OrchestratorRuntime,
-    completions: CompletionNotifier,
-    now: Callable[[], datetime],
-) -> Canceller:
-    return Canceller(
-        database,
-        now=now,
-        stop=orchestration.cancel,
-        wake=orchestration.wake,
-        announce=completions.notify,
     )
 
 
@@ -376,20 +362,20 @@ def _build_subscriber_service(
 
 
 def _build_health_service(
-    database: Database, orchestration: OrchestratorRuntime, now: Callable[[], datetime]
+    database: Database, orchestrator: AnyOrchestrator, now: Callable[[], datetime]
 ) -> HealthService:
     return HealthService(
         database,
         now=now,
-        is_orchestrating=lambda: orchestration.is_running,
-        executor_fault=orchestration.find_executor_fault,
-        step_fault=orchestration.find_step_fault,
+        is_orchestrating=lambda: orchestrator.is_running,
+        executor_fault=lambda: orchestrator.executor_fault,
+        step_fault=lambda: orchestrator.step_fault,
     )
 
 
 def _build_change_notifier(database: Database) -> ChangeNotifier:
     notifier = ChangeNotifier()
-    database.on_commit(notifier.notify)
+    database.subscribe(frozenset({Topic.NEWS}), notifier.on_commit)
     return notifier
 
 

@@ -2,25 +2,24 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 
 from scenarist.config import Application
 from scenarist.db.engine import Database
-from scenarist.domain.redaction import redact
+from scenarist.db.notify.notifications import Topic
 from scenarist.domain.vocabulary import TABLE_STORAGE_TYPES
 from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
 from scenarist.executors.registry import open_executor
 from scenarist.identity.encryption import SecretCipher
-from scenarist.observability.metrics import OrchestratorMetrics
+from scenarist.orchestrator.base import AnyOrchestrator, NullOrchestrator
 from scenarist.orchestrator.leases import LeaseOptions
-from scenarist.orchestrator.loop import Announce, Orchestrator
+from scenarist.orchestrator.loop import Orchestrator
 from scenarist.orchestrator.output_flusher import OutputFlusher
 from scenarist.orchestrator.process_watch import identify_own_process
-from scenarist.orchestrator.worker_calls import WorkerCalls
 from scenarist.server.paths import get_storage_location
 from scenarist.server.settings import Settings
 from scenarist.server.worker_calls import VALUE_WORKERS, CallWorkers
@@ -32,16 +31,11 @@ from scenarist.webhooks.dispatcher import Dispatcher
 from scenarist.webhooks.election import DispatcherElection
 from scenarist.webhooks.sending import Sender
 
-_NO_METRICS = OrchestratorMetrics()
-
 
 class OrchestratorRuntime:
-    """The orchestrator of this process, or a replacement if other processes run the jobs.
+    """The orchestrator of this process, and what runs beside it.
 
     Creating it updates the records in the database to the current declarations.
-
-    Args:
-        announce: Called with the identifiers of entities that have ended.
     """
 
     def __init__(
@@ -50,7 +44,6 @@ class OrchestratorRuntime:
         settings: Settings,
         database: Database,
         *,
-        announce: Announce,
         now: Callable[[], datetime],
     ) -> None:
         self._application = application
@@ -60,76 +53,18 @@ class OrchestratorRuntime:
         self.declared = reconcile(
             application, database, folder=get_storage_location(settings), now=now
         )
-        self.orchestrator: Orchestrator | None = None
-        self._call_workers: CallWorkers | None = None
+        self._call_workers = CallWorkers(self._open_workers)
         self._value_workers = CallWorkers(self._open_value_workers)
         self.value_calls = self._value_workers.calls
-        if settings.no_orchestrator:
-            self._call_workers = CallWorkers(self._open_workers)
-            self.calls: WorkerCalls = self._call_workers.calls
-        else:
-            self.orchestrator = Orchestrator(
-                database,
-                folder=get_storage_location(settings),
-                now=now,
-                announce=announce,
-                grace_seconds=settings.grace_seconds,
-                drain_seconds=settings.drain_seconds,
-                lease_options=LeaseOptions(
-                    seconds=settings.lease_seconds, process=identify_own_process()
-                ),
-                declared=self.declared,
-            )
-            self.calls = self.orchestrator.worker_calls
-
-    @property
-    def is_running(self) -> bool | None:
-        """Whether this process claims jobs; None if other processes do."""
-        return None if self.orchestrator is None else self.orchestrator.is_running
-
-    def find_executor_fault(self) -> str | None:
-        """Return why this process cannot run jobs now; None if it can."""
-        fault = None if self.orchestrator is None else self.orchestrator.executor_fault
-        return None if fault is None else redact(fault)
-
-    def find_step_fault(self) -> str | None:
-        """Return why this process does not record outcomes; None if it does."""
-        return None if self.orchestrator is None else self.orchestrator.step_fault
-
-    @property
-    def metrics(self) -> OrchestratorMetrics:
-        """Metrics of the orchestrator of this process."""
-        return _NO_METRICS if self.orchestrator is None else self.orchestrator.metrics
-
-    @property
-    def running(self) -> int:
-        return 0 if self.orchestrator is None else self.orchestrator.running
-
-    @property
-    def slots(self) -> int:
-        return 0 if self.orchestrator is None else self.orchestrator.slots
+        self._job_runner = None if settings.no_orchestrator else self._make_orchestrator()
+        self.orchestrator: AnyOrchestrator = self._job_runner or NullOrchestrator(
+            self._call_workers.calls
+        )
 
     def drain(self) -> None:
         """Claim no more jobs, and end calls to workers for requests; running jobs continue."""
-        self.calls.stop_accepting()
+        self.orchestrator.drain()
         self.value_calls.stop_accepting()
-        if self.orchestrator is not None:
-            self.orchestrator.drain()
-
-    def force_exit(self) -> None:
-        """Stop waiting for running jobs; safe in a signal handler."""
-        if self.orchestrator is not None:
-            self.orchestrator.force_exit()
-
-    def wake(self) -> None:
-        """Look for runnable jobs; other processes are notified by the commit."""
-        if self.orchestrator is not None:
-            self.orchestrator.wake()
-
-    def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop the jobs that run here; other processes are notified by the commit."""
-        if self.orchestrator is not None:
-            self.orchestrator.cancel(numbers)
 
     def start(self, stack: ExitStack, seal: SecretCipher) -> None:
         """Run jobs and send webhooks until the stack is closed, unless other processes do.
@@ -138,11 +73,10 @@ class OrchestratorRuntime:
             InvalidError: The executor is not available here.
             UnavailableError: The database or the executor cannot be used.
         """
-        orchestrator, settings = self.orchestrator, self._settings
+        orchestrator, settings = self._job_runner, self._settings
         stack.callback(self._value_workers.close)
         if orchestrator is None:
-            if self._call_workers is not None:
-                stack.callback(self._call_workers.close)
+            stack.callback(self._call_workers.close)
             return
         executor = open_executor(
             settings.executor,
@@ -153,7 +87,6 @@ class OrchestratorRuntime:
         )
         stack.callback(orchestrator.stop)
         self._start_output_flusher(stack, executor)
-        self._database.on_notification(orchestrator.on_notification)
         orchestrator.start(executor)
         self._start_webhooks(stack, seal)
         self._start_file_watch(stack)
@@ -161,9 +94,23 @@ class OrchestratorRuntime:
 
     def attach(self, make_executor: Callable[[OutcomeCallback], Executor]) -> None:
         """Attach the orchestrator without a thread: the caller runs its steps."""
-        if self.orchestrator is not None:
-            self.value_calls = self.calls
-            self.orchestrator.attach(make_executor(self.orchestrator.deliver))
+        if self._job_runner is not None:
+            self.value_calls = self._job_runner.worker_calls
+            self._job_runner.attach(make_executor(self._job_runner.deliver))
+
+    def _make_orchestrator(self) -> Orchestrator:
+        settings = self._settings
+        return Orchestrator(
+            self._database,
+            folder=get_storage_location(settings),
+            now=self._now,
+            grace_seconds=settings.grace_seconds,
+            drain_seconds=settings.drain_seconds,
+            lease_options=LeaseOptions(
+                seconds=settings.lease_seconds, process=identify_own_process()
+            ),
+            declared=self.declared,
+        )
 
     def _open_workers(self, deliver: OutcomeCallback) -> Executor:
         return LocalExecutor(deliver, size=self._settings.workers, options=self._worker_options())
@@ -197,12 +144,12 @@ class OrchestratorRuntime:
             return Dispatcher(self._database, sender, now=self._now)
 
         election = DispatcherElection(self._database.leader_lock("webhooks"), make)
-        self._database.on_commit(election.wake)
+        self._database.subscribe(frozenset({Topic.NEWS}), election.on_commit)
         stack.callback(election.stop)
         election.start()
 
     def _start_file_watch(self, stack: ExitStack) -> None:
-        watch = FileWatch(self._database, now=self._now, wake=self.wake)
+        watch = FileWatch(self._database, now=self._now)
         stack.callback(watch.stop)
         watch.start()
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scenarist.db import event_log as event_rows
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import Notification
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.permissions import Actor, Permission
@@ -178,6 +179,10 @@ class ChangeNotifier:
     @property
     def listener_count(self) -> int:
         return len(self._listeners)
+
+    def on_commit(self, notification: Notification) -> None:
+        """Wake the readers: the log has new entries."""
+        self.notify()
 
     def notify(self) -> None:
         """Wake the readers after a commit; thread-safe."""

@@ -1,6 +1,5 @@
 """Polls for named files while jobs wait for them."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import FileState, file_path
 from scenarist.storage.registry import find_file_state
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 POLL_SECONDS = 1.0
 """Interval between two checks of the files that jobs wait for; see decision 77."""
@@ -33,42 +32,29 @@ class FileWatch:
 
     It queries the database when notified that jobs have started to wait, and when a file was
     found. While no job waits for a named file, the thread sleeps.
-
-    Args:
-        wake: Called after each commit that may let jobs run.
     """
 
-    def __init__(
-        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._wake = wake
         self._awaited: dict[DataNodeId, tuple[str, Mapping[str, Any]]] = {}
         self._seen: dict[DataNodeId, FileState] = {}
         self._rejected: dict[DataNodeId, tuple[FileState, float]] = {}
         self._is_stale = True
-        self._stopping = threading.Event()
-        self._wake_event = threading.Event()
-        self._thread: BackgroundThread | None = None
-        database.on_topic(Topic.FILES, self.refresh)
+        self._loop = BackgroundLoop("file watch", self._run_once, on_error=self._log_failure)
+        database.subscribe(frozenset({Topic.FILES}), lambda _: self.refresh())
 
     def start(self) -> None:
         """Check at once what jobs already wait for, then poll until `stop`."""
-        self._wake_event.set()
-        self._thread = BackgroundThread("file watch", self._loop)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._wake_event.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def refresh(self) -> None:
         """Query again which files jobs wait for; thread-safe."""
         self._is_stale = True
-        self._wake_event.set()
+        self._loop.wake()
 
     @property
     def is_polling(self) -> bool:
@@ -141,18 +127,15 @@ class FileWatch:
         }
         if found.changes:
             _log.info("files found", paths=[state.path for _, state in found.edits.values()])
-            self._wake()
         return bool(found.changes)
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake_event.wait(POLL_SECONDS if self._awaited or self._is_stale else None)
-            self._wake_event.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self.step()
-            except UnavailableError as error:
-                _log.warning("named files are not looked for", reason=error.message)
-            except Exception:  # noqa: BLE001 - the thread must survive any error
-                _log.exception("looking for named files failed")
+    def _run_once(self) -> float | None:
+        self.step()
+        return POLL_SECONDS if self._awaited or self._is_stale else None
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.warning("named files are not looked for", reason=error.message)
+        else:
+            _log.exception("looking for named files failed")
+        return POLL_SECONDS

@@ -1,6 +1,5 @@
 """Maintenance: prunes once a day, on one of the servers that share a database."""
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.retention import PruneCounts, Retention
 from scenarist.services.pruning import PruningService
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 PRUNING_INTERVAL = timedelta(days=1)
 
@@ -48,21 +47,17 @@ class Maintenance:
         self._now = now
         self._elapsed = elapsed
         self._started_at = now() - timedelta(seconds=elapsed())
-        self._stopping = threading.Event()
+        self._loop = BackgroundLoop("maintenance", self._run_once, on_error=self._log_failure)
         self._service = PruningService(
             database, folder=folder, now=self._steady_now, pause=self._pause
         )
-        self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
-        self._thread = BackgroundThread("maintenance", self._loop)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Start no further transaction; the next run deletes the rest."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def step(self) -> PruneCounts | None:
         """Prune, unless a server has started to prune within the last day.
@@ -82,26 +77,22 @@ class Maintenance:
     def _steady_now(self) -> datetime:
         return min(self._now(), self._started_at + timedelta(seconds=self._elapsed()))
 
-    def _loop(self) -> None:
-        wait = timedelta()
-        while not self._stopping.wait(wait.total_seconds()):
-            try:
-                self.step()
-                remaining = (
-                    rows.find_last_prune(self._database.reader) + PRUNING_INTERVAL - self._now()
-                )
-                wait = min(max(remaining, _RETRY), PRUNING_INTERVAL)
-            except _StoppedError:
-                return
-            except UnavailableError as error:
-                _log.warning("pruning put off", reason=error.message)
-                wait = _RETRY
-            except Exception:  # noqa: BLE001 - the thread must survive any error
-                _log.exception("pruning failed")
-                wait = PRUNING_INTERVAL
+    def _run_once(self) -> float:
+        self.step()
+        remaining = rows.find_last_prune(self._database.reader) + PRUNING_INTERVAL - self._now()
+        return min(max(remaining, _RETRY), PRUNING_INTERVAL).total_seconds()
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, _StoppedError):
+            return 0.0
+        if isinstance(error, UnavailableError):
+            _log.warning("pruning put off", reason=error.message)
+            return _RETRY.total_seconds()
+        _log.exception("pruning failed")
+        return PRUNING_INTERVAL.total_seconds()
 
     def _pause(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
+        if self._loop.pause(seconds):
             raise _StoppedError
 
 

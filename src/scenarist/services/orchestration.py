@@ -14,18 +14,11 @@ from scenarist.domain.vocabulary import ORCHESTRATION_ID, ChangeType, EntityKind
 
 
 class OrchestrationService:
-    """Pauses and resumes all orchestrators of the database; a restart does not change this.
+    """Pauses and resumes all orchestrators of the database; a restart does not change this."""
 
-    Args:
-        wake: Called when jobs may run again.
-    """
-
-    def __init__(
-        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._wake = wake
 
     def get(self, actor: Actor) -> OrchestrationState:
         actor.require(Permission.READ)
@@ -37,9 +30,7 @@ class OrchestrationService:
 
     def resume(self, actor: Actor) -> OrchestrationState:
         """Start jobs again."""
-        resumed = self._set_paused(actor, is_paused=False)
-        self._wake()
-        return resumed
+        return self._set_paused(actor, is_paused=False)
 
     def _set_paused(self, actor: Actor, *, is_paused: bool) -> OrchestrationState:
         actor.require(Permission.OPERATE)

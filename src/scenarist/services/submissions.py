@@ -70,7 +70,6 @@ class SubmissionService:
     """Submits sequences, scenarios and tasks: enqueues a job for each of their tasks.
 
     Args:
-        wake: Called after each commit that leaves jobs to run.
         declared: What the application declares now; a submit of tasks that do not match it is
             refused. None to run tasks as recorded.
     """
@@ -81,7 +80,6 @@ class SubmissionService:
         canceller: Canceller,
         *,
         now: Callable[[], datetime],
-        wake: Callable[[], None],
         version: str,
         declared: DeclaredConfigs | None = None,
     ) -> None:
@@ -89,7 +87,6 @@ class SubmissionService:
         self._database = database
         self._canceller = canceller
         self._now = now
-        self._wake = wake
         self._version = version
         self._plans: dict[tuple[TaskId, ...], tuple[_PlannedTask, ...]] = {}
 
@@ -125,9 +122,7 @@ class SubmissionService:
             audit.record_many_allowed(connection, _list_accepted(requests, results), now)
             return results
 
-        results = self._database.write(work)
-        self._wake()
-        return results
+        return self._database.write(work)
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
@@ -175,9 +170,7 @@ class SubmissionService:
             NotFoundError: There is no such submission.
             ConflictError: It has ended.
         """
-        resumed = self._set_paused(actor, submission_id, is_paused=False)
-        self._wake()
-        return resumed
+        return self._set_paused(actor, submission_id, is_paused=False)
 
     def _set_paused(self, actor: Actor, submission_id: str, *, is_paused: bool) -> Submission:
         actor.require(Permission.EXECUTE)

@@ -55,18 +55,11 @@ class NewValue:
 
 
 class ValueWriter:
-    """Records values: adds the edit and the event, and releases the jobs that wait for a value.
+    """Records values: adds the edit and the event, and releases the jobs that wait for a value."""
 
-    Args:
-        wake: Called after each commit that may let jobs run.
-    """
-
-    def __init__(
-        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._wake = wake
 
     def check(
         self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
@@ -169,7 +162,6 @@ class ValueWriter:
             raise
         for replacement in made:
             replacement.finish()
-        self._wake()
         return edit
 
 

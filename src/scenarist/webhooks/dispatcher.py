@@ -24,7 +24,7 @@ from scenarist.domain.redaction import redact
 from scenarist.domain.text import sanitize_text
 from scenarist.domain.timestamps import is_unexpired
 from scenarist.domain.vocabulary import EntityKind
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 from scenarist.webhooks.messages import JobChange, build_messages
 from scenarist.webhooks.sending import Attempt, DeliveryResult, Sender
 from scenarist.webhooks.slots import DeliverySlot, Receiver, SlotLimiter, to_receiver
@@ -92,17 +92,14 @@ class Dispatcher:
         self._known: set[SubscriberId] = set()  # subscribers waiting, held or being sent to
         self._under_way: dict[SubscriberId, DeliverySlot] = {}
         self._attempts: deque[Attempt] = deque()
-        self._wakeup = threading.Event()
-        self._stopping = threading.Event()
+        self._attempt_ended = threading.Event()
         self._next_read = 0.0
-        self._thread: BackgroundThread | None = None
+        self._loop = BackgroundLoop("webhooks", self._run_once, on_error=self._log_failure)
 
     def start(self) -> None:
         """Run until `stop`, beginning with messages that an earlier server has left."""
         self.recover()
-        self._wakeup.set()
-        self._thread = BackgroundThread("webhooks", self._loop)
-        self._thread.start()
+        self._loop.start()
 
     def recover(self) -> None:
         """Queue the messages that have not arrived yet."""
@@ -111,14 +108,11 @@ class Dispatcher:
 
     def stop(self) -> None:
         """Start nothing more, and wait briefly for requests in progress; the rest is sent later."""
-        self._stopping.set()
-        self._wakeup.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
         end = time.monotonic() + _GRACE_SECONDS
         while self._under_way and (left := end - time.monotonic()) > 0:
-            self._wakeup.wait(left)
-            self._wakeup.clear()
+            self._attempt_ended.wait(left)
+            self._attempt_ended.clear()
             with suppress(UnavailableError):
                 self._record()
         self._sender.close()
@@ -127,7 +121,7 @@ class Dispatcher:
         """Read new events: something was committed."""
         if not self._has_changes:
             self._has_changes = True
-            self._wakeup.set()
+            self._loop.wake()
 
     def step(self, *, is_look_due: bool = True) -> bool:
         """Record finished attempts, create messages from events, and send due messages.
@@ -204,7 +198,7 @@ class Dispatcher:
 
     def _send_due(self) -> bool:
         has_sent = self._send_waiting()
-        while self._waiting and not self._slots.is_full and not self._stopping.is_set():
+        while self._waiting and not self._slots.is_full and not self._loop.is_stopping:
             if self._waiting[0][0] > self._elapsed():
                 break
             _, _, subscriber_id = heapq.heappop(self._waiting)
@@ -229,7 +223,7 @@ class Dispatcher:
         self._has_free_slot = False
         for receiver in list(self._waiting_for_slot):
             line = self._waiting_for_slot[receiver]
-            while line and not self._stopping.is_set():
+            while line and not self._loop.is_stopping:
                 place = self._slots.acquire(receiver)
                 if place is None:
                     break
@@ -265,30 +259,27 @@ class Dispatcher:
                     delivery, DeliveryResult.RETRY, f"{type(error).__name__}: {error}"
                 )
             self._attempts.append(attempt)
-            self._wakeup.set()
+            self._attempt_ended.set()
+            self._loop.wake()
 
         try:
             self._launch(work)
         except RuntimeError as error:  # no thread can be started
             self._attempts.append(Attempt(delivery, DeliveryResult.RETRY, str(error)))
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wakeup.wait(self._seconds_to_wait())
-            self._wakeup.clear()
-            is_look_due = time.monotonic() >= self._next_read
-            if self._has_changes and is_look_due:
-                self._next_read = time.monotonic() + _SPACING_SECONDS
-            try:
-                self.step(is_look_due=is_look_due)
-            except UnavailableError as error:
-                _log.error("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
-                self._wakeup.set()
-                self._stopping.wait(_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
-                _log.exception("webhooks failed")
-                self._wakeup.set()
-                self._stopping.wait(_RETRY_SECONDS)
+    def _run_once(self) -> float | None:
+        is_look_due = time.monotonic() >= self._next_read
+        if self._has_changes and is_look_due:
+            self._next_read = time.monotonic() + _SPACING_SECONDS
+        self.step(is_look_due=is_look_due)
+        return self._seconds_to_wait()
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.error("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+        else:
+            _log.exception("webhooks failed")
+        return _RETRY_SECONDS
 
     def _seconds_to_wait(self) -> float | None:
         """Return the time until something is due; None if nothing is."""

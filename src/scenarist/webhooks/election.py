@@ -1,13 +1,13 @@
 """Elects the process that sends webhooks: one per database; another takes over when it ends."""
 
-import threading
 from collections.abc import Callable
 
 import structlog
 
 from scenarist.db.leader_lock import LeaderLock
+from scenarist.db.notify.notifications import Notification
 from scenarist.domain.errors import UnavailableError
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 from scenarist.webhooks.dispatcher import Dispatcher
 
 _RETRY_SECONDS = 1.0  # after the leader lock was lost or could not be acquired
@@ -26,43 +26,45 @@ class DispatcherElection:
         self._leader_lock = turn
         self._make = make
         self._dispatcher: Dispatcher | None = None
-        self._stopping = threading.Event()
         self._is_waiting = True
-        self._thread = BackgroundThread("webhook election", self._run)
+        self._loop = BackgroundLoop("webhook election", self._run_once, on_error=self._log_failure)
 
     def start(self) -> None:
-        self._thread.start()
+        self._loop.start()
 
-    def wake(self) -> None:
-        """Read new events: something was committed."""
+    def on_commit(self, notification: Notification) -> None:
+        """Have the dispatcher read the new events."""
         if (dispatcher := self._dispatcher) is not None:
             dispatcher.wake()
 
     def stop(self) -> None:
         """Stop sending, and let another process take over."""
-        self._stopping.set()
+        self._loop.request_stop()
         self._leader_lock.stop()
         # A thread that still waits ends without the lock; there is no need to join it.
         if not self._is_waiting:
-            self._thread.join()
+            self._loop.join()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._is_waiting = True
-                has_turn = self._leader_lock.acquire()
-                self._is_waiting = False
-                if has_turn:
-                    self._dispatch()
-            except UnavailableError as error:
-                _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
-                _log.exception("webhooks failed")
+    def _run_once(self) -> float:
+        try:
+            self._is_waiting = True
+            is_leader = self._leader_lock.acquire()
+            self._is_waiting = False
+            if is_leader:
+                self._dispatch()
+        finally:
             self._leader_lock.release()
-            self._stopping.wait(_RETRY_SECONDS)
+        return _RETRY_SECONDS
+
+    def _log_failure(self, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+        else:
+            _log.exception("webhooks failed")
+        return _RETRY_SECONDS
 
     def _dispatch(self) -> None:
-        if self._stopping.is_set():
+        if self._loop.is_stopping:
             return
         dispatcher = self._dispatcher = self._make()
         try:

@@ -16,7 +16,7 @@ from postgres_server import PostgresServer
 from scenarist.db import event_log
 from scenarist.db.engine import Database
 from scenarist.db.notify import sqlite
-from scenarist.db.notify.notifications import EVERYTHING, Topic
+from scenarist.db.notify.notifications import EVERYTHING, Notification, Topic
 from scenarist.db.notify.sqlite import socket_folder_of
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
@@ -107,12 +107,12 @@ def test_who_waits_for_commits_hears_of_those_of_others(
     pair: tuple[Listener, Listener],
 ) -> None:
     first, second = pair
-    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    second.database.on_commit(lambda: told.put(True))
+    told: queue.SimpleQueue[Notification] = queue.SimpleQueue()
+    second.database.subscribe(NEWS, told.put)
 
     first.database.write(log())
 
-    assert told.get(timeout=PATIENCE_SECONDS)
+    assert told.get(timeout=PATIENCE_SECONDS) == Notification(NEWS)
 
 
 def test_a_process_that_does_not_listen_is_heard(

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Select, bindparam, literal_column, select, up
 
 from scenarist.db.among import any_of
 from scenarist.db.jobs.abandon import EndedWhileWaiting, remove_waits
-from scenarist.db.jobs.propagate import Consequences, FinishedJob, make_job_event, propagate
+from scenarist.db.jobs.propagate import FinishedJob, make_job_event, propagate
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import jobs
+from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.permissions import ActorRef
@@ -66,22 +67,23 @@ def find_unfinished(
 
 def cancel(
     connection: Connection, unfinished: Sequence[UnfinishedJob], now: datetime, *, actor: ActorRef
-) -> Consequences:
+) -> list[Event]:
     """Cancel waiting jobs with all consequences, and mark running jobs to be stopped.
 
     Args:
         actor: The actor who requested it.
+
+    Returns:
+        The changes, for the event log.
     """
     running = [job for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
         connection.execute(_REQUEST_CANCEL, {"numbers": [job.number for job in running], "at": now})
         notifications.publish(connection, Topic.STOP)
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
-    return (
-        _finish_canceled(connection, waiting, now, f"cancelled by {actor.name}", actor)
-        if waiting
-        else Consequences()
-    )
+    if not waiting:
+        return []
+    return _finish_canceled(connection, waiting, now, f"cancelled by {actor.name}", actor)
 
 
 def find_cancel_requested(connection: Connection, holder_id: HolderId) -> list[int]:
@@ -95,7 +97,7 @@ def cancel_lost(
     *,
     holder_id: HolderId,
     exclude: Sequence[int] = (),
-) -> Consequences:
+) -> list[Event]:
     """Cancel the running jobs of a holder that is gone, if their cancellation was requested.
 
     Args:
@@ -107,7 +109,7 @@ def cancel_lost(
     )
     stopped = [job for job in _read(connection, query) if job.number not in exclude]
     why = "it was asked to stop, and its server stopped"
-    return _finish_canceled(connection, stopped, now, why) if stopped else Consequences()
+    return _finish_canceled(connection, stopped, now, why) if stopped else []
 
 
 def _finish_canceled(
@@ -116,7 +118,7 @@ def _finish_canceled(
     now: datetime,
     why: str,
     actor: ActorRef | None = None,
-) -> Consequences:
+) -> list[Event]:
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
     ended_waiting = EndedWhileWaiting()
@@ -138,7 +140,7 @@ def _finish_canceled(
     changes = [
         make_job_event(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
     ]
-    return Consequences(consequences.finished, changes + consequences.changes)
+    return changes + consequences
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[UnfinishedJob]:

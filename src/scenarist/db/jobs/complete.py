@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import any_of
 from scenarist.db.each import execute_many
-from scenarist.db.jobs.propagate import Consequences, FinishedJob, make_job_event, propagate
+from scenarist.db.jobs.propagate import FinishedJob, make_job_event, propagate
 from scenarist.db.tables import job_logs, jobs
 from scenarist.db.together import pipeline
 from scenarist.domain.entities import Edit, Event
@@ -57,7 +57,7 @@ class RecordedCompletions:
     """Completions that were recorded, and their consequences."""
 
     completions: Sequence[Completion] = ()
-    consequences: Consequences = field(default_factory=Consequences)
+    changes: list[Event] = field(default_factory=list)
 
 
 _RUNNING_ATTEMPTS = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
@@ -149,21 +149,19 @@ def complete_attempts(
         data_node_rows.add_edits(connection, edits)
     changes = [make_job_event(item.job_id, item.submission_id, item.status) for item in accepted]
     if not ended:
-        return RecordedCompletions(accepted, Consequences(changes=changes))
+        return RecordedCompletions(accepted, changes)
     written = [edit.data_node_id for edit in edits]
     changes += [
         Event(kind=EntityKind.DATA_NODE, id=node_id, change=ChangeType.UPDATED)
         for node_id in written
     ]
-    consequences = propagate(
+    changes += propagate(
         connection,
         [_to_finished_job(item) for item in ended],
         now,
         written_nodes=written,
     )
-    return RecordedCompletions(
-        accepted, Consequences(consequences.finished, changes + consequences.changes)
-    )
+    return RecordedCompletions(accepted, changes)
 
 
 def _to_finished_job(item: Completion) -> FinishedJob:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -105,14 +105,6 @@ class FinishedJob:
     has_data_nodes: bool = True  #: whether it reads or writes any data node
 
 
-@dataclass(frozen=True, slots=True)
-class Consequences:
-    """Consequences of finished jobs: the jobs and submissions that finished, and all changes."""
-
-    finished: list[str] = field(default_factory=list)
-    changes: list[Event] = field(default_factory=list)
-
-
 def propagate(
     connection: Connection,
     finished: Sequence[FinishedJob],
@@ -120,12 +112,15 @@ def propagate(
     *,
     written_nodes: Sequence[str] = (),
     ended_waiting: EndedWhileWaiting | None = None,
-) -> Consequences:
+) -> list[Event]:
     """Release or abandon the dependents of finished jobs, and finish submissions that are done.
 
     Args:
         written_nodes: The data nodes to which the jobs wrote new values.
         ended_waiting: Those of the finished jobs that ended while they were waiting.
+
+    Returns:
+        The changes, without those of the finished jobs themselves.
     """
     ended_waiting = ended_waiting or EndedWhileWaiting()
     causes = {item.number: item.job_id for item in finished if not can_dependents_run(item.status)}
@@ -167,7 +162,7 @@ def propagate(
         )
         for submission_id, status in done.items()
     ]
-    return Consequences([*(item.job_id for item in finished), *done], changes)
+    return changes
 
 
 def release_readers(

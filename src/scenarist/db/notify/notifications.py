@@ -1,21 +1,21 @@
-"""Notifications of commits between the processes on one database, instead of polling.
+"""Notifications of commits, within a process and between the processes on one database.
 
-A transaction collects topics; its commit sends them to all other processes that listen. A
-notification carries only topics: the receiver reads the database. After anything that may have
-lost a notification, EVERYTHING is reported (decision 32).
+A transaction collects topics. After its commit, `Database` calls those who have subscribed to one
+of them, in this process and in all others that listen. Between processes a notification carries
+only topics: the receiver reads the database. After anything that may have lost a notification,
+EVERYTHING is reported (decisions 32 and 102).
 """
 
 import socket
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import Connection
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.system.background import BackgroundThread
+from scenarist.system.background import BackgroundLoop
 
 _RETRY_SECONDS = 1.0
 _SPACING_SECONDS = 0.005  # between two reports: under load, one report covers many commits
@@ -36,17 +36,58 @@ Topics = frozenset[Topic]
 EVERYTHING: Topics = frozenset(Topic)
 """Reported when notifications may have been lost: every listener reads the database once."""
 
-_KEY = "scenarist.topics"
+
+class Notification(NamedTuple):
+    """What a commit was about.
+
+    Args:
+        is_own: Whether this process made the commit.
+        ended: The identifiers of the jobs and submissions that an own commit has ended. For the
+            commits of other processes, the listener reads the database.
+    """
+
+    topics: Topics
+    is_own: bool = False
+    ended: frozenset[str] = frozenset()
 
 
-def publish(connection: Connection, *topics: Topic) -> None:
-    """Add topics to the current transaction, to be published when it commits."""
-    connection.info.setdefault(_KEY, set()).update(topics)
+CommitListener = Callable[[Notification], None]
+"""Called after a commit, in the thread that made it or that received the notification.
+
+It must return at once: set a flag or an event, or append to a queue. It must not use the database.
+"""
+
+_KEY = "scenarist.notification"
+_NOTHING = Notification(frozenset(), is_own=True)
 
 
-def take_topics(connection: Connection) -> Topics:
-    """Return the topics of the current transaction, and clear them."""
-    return frozenset(connection.info.pop(_KEY, ()))
+def publish(connection: Connection, *topics: Topic, ended: Collection[str] = ()) -> None:
+    """Add topics to the current transaction, to be published when it commits.
+
+    Args:
+        ended: The identifiers of the jobs and submissions that the transaction ends.
+    """
+    collected = get_collected(connection)
+    connection.info[_KEY] = Notification(
+        collected.topics.union(topics), is_own=True, ended=collected.ended.union(ended)
+    )
+
+
+def get_collected(connection: Connection) -> Notification:
+    """Return what the current transaction has published so far."""
+    collected: Notification = connection.info.get(_KEY, _NOTHING)
+    return collected
+
+
+def restore_collected(connection: Connection, earlier: Notification) -> None:
+    """Forget what was published since *earlier*, because that part was rolled back."""
+    connection.info[_KEY] = earlier
+
+
+def take_collected(connection: Connection) -> Notification:
+    """Return what the current transaction has published, and clear it."""
+    collected: Notification = connection.info.pop(_KEY, _NOTHING)
+    return collected
 
 
 def encode_topics(topics: Iterable[Topic]) -> str:
@@ -80,18 +121,17 @@ class Listener:
     """Thread that receives the commits of other processes, and reconnects after a loss.
 
     Args:
-        on_notification: Called with the received topics, one call at a time; EVERYTHING after a
-            loss.
+        on_topics: Called with the received topics, one call at a time; EVERYTHING after a loss.
     """
 
-    def __init__(
-        self, open_notifier: OpenNotifier, on_notification: Callable[[Topics], None]
-    ) -> None:
+    def __init__(self, open_notifier: OpenNotifier, on_topics: Callable[[Topics], None]) -> None:
         self._open_notifier = open_notifier
-        self._on_notification = on_notification
+        self._on_topics = on_topics
         self._reader, self._writer = socket.socketpair()
-        self._stopping = threading.Event()
-        self._thread = BackgroundThread("notifications", self._listen)
+        self._notifier: Notifier | None = None
+        self._loop = BackgroundLoop(
+            "notifications", self._receive, on_error=self._log_failure, interrupt=self._interrupt
+        )
 
     def start(self) -> None:
         """Start receiving the commits from now on.
@@ -100,16 +140,14 @@ class Listener:
             UnavailableError: Notifications cannot be received; the message says why.
         """
         try:
-            self._notifier: Notifier | None = self._open_notifier(self._reader)
+            self._notifier = self._open_notifier(self._reader)
         except BaseException:
             self._close_sockets()
             raise
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._writer.send(b"\0")
-        self._thread.join()
+        self._loop.stop()
         self._close_notifier()
         self._close_sockets()
 
@@ -117,26 +155,26 @@ class Listener:
         self._reader.close()
         self._writer.close()
 
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._notifier is None:
-                    self._notifier = self._open_notifier(self._reader)
-                    self._on_notification(EVERYTHING)
-                self._follow(self._notifier)
-            except UnavailableError as error:
-                _log.warning("other processes are not heard", reason=error.message)
-            except Exception:  # noqa: BLE001 - the thread survives any error of a listener
-                _log.exception("a commit of another process was not told")
-            self._close_notifier()
-            self._stopping.wait(_RETRY_SECONDS)
+    def _receive(self) -> float:
+        if self._notifier is None:
+            self._notifier = self._open_notifier(self._reader)
+            self._on_topics(EVERYTHING)
+        if topics := self._notifier.receive():
+            self._on_topics(topics)
+        return _SPACING_SECONDS
+
+    def _interrupt(self) -> None:
+        self._writer.send(b"\0")
+
+    def _log_failure(self, error: Exception) -> float:
+        self._close_notifier()
+        if isinstance(error, UnavailableError):
+            _log.warning("other processes are not heard", reason=error.message)
+        else:
+            _log.exception("a commit of another process was not told")
+        return _RETRY_SECONDS
 
     def _close_notifier(self) -> None:
         if self._notifier is not None:
             self._notifier.close()
             self._notifier = None
-
-    def _follow(self, notifier: Notifier) -> None:
-        while topics := notifier.receive():
-            self._on_notification(topics)
-            self._stopping.wait(_SPACING_SECONDS)
