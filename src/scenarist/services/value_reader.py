@@ -16,17 +16,14 @@ from scenarist.domain.environment import resolve
 from scenarist.domain.errors import (
     ConflictError,
     InvalidError,
-    NotFoundError,
     TooLargeError,
     UnavailableError,
 )
 from scenarist.domain.identifiers import make_uuid
-from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.selections import Selection
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
-from scenarist.storage.files.path_errors import explain_unreadable
 from scenarist.storage.files.remote import is_url
 from scenarist.storage.files.value_files import check_fingerprint
 from scenarist.storage.formats.json import encode_document
@@ -324,14 +321,10 @@ def _is_unchanged(edit: Edit) -> bool:
     if edit.uri is None or edit.size is None:
         return False
     try:
-        with open(edit.uri, "rb") as file:
+        with open_file(edit.uri) as file:
             if os.fstat(file.fileno()).st_size != edit.size:
                 return False
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        if is_machine_fault(error):
-            raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
-        raise NotFoundError(
-            explain_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
-        ) from error
+        raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
     return edit.digest == f"sha256:{found}"

@@ -80,7 +80,7 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
     if isinstance(kind, types.Date):
         return _make_converter(label, _to_date)
     if isinstance(kind, types.Time):
-        return _make_converter(label, _to_time)
+        return _make_converter(label, lambda cell: _to_time(cell, has_zone=kind.timezone))
     if isinstance(kind, types.Integer):
         return _make_converter(label, _to_integer)
     if isinstance(kind, types.Float):
@@ -125,8 +125,12 @@ def _to_date(cell: Any) -> Any:
     return cell.date()
 
 
-def _to_time(cell: Any) -> Any:
-    return datetime.time.fromisoformat(cell) if isinstance(cell, str) else cell
+def _to_time(cell: Any, *, has_zone: bool) -> Any:
+    if isinstance(cell, str):
+        cell = datetime.time.fromisoformat(cell)
+    if _has_zone(cell) and not has_zone:
+        raise ValueError("it has a time zone, which the column does not keep")
+    return cell
 
 
 def _to_integer(cell: Any) -> Any:
