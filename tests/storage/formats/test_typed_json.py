@@ -242,7 +242,7 @@ def test_the_state_of_an_object_comes_back_and_its_constructor_does_not_run_agai
 
 
 def test_attributes_beside_the_fields_of_a_struct_come_back() -> None:
-    value = Open(1)
+    value: Any = Open(1)
     value.note = "late"
 
     found = JSON.read(place_of(write(value).content))

@@ -287,7 +287,7 @@ def _prepare_frame(frame: "DataFrame") -> "DataFrame":
             # Arrow would end each of numpy's byte strings at its first zero byte.
             series = series.astype(object)
             frame = frame.copy(deep=False)
-            frame.isetitem(position, series)
+            frame.isetitem(position, series.array)
         if series.dtype == object:
             require_one_form(series, labels[position])
     return frame
