@@ -125,6 +125,15 @@ def raw(server: StartedServer, *lines: bytes) -> tuple[int, bytes]:
     return int(head.split(b" ", 2)[1]), head + body
 
 
+def test_a_request_without_credentials_is_told_where_to_put_them(guarded: StartedServer) -> None:
+    answer = guarded.http.get(PATH)
+
+    assert answer.status_code == 401
+    assert answer.json()["message"] == (
+        "the request has no credentials; send the header Authorization with Bearer TOKEN"
+    )
+
+
 def test_a_token_that_expired_is_refused_though_its_session_is_there(
     guarded: StartedServer,
 ) -> None:

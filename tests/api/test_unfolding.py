@@ -157,6 +157,17 @@ def _stopped(processes: list[int]) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
+def test_a_parquet_table_of_lists_is_written_as_it_is_read(
+    vault: StartedServer, nodes: dict[str, str]
+) -> None:
+    rows = [{"a": [1, 2]}, {"a": []}]
+
+    written = vault.http.put(f"{PATH}/{nodes['pillars']}/write", json=rows)
+
+    assert written.status_code == 200
+    assert vault.http.get(f"{PATH}/{nodes['pillars']}/read").json() == {"data": rows}
+
+
 def test_a_large_value_is_streamed_whole(vault: StartedServer, nodes: dict[str, str]) -> None:
     rows = [{"number": number, "text": "x" * 50} for number in range(60_000)]
     vault.http.put(f"{PATH}/{nodes['pillars']}/write", json=rows)

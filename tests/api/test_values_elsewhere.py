@@ -1,6 +1,7 @@
 """Values that lie where the config says, where others change them too: read as they are now."""
 
 import json
+import os
 import pickle
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,25 @@ def test_a_pickle_that_cannot_be_read_is_409(shelves: StartedServer, shelf: dict
 
     assert response.status_code == 409
     assert response.json()["code"] == "data_node_unreadable"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("posted", "posted.csv"), ("jar", "jar.p")])
+def test_a_named_pipe_in_place_of_a_user_named_file_is_409_at_once_and_stays(
+    shelves: StartedServer, shelf: dict[str, str], kind: str, name: str
+) -> None:
+    write(shelves, shelf[kind], [{"a": 1}])
+    (shelves.folder / name).unlink()
+    os.mkfifo(shelves.folder / name)
+
+    responses = [read(shelves, shelf[kind]), read(shelves, shelf[kind], "?limit=1")]
+    written = write(shelves, shelf[kind], [{"a": 2}])
+
+    is_still_there = (shelves.folder / name).is_fifo()
+    (shelves.folder / name).unlink()
+    assert [response.status_code for response in responses] == [409, 409]
+    assert written.status_code == 400
+    assert "is not a regular file" in written.json()["message"]
+    assert is_still_there
 
 
 @pytest.mark.parametrize("kind", ["posted", "jar"])

@@ -140,6 +140,8 @@ def test_a_file_of_the_environment_that_is_missing_is_named(
         ("no_such_plant.pipeline", "there is no module 'no_such_plant'"),
         ("no_such_plant.py", "there is no file "),
         ("apps/no_such_plant", "there is no file "),
+        (".", ". is a folder; name a file in it, such as app.py"),
+        ("./", "./ is a folder; name a file in it, such as app.py"),
         ("no_such_plant.toml", "no_such_plant.toml: cannot be read: No such file"),
     ],
 )

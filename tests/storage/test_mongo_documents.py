@@ -156,7 +156,7 @@ def test_document_that_does_not_make_an_object_is_named(machines: dict[str, Any]
         (None, "a NoneType"),
         ("text", "a str"),
         (pd.DataFrame(MACHINES), "a DataFrame"),
-        ([1], "a list whose item 1 is a int"),
+        ([1], "a list whose item 1 is a int$"),
         ([{}, "text"], "a list whose item 2 is a str"),
         ([Stubborn()], r"item 1 is a Stubborn \(RuntimeError: it does not want to be written\)"),
         ([Scribbled()], "item 1 is a str"),

@@ -62,6 +62,8 @@ def load_app(app: str) -> Application:
         InvalidError: The application cannot be loaded. The message says why, with file and line.
     """
     is_file = app.endswith((".py", ".toml")) or os.sep in app
+    if (is_file or set(app) == {"."}) and Path(app).is_dir():
+        raise InvalidError(f"{app} is a folder; name a file in it, such as {Path(app, 'app.py')}")
     folder = str(Path(app).resolve().parent if is_file else Path.cwd())
     extend_search_path([folder])
     before = set(sys.path) - {folder}

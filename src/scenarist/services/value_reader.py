@@ -1,6 +1,5 @@
 """Reads values as JSON: from the rendition, from the file, or in a worker."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -15,18 +14,21 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import (
     ConflictError,
+    DamagedError,
     InvalidError,
-    NotFoundError,
     TooLargeError,
     UnavailableError,
 )
 from scenarist.domain.identifiers import make_uuid
-from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.selections import Selection
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
-from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
+from scenarist.storage.base import (
+    FileFingerprint,
+    ValueLocation,
+    WriteTarget,
+    fingerprint_of,
+)
 from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
-from scenarist.storage.files.path_errors import explain_unreadable
 from scenarist.storage.files.remote import is_url
 from scenarist.storage.files.value_files import check_fingerprint
 from scenarist.storage.formats.json import encode_document
@@ -321,17 +323,14 @@ def _size_of(node: DataNode, edit: Edit) -> int | None:
 
 def _is_unchanged(edit: Edit) -> bool:
     """Return whether the user-named file still contains what was written with the edit."""
-    if edit.uri is None or edit.size is None:
+    if edit.uri is None or edit.size is None or edit.digest is None:
         return False
+    written = FileFingerprint(size=edit.size, digest=edit.digest, stamp=None)
     try:
-        with open(edit.uri, "rb") as file:
-            if os.fstat(file.fileno()).st_size != edit.size:
-                return False
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        with open_file(edit.uri) as file:
+            check_fingerprint(file, edit.uri, written)
+    except DamagedError:
+        return False
     except OSError as error:
-        if is_machine_fault(error):
-            raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
-        raise NotFoundError(
-            explain_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
-        ) from error
-    return edit.digest == f"sha256:{found}"
+        raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
+    return True

@@ -146,9 +146,9 @@ class ValueService:
         target = self._make_target(node)
         try:
             value = prepare_rewrite_safely(data, node.storage_type, target.properties, base)
+            written = find_storage(node.storage_type).write(value, target)
         except TooLargeError:
             return self._claimed_writer.write(actor, node, options, write_in_worker)
-        written = find_storage(node.storage_type).write(value, target)
         return self._writer.record(actor, _make_new_value(target, written), options)
 
     def append(

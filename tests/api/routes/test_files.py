@@ -267,3 +267,15 @@ def test_a_user_named_file_is_replaced_by_an_upload(
     upload(shelves, shelf["posted"], b"a\n1.10\n")
 
     assert (shelves.folder / "posted.csv").read_bytes() == b"a\n1.10\n"
+
+
+def test_an_upload_in_another_encoding_is_told_how_to_name_it(
+    shelves: StartedServer, shelf: dict[str, str]
+) -> None:
+    response = upload(shelves, shelf["items"], b"name\nM\xfcller\n")
+
+    assert response.status_code == 400
+    assert response.json()["message"] == (
+        "the upload cannot be read as csv: byte 6 is not valid utf-8; name its encoding in the"
+        " config of the data node, such as encoding='cp1252', or save it as UTF-8"
+    )

@@ -116,6 +116,11 @@ def test_moment_with_a_zone_is_kept_in_utc(properties: Properties) -> None:
     assert row["at"].isoformat().removesuffix("+00:00") == "2026-07-01T10:00:00"
 
 
+def test_time_with_a_zone_is_refused(properties: Properties) -> None:
+    with pytest.raises(InvalidError, match="it has a time zone, which the column does not keep"):
+        write([{"at": datetime.time(1, 2, tzinfo=datetime.UTC)}], properties)
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

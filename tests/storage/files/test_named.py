@@ -227,6 +227,28 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
             find_storage("json").read(ValueLocation(storage_type="json", uri=str(path)))
 
 
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_what_is_not_a_file_is_not_replaced(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+
+    with pytest.raises(InvalidError, match=f"{tmp_path / name}, is not a regular file"):
+        write(1, tmp_path / name)
+
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_what_became_a_pipe_before_the_publication_is_not_replaced(tmp_path: Path) -> None:
+    written = write(1, tmp_path / "plan.json")
+    os.mkfifo(tmp_path / "plan.json")
+
+    with pytest.raises(UnavailableError, match="it is not a regular file"):
+        publish(written)
+
+    assert (tmp_path / "plan.json").is_fifo()
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
 def test_file_that_the_machine_cannot_look_at_is_not_taken_for_gone(
     monkeypatch: pytest.MonkeyPatch, number: int

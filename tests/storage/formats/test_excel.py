@@ -758,3 +758,10 @@ def test_rows_that_options_would_read_as_another_value_are_not_appended() -> Non
 
     with pytest.raises(InvalidError, match="would be read as"):
         append(written, [{"a": "z", "b": "no #5"}], **properties)
+
+
+def test_a_column_without_a_name_is_refused() -> None:
+    frame = pd.DataFrame([[1, 2]], columns=[None, "a"])
+
+    with pytest.raises(InvalidError, match="a column of sheet 'Sheet1' needs a name"):
+        write(frame)

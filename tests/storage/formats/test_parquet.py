@@ -388,3 +388,18 @@ def test_file_that_is_no_parquet_is_told_with_its_path(data: bytes | None, tmp_p
 
     with pytest.raises(InvalidError, match=r"a\.parquet cannot be read as parquet: it is no"):
         PARQUET.read(ValueLocation(storage_type="parquet", uri=str(tmp_path / "a.parquet")))
+
+
+def test_values_that_contain_themselves_are_refused() -> None:
+    value: list[Any] = []
+    value.append(value)
+
+    with pytest.raises(InvalidError, match="column 'a' holds values nested more than 100 levels"):
+        write([{"a": value}])
+
+
+def test_byte_strings_of_numpy_keep_zero_bytes() -> None:
+    written = write(np.array([b"a\0b", b"c"]))
+
+    place = ValueLocation(storage_type="parquet", content=written.content)
+    assert PARQUET.read(place).iloc[:, 0].tolist() == [b"a\0b", b"c"]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,15 @@ from storage.kinds_of_values import (
 JSON = find_storage("json")
 REFUSED = {"complex", "range", "other objects"}
 PLAIN = {"numpy scalar": [2, 2.5, True]}
+
+
+class Open(msgspec.Struct, dict=True):
+    number: int
+
+
+class Numbers(pydantic.RootModel[list[int]]):
+    pass
+
 
 SCALARS = (
     st.none()
@@ -229,6 +239,28 @@ def test_the_state_of_an_object_comes_back_and_its_constructor_does_not_run_agai
     read = JSON.read(place_of(write(point).content))
 
     assert (read.doubled, read.note) == (7, {1})
+
+
+def test_attributes_beside_the_fields_of_a_struct_come_back() -> None:
+    value: Any = Open(1)
+    value.note = "late"
+
+    found = JSON.read(place_of(write(value).content))
+
+    assert (found.number, found.note) == (1, "late")
+
+
+def test_a_model_with_a_root_comes_back() -> None:
+    value = Numbers([1, 2])
+
+    assert JSON.read(place_of(write(value).content)) == value
+
+
+def test_an_offset_that_is_not_in_whole_seconds_is_refused() -> None:
+    zone = datetime.timezone(datetime.timedelta(microseconds=3))
+
+    with pytest.raises(InvalidError, match="not in whole seconds"):
+        write(NOON.replace(tzinfo=zone))
 
 
 def test_documents_of_taipy_are_read_as_it_reads_them() -> None:

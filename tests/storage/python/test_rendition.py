@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenarist.storage.python.rendition import to_plain_data
 from scenarist.storage.registry import render
 
 LIMIT = 65_536
@@ -196,10 +197,29 @@ def test_list_that_contains_itself_is_cut() -> None:
     value: list[Any] = [1]
     value.append(value)
 
-    text, is_complete = render(value)
+    assert render(value) == ('[1,"…"]', False)
 
-    assert text.startswith("[1,[1,[1,")
-    assert not is_complete
+
+def test_objects_that_refer_to_each_other_are_shown_once_on_the_way_to_each() -> None:
+    parent = Point(0, [])
+    parent.y.extend(Point(x, parent) for x in range(1, 30))
+
+    assert to_plain_data(parent) == {"x": 0, "y": [{"x": x, "y": "…"} for x in range(1, 30)]}
+
+
+def test_value_that_two_others_share_is_shown_in_both() -> None:
+    shared = [1]
+
+    assert render({"a": shared, "b": [shared]}) == ('{"a":[1],"b":[[1]]}', True)
+
+
+def test_conversion_without_enough_memory_ends() -> None:
+    class Greedy(list[Any]):
+        def __len__(self) -> int:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        to_plain_data([Greedy()])
 
 
 def test_deep_nesting_is_cut() -> None:

@@ -197,7 +197,7 @@ def credential_of(connection: AnyConnection) -> str:
     found = [value for name, value in connection.scope["headers"] if name == b"authorization"]
     if not found:
         raise UnauthenticatedError(
-            "the request has no credentials; send the header Authorization: Bearer TOKEN",
+            "the request has no credentials; send the header Authorization with Bearer TOKEN",
             code=CREDENTIAL_MISSING,
         )
     scheme, _, token = found[0].decode("latin-1").strip().partition(" ")

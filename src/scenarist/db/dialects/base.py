@@ -15,7 +15,7 @@ from scenarist.db.leader_lock import LeaderLock
 from scenarist.db.notify.notifications import Notifier, Topics
 from scenarist.domain.errors import InvalidError
 
-_EXAMPLES = "sqlite:///scenarist.db or postgresql://user:password@host/name"
+_EXAMPLES = "sqlite:///scenarist.db or postgresql://host/name"
 
 
 class DatabaseDialect(Protocol):

@@ -82,7 +82,7 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
     converters: tuple[tuple[type[TypeEngine[Any]], CellConverter], ...] = (
         (types.DateTime, lambda cell: _to_timestamp(cell, has_zone=has_zone)),
         (types.Date, _to_date),
-        (types.Time, _to_time),
+        (types.Time, lambda cell: _to_time(cell, has_zone=has_zone)),
         (types.Boolean, partial(_require, (bool,), "a truth value")),
         # Truth values of MySQL are tiny integers.
         (types.Integer, to_plain_cell if kind.__visit_name__ == "TINYINT" else _to_integer),
@@ -128,10 +128,13 @@ def _to_date(cell: Any) -> Any:
     return cell.date()
 
 
-def _to_time(cell: Any) -> Any:
+def _to_time(cell: Any, *, has_zone: bool) -> Any:
     if isinstance(cell, str):
-        return datetime.time.fromisoformat(cell)
-    return _require((datetime.time,), "a time of day", cell)
+        cell = datetime.time.fromisoformat(cell)
+    _require((datetime.time,), "a time of day", cell)
+    if _has_zone(cell) and not has_zone:
+        raise ValueError("it has a time zone, which the column does not keep")
+    return cell
 
 
 def _to_integer(cell: Any) -> Any:

@@ -123,7 +123,10 @@ def _to_document(item: object, number: int) -> _Document:
     if not isinstance(item, Mapping | str) and not is_of_tables:
         encode = getattr(item, "encode", None)
         try:
-            found = encode() if callable(encode) else fields_of(item) or vars(item) or None
+            if callable(encode):
+                found = encode()
+            else:
+                found = fields_of(item) or getattr(item, "__dict__", None) or item
         # The method is the user's; it may raise anything.
         except Exception as error:
             fault = f"a {type(item).__name__} ({describe_error(error)})"

@@ -44,7 +44,7 @@ def _describe(error: OSError | ValueError, act: str) -> str:
             f"permission denied; allow the user that runs the server to {act} it and to search the"
             " folders above it"
         )
-    return describe_error(error)
+    return str(error) if type(error) is ValueError else describe_error(error)
 
 
 def _describe_missing_folder(path: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -158,6 +159,11 @@ def publish(written: WrittenValue) -> None:
         return
     # A link stays a link: its target is replaced.
     path = os.path.realpath(written.uri)
+    if _is_special(path):
+        raise UnavailableError(
+            f"{written.uri} could not be replaced: it is not a regular file; the new value is in"
+            f" {written.staged}"
+        )
     try:
         with contextlib.suppress(FileNotFoundError):
             os.replace(written.staged, path)
@@ -357,10 +363,23 @@ def _open_location(location: ValueLocation) -> Iterator[BinaryIO]:
         yield file
 
 
+def _is_special(path: str) -> bool:
+    """Whether a path leads to a device, a named pipe or a socket, which no value may replace."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def _stage(path: str, data: bytes, target: WriteTarget) -> str:
     if os.path.isdir(path):
         raise InvalidError(
             f"the path of data node {target.data_node_id}, {path}, is a folder; name a file"
+        )
+    if _is_special(path):
+        raise InvalidError(
+            f"the path of data node {target.data_node_id}, {path}, is not a regular file; name one"
         )
     try:
         # Next to the target of a link, so that the rename stays within one file system.

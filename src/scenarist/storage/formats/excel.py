@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
-from zipfile import is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 import msgspec
 
@@ -140,7 +140,7 @@ class ExcelStorage:
         _require_modules()
 
         def load(file: BinaryIO) -> dict[str, Any]:
-            if not is_zipfile(file):
+            if not _is_workbook(file):
                 raise InvalidError(
                     f"{location.uri or 'the value in the database'} cannot be read as excel: it is"
                     " not an .xlsx workbook; save it as one"
@@ -150,6 +150,13 @@ class ExcelStorage:
 
         frames: dict[str, Any] = value_files.decode(location, load)
         return frames
+
+
+def _is_workbook(file: BinaryIO) -> bool:
+    if not is_zipfile(file):
+        return False
+    with ZipFile(file) as book:
+        return "[Content_Types].xml" in book.namelist()
 
 
 def _load(file: BinaryIO, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -280,10 +280,16 @@ def _prepare_frame(frame: "DataFrame") -> "DataFrame":
         conversion.require_columns(frame, ParquetStorage.storage_type)
     frame = _normalize_names(frame)
     require_exact_labels(frame.index)
+    labels = frame.columns.tolist()
     for position in range(frame.shape[1]):
         series = frame.iloc[:, position]
+        if series.dtype.kind == "S":
+            # Arrow would end each of numpy's byte strings at its first zero byte.
+            series = series.astype(object)
+            frame = frame.copy(deep=False)
+            frame.isetitem(position, series.array)
         if series.dtype == object:
-            require_one_form(series)
+            require_one_form(series, labels[position])
     return frame
 
 

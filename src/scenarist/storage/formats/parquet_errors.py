@@ -24,6 +24,7 @@ _FORMS: tuple[tuple[Any, str], ...] = (
 )
 
 _MAX_KINDS = 3
+_MAX_DEPTH = 100
 _ADVICE = "convert it to text, numbers or timestamps, leave it out, or use pickle"
 
 
@@ -112,41 +113,49 @@ def require_exact_labels(index: Any) -> None:
             )
 
 
-def require_one_form(series: Any) -> None:
+def require_one_form(series: Any, label: object) -> None:
     """Check that cells, and the values nested in them, are of one form; Parquet would unify them.
 
     Raises:
         InvalidError: They are of several forms, or of one that loses its time zone.
     """
     advice = "or use json or pickle"
-    waiting = [series_values(series[series.notna()])]
+    waiting = [(0, series_values(series[series.notna()]))]
     while waiting:
-        cells = waiting.pop()
+        depth, cells = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise InvalidError(
+                f"column {label!r} holds values nested more than {_MAX_DEPTH} levels deep, or"
+                " that contain themselves; leave it out, or use pickle"
+            )
         forms = {_form_of(cell) for cell in cells} - {""}
         if _ZONED_TIMES in forms:
             raise InvalidError(
-                f"column {series.name!r} holds {_ZONED_TIMES}, which would be read back without"
+                f"column {label!r} holds {_ZONED_TIMES}, which would be read back without"
                 f" it; remove the time zone, {advice}"
             )
         if len(forms) > 1:
             raise InvalidError(
-                f"column {series.name!r} holds {' and '.join(sorted(forms))}, but a Parquet column"
+                f"column {label!r} holds {' and '.join(sorted(forms))}, but a Parquet column"
                 f" holds only one of them; give it cells of one kind, {advice}"
             )
         objects = [cell for cell in cells if isinstance(cell, dict)]
         if len({frozenset(one) for one in objects}) > 1:
             raise InvalidError(
-                f"column {series.name!r} holds objects with different keys, but in Parquet all have"
+                f"column {label!r} holds objects with different keys, but in Parquet all have"
                 f" the same; give each the same keys, with null for missing ones, {advice}"
             )
         items = [item for cell in cells if isinstance(cell, list | tuple) for item in cell]
         if any(_form_of(item) == _ZONED for item in items):
             raise InvalidError(
-                f"column {series.name!r} holds lists of {_ZONED}, which would be read back without"
+                f"column {label!r} holds lists of {_ZONED}, which would be read back without"
                 f" it; give each a column of its own, {advice}"
             )
-        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
-        waiting += [items] if items else []
+        depth += 1
+        waiting += [
+            (depth, [one[key] for one in objects]) for key in (objects[0] if objects else ())
+        ]
+        waiting += [(depth, items)] if items else []
 
 
 def _form_of(cell: Any) -> str:

@@ -144,6 +144,10 @@ def _encode_datetime(value: Any, _depth: int = 0) -> Any:
             f"has a time zone of type {python_type(zone)}, which JSON cannot hold; use a"
             " zoneinfo.ZoneInfo, or a datetime.timezone offset"
         )
+    if (offset := value.utcoffset()) is not None and offset.microseconds:
+        raise UnencodableError(
+            "has a time zone whose offset is not in whole seconds, which JSON cannot hold"
+        )
     more: dict[str, object] = {"fold": 1} if value.fold else {}
     if isinstance(zone, zoneinfo.ZoneInfo):
         more["zone"] = zone.key

@@ -243,7 +243,7 @@ def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> N
         )
     if not len(frame):
         return
-    if has_header and "" in map(str, frame.columns):
+    if has_header and any(_is_empty(label) or str(label) == "" for label in frame.columns):
         raise InvalidError(f"a column of sheet {name!r} needs a name; give it one")
     if all(map(_is_empty, series_values(frame.iloc[-1]))):
         raise InvalidError(

@@ -9,7 +9,7 @@ from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.formats.json import read_uploaded
-from scenarist.storage.python.objects import describe_error, python_type
+from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.rendition import render
 from scenarist.storage.registry import find_storage
 
@@ -75,8 +75,9 @@ def store_upload(data: bytes, target: WriteTarget) -> WrittenValue:
         else:
             value = storage.read(location)
     except InvalidError as error:
-        cause = error.__cause__
-        why = error.message if cause is None else describe_error(cause)
+        why = error.message.removeprefix(
+            f"the value in the database cannot be read as {target.storage_type}: "
+        )
         raise InvalidError(
             f"the upload cannot be read as {target.storage_type}: {why}",
             code="upload_invalid",

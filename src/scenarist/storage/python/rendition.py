@@ -78,7 +78,8 @@ class _JsonWalk:
     A whole walk counts roughly, and raises at the first part that it cannot show. A preview counts
     every byte and continues: it truncates text, and keeps the items of a container that fit. A
     container may be truncated only if it is the first item at each level, so that the last row of
-    a table is never half a row. A lenient walk shows parts without a JSON form as text.
+    a table is never half a row. A lenient walk shows parts without a JSON form as text. A value
+    within itself is shown as ``…``.
     """
 
     def __init__(self, *, room: int, is_whole: bool, is_lenient: bool = False) -> None:
@@ -88,6 +89,7 @@ class _JsonWalk:
         self.max_items = None if is_whole else MAX_ITEMS
         # Deep enough to show every value that a storage accepts.
         self.max_depth = 2 * _MAX_DEPTH if is_lenient else _MAX_DEPTH
+        self.open: set[int] = set()  # the ids of the containers around the current part
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
         if depth > self.max_depth:
@@ -95,7 +97,7 @@ class _JsonWalk:
         try:
             visit = _VISITORS.get(type(value)) or _find_visitor(value)
             return visit(self, value, depth, is_first)
-        except _DoesNotFitError:
+        except (_DoesNotFitError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - the value's own code may raise anything
             return self.opaque(value)
@@ -249,7 +251,7 @@ def _find_visitor(value: object) -> _Visitor:
         if base in _VISITORS:
             return _VISITORS[base]
     if fields_of(value) is not None:
-        return lambda walk, value, *rest: walk.mapping(fields_of(value) or {}, *rest)
+        return _visit_fields
     return _find_library_visitor(value)
 
 
@@ -305,6 +307,33 @@ def _to_iso_duration(duration: datetime.timedelta) -> Any:
     return f"{sign}P{date}T{seconds}.{fraction}S"
 
 
+def _make_container_visitor(visit: _Visitor) -> _Visitor:
+    """Return a visitor that shows a container once on the way to a part of it.
+
+    Objects that refer to each other, such as the nodes of a tree and their parents, would otherwise
+    be repeated at each level.
+    """
+
+    def visit_once(walk: _JsonWalk, value: Any, depth: int, is_first: bool) -> Any:
+        mark = id(value)
+        if mark in walk.open:
+            return walk.opaque("…")
+        walk.open.add(mark)
+        try:
+            return visit(walk, value, depth, is_first)
+        finally:
+            walk.open.discard(mark)
+
+    return visit_once
+
+
+_visit_fields = _make_container_visitor(
+    lambda walk, value, *rest: walk.mapping(fields_of(value) or {}, *rest)
+)
+_visit_items = _make_container_visitor(_JsonWalk.items)
+_visit_set = _make_container_visitor(_JsonWalk.unordered)
+
+
 def _visit_plain(walk: _JsonWalk, value: Any, _depth: int, _is_first: bool) -> Any:
     return walk.leaf(value)
 
@@ -318,13 +347,13 @@ _VISITORS: dict[type, _Visitor] = {
     bytes: _JsonWalk.binary,
     bytearray: _JsonWalk.binary,
     memoryview: _JsonWalk.binary,
-    list: _JsonWalk.items,
-    tuple: _JsonWalk.items,
-    set: _JsonWalk.unordered,
-    frozenset: _JsonWalk.unordered,
-    deque: _JsonWalk.items,
+    list: _visit_items,
+    tuple: _visit_items,
+    set: _visit_set,
+    frozenset: _visit_set,
+    deque: _visit_items,
     range: _JsonWalk.items,
-    dict: _JsonWalk.mapping,
+    dict: _make_container_visitor(_JsonWalk.mapping),
     datetime.datetime: _make_leaf_visitor(_to_iso),
     datetime.date: _make_leaf_visitor(_to_iso),
     datetime.time: _make_leaf_visitor(_to_iso),

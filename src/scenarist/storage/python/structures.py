@@ -36,7 +36,7 @@ def fields_of(value: object) -> dict[str, Any] | None:
     if _is_pydantic(kind):
         model: Any = value
         declared = {key: model.__dict__[key] for key in _field_names(kind) if key in model.__dict__}
-        return {**declared, **(model.__pydantic_extra__ or {})}
+        return {**declared, **(getattr(model, "__pydantic_extra__", None) or {})}
     return {name: getattr(value, name) for name in _field_names(kind) if hasattr(value, name)}
 
 
@@ -66,8 +66,9 @@ def state_of(value: Any) -> ObjectState:
             state["__dict__"],
             {
                 "set": state["__pydantic_fields_set__"],
-                "extra": state["__pydantic_extra__"],
-                "private": state["__pydantic_private__"],
+                # A RootModel has neither.
+                "extra": state.get("__pydantic_extra__"),
+                "private": state.get("__pydantic_private__"),
             },
         )
     if issubclass(kind, tuple):
@@ -106,8 +107,9 @@ def restore(kind: type[Any], state: ObjectState) -> Any:
         made: Any = tuple.__new__(kind, [fields[name] for name in _field_names(kind)])
     elif issubclass(kind, msgspec.Struct):
         made = kind(**fields)
-        for name, item in fields.items():
+        for name, item in {**fields, **state.extras}.items():
             msgspec.structs.force_setattr(made, name, item)
+        return made
     else:
         _check_bases(kind)
         made = object.__new__(kind)
