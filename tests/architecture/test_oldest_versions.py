@@ -1,4 +1,4 @@
-"""The versions of libraries: the oldest ones that are admitted, and those that the tests run with."""
+"""Versions of libraries: the oldest that are admitted, and those that the tests run with."""
 
 import re
 
