@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+CONSTRAINTS := constraints.txt
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint $(CONSTRAINTS)
 # On all cores, which pip does not. Without it each of the processes that the tests start would
 # compile what it imports where PYTHONDONTWRITEBYTECODE is set.
 COMPILE := $(BIN)/python -m compileall -q -j 0
@@ -11,7 +12,7 @@ SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {
 # Three processes on two cores: many tests wait for other processes.
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 3
 
-.PHONY: demo test quick lint format chaos bench bench-peers vendor clean
+.PHONY: demo test quick oldest lint format chaos bench bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
@@ -23,6 +24,15 @@ test: lint  ## everything: lint, types, import contracts, all tests
 quick: $(VENV)/.test  ## the part for every change
 	$(BIN)/ruff check
 	$(TEST) -m "not e2e" -q
+
+quick-3.%:  ## the same on another Python: make quick-3.13
+	@if python3.$* --version > /dev/null 2>&1; \
+	then $(MAKE) quick PYTHON=python3.$* VENV=.venv-3.$*; \
+	else echo "skipped: there is no python3.$*"; fi
+
+OLDEST := .venv-oldest
+oldest: $(OLDEST)/constraints.txt  ## the same with the oldest libraries that pyproject.toml admits
+	$(MAKE) quick VENV=$(OLDEST) CONSTRAINTS=$<
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
@@ -49,23 +59,27 @@ bench-peers: $(VENV)/.bench  ## the same work on Taipy and DBOS; writes bench/pe
 vendor: $(VENV)/.test  ## fetch the modules of others that the console carries; needs npm
 	$(BIN)/python -m scenarist.console.vendoring
 
-$(VENV)/.demo: pyproject.toml constraints.txt
+$(OLDEST)/constraints.txt: pyproject.toml constraints.txt tests/oldest_versions.py
+	mkdir -p $(OLDEST)
+	$(PYTHON) tests/oldest_versions.py > $@
+
+$(VENV)/.demo: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[tabular]'
 	-$(COMPILE) $(VENV)/lib
 	touch $@
 
-$(VENV)/.test: pyproject.toml constraints.txt
+$(VENV)/.test: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[test]'
 	-$(COMPILE) $(VENV)/lib
 	touch $@
 
-$(VENV)/.bench: pyproject.toml constraints.txt
+$(VENV)/.bench: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[bench]'
 	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ import pytest
 
 from doors import Caller, Echo, opened
 from scenarist.server.connection_limits import ConnectionLimiter, raise_connection_limit
-from server.test_http_limits import Held
+from server.test_http_protocol import Held
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

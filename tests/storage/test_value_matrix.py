@@ -6,6 +6,7 @@ tables anew: UPDATE_VALUES=1 python -m pytest -n 0 tests/storage/test_value_matr
 """
 
 import os
+import re
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from scenarist.storage.operations.transfers import is_uploadable, store_upload
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.registry import find_storage, publish, read_json
 from scenarist.storage.tables.json_data import encode_strict, to_json_data
+from scenarist.storage.tables.series import has_pandas_3
 from storage.kinds_of_values import VALUES, is_same
 
 PAGE = Path(__file__).parents[2] / "docs" / "values.md"
@@ -199,18 +201,24 @@ def table_of(storages: tuple[str, ...], cells: dict[str, dict[str, str]]) -> str
     return "\n".join(lines)
 
 
+def ignore_column_types(cells: dict[str, str]) -> dict[str, str]:
+    return {kind: re.sub("as a table of [^;]*", "kept", cell) for kind, cell in cells.items()}
+
+
 def check(storage_type: str, cells: dict[str, str], faults: list[str]) -> None:
     text = PAGE.read_text()
     if os.environ.get("UPDATE_VALUES"):
-        known = {**tables_in(text), storage_type: cells}
+        columns = {**tables_in(text), storage_type: cells}
         for number, storages in enumerate(TABLES):
-            table = table_of(storages, known)
+            table = table_of(storages, columns)
             mark = f"<!-- table {number} -->"
             before, _, rest = text.partition(mark)
             text = f"{before}{mark}\n{table}\n{mark}{rest.partition(mark)[2]}"
         PAGE.write_text(text)
-    cells_there = tables_in(text)[storage_type]
-    assert {kind: cells_there.get(kind, "refused") for kind in cells} == cells
+    known = {kind: tables_in(text)[storage_type].get(kind, "refused") for kind in cells}
+    if not has_pandas_3():  # has other types for texts and moments than the page names
+        known, cells = ignore_column_types(known), ignore_column_types(cells)
+    assert known == cells
     assert faults == []
 
 

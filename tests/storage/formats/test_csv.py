@@ -237,10 +237,18 @@ def test_declared_types_are_those_that_are_read() -> None:
 
     frame = find_storage("csv").read(place)
 
-    assert frame.dtypes.astype(str).to_dict() == {"plz": "str", "n": "Int64", "kind": "category"}
+    texts = str(pd.Series(["x"]).dtype)
+    assert frame.dtypes.astype(str).to_dict() == {"plz": texts, "n": "Int64", "kind": "category"}
     assert frame["plz"].tolist() == ["1067"]
     with pytest.raises(InvalidError, match="column 'n' cannot have the type 'int64'"):
         read_json(a_place(b"n,m\n,1\n2,3\n", dtype={"n": "int64"}))
+
+
+@pytest.mark.parametrize("properties", [{"dtype": "str"}, {"read_kwargs": {"dtype": "str"}}])
+def test_a_null_in_a_column_that_is_declared_as_text_is_null(properties: dict[str, Any]) -> None:
+    place = a_place(b"plz,city\n1067,Oslo\n,Wien\n", **properties)
+
+    assert read_json(place) == '[{"plz":"1067","city":"Oslo"},{"plz":null,"city":"Wien"}]'
 
 
 @pytest.mark.parametrize(

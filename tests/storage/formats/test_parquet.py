@@ -182,13 +182,13 @@ def test_cells_that_the_new_rows_lack_are_null_and_the_others_as_they_were() -> 
     ("row", "message"),
     [
         ({"count": "3"}, "column 'count' holds numbers; text cannot be appended to it"),
-        ({"name": 3}, "column 'name' holds text; numbers cannot be appended to it"),
+        ({"name": 3}, "column 'name' holds (numbers and text, but|text; numbers cannot)"),
         ({"truth": 1}, "column 'truth' holds booleans; numbers cannot"),
         ({"count": 1.5}, "column 'count' is of type int64; the appended values do not fit"),
         ({"count": 2**70}, "column 'count' is of type int64; the appended values do not fit"),
         ({"small": 300}, "column 'small' is of type int8; the appended values do not fit"),
         ({"small": -1, "count": -1.5}, "column 'count' is of type int64"),
-        ({"at": "soon"}, r"'at' is of type datetime64\[us\]; the appended values do not fit"),
+        ({"at": "soon"}, r"'at' is of type datetime64\[[un]s\]; the appended values do not fit"),
         ({"deep": "x"}, "column 'deep' holds objects of class ndarray, str"),
     ],
 )

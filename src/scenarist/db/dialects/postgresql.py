@@ -173,17 +173,11 @@ class PostgreSqlDialect:
 
     def _prepare(self, driver: Any, record: object) -> None:
         """Reject a server that does not meet our requirements, and configure the session."""
-        info = driver.info
-        if info.server_version < OLDEST_VERSION * 10_000:
-            raise UnavailableError(
-                f"{self.name} runs on PostgreSQL {info.server_version // 10_000}; "
-                f"Scenarist needs {OLDEST_VERSION} or newer"
-            )
-        if info.parameter_status("server_encoding") != "UTF8":
-            raise UnavailableError(
-                f"{self.name} cannot store all characters: its encoding is "
-                f"{info.parameter_status('server_encoding')}; create one with ENCODING 'UTF8'"
-            )
+        try:
+            self._require_support(driver.info)
+        except UnavailableError:
+            driver.close()  # SQLAlchemy 2.0 would leave it open
+            raise
         driver.prepared_max = 500
         # One size for all integers, or each statement would be prepared per combination of sizes.
         driver.adapters.register_dumper(int, self._whole_number)
@@ -197,6 +191,18 @@ class PostgreSqlDialect:
             " SET jit = off",
             prepare=False,
         )
+
+    def _require_support(self, info: Any) -> None:
+        if info.server_version < OLDEST_VERSION * 10_000:
+            raise UnavailableError(
+                f"{self.name} runs on PostgreSQL {info.server_version // 10_000}; "
+                f"Scenarist needs {OLDEST_VERSION} or newer"
+            )
+        if info.parameter_status("server_encoding") != "UTF8":
+            raise UnavailableError(
+                f"{self.name} cannot store all characters: its encoding is "
+                f"{info.parameter_status('server_encoding')}; create one with ENCODING 'UTF8'"
+            )
 
 
 def _make_brief_cursor(psycopg: ModuleType) -> type:

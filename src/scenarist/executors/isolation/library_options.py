@@ -67,8 +67,8 @@ class MatplotlibOptions:
 
     @staticmethod
     def _open_figures() -> Iterable[int]:
-        manager = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
-        return () if manager is None else manager.figs
+        list_numbers = getattr(sys.modules.get("matplotlib.pyplot"), "get_fignums", None)
+        return () if list_numbers is None else list_numbers()
 
 
 def _flatten(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -252,7 +252,7 @@ def _set_loop(saved: dict[str, Any]) -> None:
 
 
 def _tz_path() -> tuple[str, ...]:
-    return cast("tuple[str, ...]", sys.modules["zoneinfo._tzpath"].TZPATH)
+    return tuple(zoneinfo.TZPATH)
 
 
 def _set_tz_path(saved: tuple[str, ...]) -> None:

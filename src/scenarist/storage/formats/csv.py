@@ -15,7 +15,7 @@ from scenarist.storage.python.data_frames import text_of, unique_texts
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.tables import conversion, dtypes, round_trip
-from scenarist.storage.tables.series import TEXT, drop_needless_nullables
+from scenarist.storage.tables.series import TEXT, drop_needless_nullables, has_pandas_3
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -247,14 +247,17 @@ class _Dialect:
             "keep_default_na": False,
             "na_values": [""],
             "dtype_backend": "numpy_nullable",
-            **({} if "engine" in self.read_kwargs else {"low_memory": False}),
+            **({} if "engine" in self.read_kwargs else _default_engine_arguments()),
             **({} if self.dtype is None else {"dtype": self.dtype}),
             **self.read_kwargs,
         }
-        dtype, quoted = options.get("dtype"), list[Any]()
+        dtype, quoted, dates = options.get("dtype"), list[Any](), dict[Any, str]()
         if dtype is None or isinstance(dtype, Mapping):
             quoted = self._find_quoted_columns(text, options)
-            dtype = {**dict.fromkeys(quoted, "str"), **(dtype or {})}
+            if not has_pandas_3():
+                # Otherwise pandas 2 would read a null among dates as the text <NA>.
+                dates = dict.fromkeys(self._listed_dates, "object")
+            dtype = {**dates, **dict.fromkeys(quoted, "str"), **(dtype or {})}
             options["dtype"] = dtype or None
         try:
             frame = pandas.read_csv(BytesIO(text), **options)
@@ -262,6 +265,8 @@ class _Dialect:
             # The text of a table without columns is empty.
             return pandas.DataFrame()
         frame = _undo_shift(frame)
+        if dates:
+            frame = frame.infer_objects()
         if "dtype_backend" in self.read_kwargs or not isinstance(dtype, Mapping):
             return frame
         return drop_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
@@ -282,11 +287,7 @@ class _Dialect:
         is_header_quoted = all(str(label).startswith(mark) for label in cells.columns)
         if is_header_quoted and len(quoted) == len(cells.columns):
             return []
-        dates = options.get("parse_dates")
-        declared = {
-            *(options.get("converters") or ()),
-            *(dates if isinstance(dates, list | tuple) else ()),
-        }
+        declared = {*(options.get("converters") or ()), *self._listed_dates}
         labels = [label.removeprefix(mark) if isinstance(label, str) else label for label in quoted]
         return [label for label in labels if label not in declared]
 
@@ -305,10 +306,7 @@ class _Dialect:
                 f" {again.shape[1]} would be read back; make read_kwargs and write_kwargs match,"
                 " or use parquet"
             )
-        declared = {
-            *self._declared_columns(again),
-            *(self.read_kwargs.get("parse_dates") or () if self._parses_listed_dates else ()),
-        }
+        declared = {*self._declared_columns(again), *self._listed_dates}
         _require_kinds(
             [
                 None if label in declared else kind
@@ -334,8 +332,17 @@ class _Dialect:
         }
 
     @property
-    def _parses_listed_dates(self) -> bool:
-        return isinstance(self.read_kwargs.get("parse_dates"), list | tuple)
+    def _listed_dates(self) -> Sequence[Any]:
+        """The columns that ``parse_dates`` lists; none if it is not a list."""
+        dates = self.read_kwargs.get("parse_dates")
+        return dates if isinstance(dates, list | tuple) else ()
+
+
+def _default_engine_arguments() -> dict[str, Any]:
+    """Return arguments that only the default engine of ``read_csv`` takes."""
+    # pandas 2 rounds floats differently than Python, unless it is told not to.
+    exact_floats = {} if has_pandas_3() else {"float_precision": "round_trip"}
+    return {"low_memory": False, **exact_floats}
 
 
 def _is_utf8(encoding: str) -> bool:

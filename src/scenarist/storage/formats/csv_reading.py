@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import unique_texts
-from scenarist.storage.tables.series import TEXT, kind_of_texts, make_table, series_of_texts
+from scenarist.storage.tables.series import (
+    TEXT,
+    kind_of_texts,
+    make_table,
+    replace_with_null,
+    series_of_texts,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -76,13 +82,11 @@ def parse(
     Raises:
         InvalidError: A row has more cells than the header; names the row.
     """
-    import pyarrow.compute as compute  # type: ignore[import-untyped]
-
     marker, marked = mark_quoted_cells(data, separator)
     names, columns = _split_cells(marked, separator, marker=marker, has_header=has_header)
     if marker and has_header and _is_all_quoted(marked, separator, marker, columns):
         columns = [_remove_marker(column, marker) for column in columns]
-        columns = [compute.if_else(compute.equal(one, ""), None, one) for one in columns]
+        columns = [replace_with_null(column, "") for column in columns]
         marker = None
     height = len(columns[0]) if columns else 0
     series = [
@@ -154,7 +158,7 @@ def _has_quoted_values(data: bytes, separator: str) -> bool:
 
 def _is_all_quoted(data: bytes, separator: str, marker: str, columns: Sequence[Any]) -> bool:
     """Whether all names and cells are quoted, as some programs do: then quotes do not mean text."""
-    import pyarrow.compute as compute
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
 
     special = f'["\r\n{re.escape(separator)}]'
     names = _parse_rows(data, separator, 1)[0]
@@ -225,7 +229,7 @@ def _split_cells(
         columns = _parse_ragged_rows(data, separator, len(first), has_header=has_header)
     if len(columns) == 1:
         # A null in the only column is written as "": an empty line would not be a row.
-        columns = [_replace_empty_with_null(columns[0], marker)]
+        columns = [replace_with_null(columns[0], marker or "")]
     if not has_header:
         return [str(number) for number in range(len(columns))], columns
     names = [name.removeprefix(marker) if marker else name for name in first]
@@ -241,12 +245,6 @@ def _require_closed_quotes(data: bytes, separator: str, last: str | None) -> Non
     if data.endswith(cell) and data[: -len(cell)][-1:] in (b"", b"\n", b"\r", separator.encode()):
         row = data[: -len(cell)].count(b"\n") + 1
         raise InvalidError(f"line {row} has a quoted cell that is never closed; add the quote")
-
-
-def _replace_empty_with_null(column: Any, marker: str | None) -> Any:
-    import pyarrow.compute as compute
-
-    return compute.if_else(compute.equal(column, marker or ""), None, column)
 
 
 def _parse_rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from scenarist.storage.base import INLINE_LIMIT, ValueLocation, WriteTarget, Wri
 from scenarist.storage.files import value_files
 from scenarist.storage.formats.parquet_errors import (
     make_column_error,
+    make_names_error,
     require_exact_labels,
     require_one_form,
 )
@@ -24,13 +25,18 @@ from scenarist.storage.python.objects import describe_error, python_type
 from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.tables import conversion
 from scenarist.storage.tables.comparison import DATES, TEXT, kind_of_dtype, kinds_of
-from scenarist.storage.tables.series import MAX_EXACT_INTEGER
+from scenarist.storage.tables.series import MAX_EXACT_INTEGER, has_pandas_3
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _READ_REFUSED = frozenset({"path", "engine", "filesystem", "storage_options"})
 _WRITE_REFUSED = frozenset({"path", "engine", "partition_cols", "storage_options", "filesystem"})
+_PANDAS_ARGUMENTS = frozenset({"engine", "dtype_backend", "use_nullable_dtypes"})
+"""Arguments of ``read_parquet`` that pandas does not pass on to pyarrow."""
+
+_EXACT_INTEGERS = {"integer_object_nulls": True}
+"""Keeps integers exact next to nulls within lists and objects."""
 
 
 class ParquetStorage:
@@ -185,12 +191,16 @@ def _read_with_pandas(
 ) -> "DataFrame":
     """Read a table with pandas; integers and booleans stay exact in columns with nulls."""
     import pandas
+    import pyarrow
 
-    if any(map(_is_nested, schema.types)) and options["engine"] == "pyarrow":
-        # Keep integers exact next to nulls within lists and objects.
+    nested = [field.name for field in schema if pyarrow.types.is_nested(field.type)]
+    is_lossy = bool(nested) and options["engine"] == "pyarrow"
+    if is_lossy and has_pandas_3():
         given = options.get("to_pandas_kwargs") or {}
-        options = {**options, "to_pandas_kwargs": {"integer_object_nulls": True, **given}}
+        options = {**options, "to_pandas_kwargs": {**_EXACT_INTEGERS, **given}}
     frame = pandas.read_parquet(source(), **options)
+    if is_lossy and not has_pandas_3():
+        _read_nested_again(frame, nested, source, options)
     rounded = [
         position
         for position, label in enumerate(frame.columns)
@@ -203,10 +213,20 @@ def _read_with_pandas(
     return frame
 
 
-def _is_nested(kind: Any) -> bool:
-    import pyarrow
+def _read_nested_again(
+    frame: "DataFrame",
+    names: Collection[str],
+    source: Callable[[], Any],
+    options: Mapping[str, Any],
+) -> None:
+    """Replace the columns of lists and objects, for which pandas 2 cannot be told to be exact."""
+    import pyarrow.parquet
 
-    return bool(pyarrow.types.is_nested(kind))
+    given = {name: value for name, value in options.items() if name not in _PANDAS_ARGUMENTS}
+    table = pyarrow.parquet.read_table(source(), **given)
+    for position, label in enumerate(frame.columns):
+        if (name := str(label)) in names:
+            frame.isetitem(position, table[name].to_pandas(**_EXACT_INTEGERS).array)
 
 
 def _is_rounded(series: Any, label: object, schema: Any) -> bool:
@@ -295,6 +315,9 @@ def _prepare_frame(frame: "DataFrame") -> "DataFrame":
 
 def _normalize_names(frame: "DataFrame") -> "DataFrame":
     if frame.columns.nlevels > 1:
+        # pandas 2 would read a missing name as the text nan.
+        if frame.columns.to_frame().isna().any(axis=None):
+            raise make_names_error(frame)
         return frame
     texts = [str(label) for label in frame.columns]
     names = {str(name) for name in frame.index.names if name is not None}

@@ -56,11 +56,16 @@ def make_column_error(
             )
     plain = frame.reset_index(drop=True).set_axis(_plain_names(frame.shape[1]), axis=1)
     if _can_write(plain, write):
-        return InvalidError(
-            f"Parquet does not preserve the column names {_join_names(list(frame.columns))}; give "
-            "each column a unique text as its name"
-        )
+        return make_names_error(frame)
     return InvalidError(f"{describe_error(error)}; check write_kwargs, or use pickle")
+
+
+def make_names_error(frame: "DataFrame") -> InvalidError:
+    """Return the error for a table with column names that Parquet would change."""
+    return InvalidError(
+        f"Parquet does not preserve the column names {_join_names(list(frame.columns))}; give "
+        "each column a unique text as its name"
+    )
 
 
 def _can_write(part: Any, write: Callable[["DataFrame"], object]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.objects import describe_error
+from scenarist.storage.tables.series import as_texts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -74,7 +75,7 @@ def _as_type(series: Any, kind: Any) -> Any:
         raise TypeError(f"it holds {series.dtype}")
     if is_text_type(kind) and kind not in ("category", "object"):
         # A null stays null.
-        return series.astype("str" if kind is str else kind)
+        return as_texts(series) if kind in (str, "str") else series.astype(kind)
     _require_unambiguous(series, kind)
     numbers = series[_number_mask(series)]
     with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import decimal
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
@@ -20,6 +21,14 @@ _INFINITE = frozenset({"inf", "-inf"})
 _WHITESPACE = " \t"
 
 BOOLEANS, NUMBERS, TEXT = "booleans", "numbers", "text"
+
+
+@cache
+def has_pandas_3() -> bool:
+    """Whether pandas is version 3 or newer, which has a type for texts and reads floats exactly."""
+    import pandas
+
+    return int(pandas.__version__.partition(".")[0]) >= 3
 
 
 def column_of(values: Sequence[Any]) -> Any:
@@ -103,7 +112,7 @@ def drop_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFr
         series: Any = frame.iloc[:, position]
         if label in keeping or not hasattr(series.dtype, "numpy_dtype"):
             if label not in keeping and str(series.dtype) == "string":
-                frame.isetitem(position, series.astype("str"))
+                frame.isetitem(position, as_texts(series))
             continue
         if series.dtype.kind == "f":
             frame.isetitem(
@@ -112,6 +121,13 @@ def drop_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFr
         elif not series.isna().any():
             frame.isetitem(position, series.astype(series.dtype.numpy_dtype))
     return frame
+
+
+def as_texts(series: Any) -> Any:
+    """Return the cells of a Series as texts; a null stays null."""
+    texts = series.astype("str")
+    # pandas 2 turns nulls into texts such as "nan".
+    return texts if has_pandas_3() else texts.where(series.notna(), None)
 
 
 def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
@@ -125,7 +141,7 @@ def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
     import pyarrow.compute as compute  # type: ignore[import-untyped]
 
     if is_empty_null:
-        texts = compute.if_else(compute.equal(texts, ""), None, texts)
+        texts = replace_with_null(texts, "")
     present = texts.drop_null()
     if not len(present):
         return pandas.Series([None] * len(texts), dtype="float64" if len(texts) else object)
@@ -139,6 +155,16 @@ def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
             trimmed = compute.utf8_trim(texts, _WHITESPACE)
             found = None if trimmed.equals(texts) else _parse_numbers(trimmed, first)
     return texts.to_pandas() if found is None else found
+
+
+def replace_with_null(texts: Any, text: str) -> Any:
+    """Return a column of texts (a `ChunkedArray`) in which the cells that equal *text* are null."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    # With a single null instead of the array, pyarrow before version 24 returns wrong texts for a
+    # slice of a column.
+    return compute.if_else(compute.equal(texts, text), pyarrow.nulls(len(texts), texts.type), texts)
 
 
 def kind_of_texts(texts: Any) -> str:
