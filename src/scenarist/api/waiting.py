@@ -11,6 +11,7 @@ from litestar.concurrency import sync_to_thread
 from scenarist.api.middleware.auth import auth_of
 from scenarist.api.requests import AnyRequest, preferences_of, services_of
 from scenarist.api.responses import JsonResponse, respond, respond_if_modified
+from scenarist.api.short_reads import read_on_loop_if_short
 from scenarist.domain.permissions import Permission
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.services.completions import CompletionNotifier
@@ -66,7 +67,7 @@ async def respond_when_ended(
 ) -> JsonResponse:
     """Respond to a GET of a job or submission; with ``Prefer: wait``, once it has ended."""
     seconds = preferences_of(request).wait_seconds
-    entity = read()
+    entity = await read_on_loop_if_short(request, read)
     if seconds is None:
         return respond_if_modified(request, represent(entity))
     if not entity.status.is_finished:

@@ -1,6 +1,6 @@
 """Rows of data nodes and of their edits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,8 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
+    null,
     or_,
     select,
     union_all,
@@ -21,8 +23,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -64,16 +67,10 @@ _NODES = (
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
 )
-_KEYS = {CREATION_DATE: data_nodes.c.created_at}
-_FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
-_PARENTS = union_all(
-    select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
-        any_of(task_data_nodes.c.data_node_id, "ids")
-    ),
-    select(scenario_data_nodes.c.data_node_id, scenario_data_nodes.c.scenario_id).where(
-        any_of(scenario_data_nodes.c.data_node_id, "ids")
-    ),
+_LIST = EntityList(
+    _NODES, number=data_nodes.c.number, keys={CREATION_DATE: data_nodes.c.created_at}
 )
+_FIND = Query(_NODES.where(data_nodes.c.id == bindparam("id")))
 _LATER = edits.alias("later")
 _FIRST_SHOWN = (
     select(_LATER.c.id)
@@ -83,15 +80,26 @@ _FIRST_SHOWN = (
     .offset(MAX_WRITERS - 1)
     .scalar_subquery()
 )
-_WRITERS = (
-    select(data_nodes.c.id, edits.c.job_id)
-    .join(edits, edits.c.data_node_id == data_nodes.c.id)
-    .where(
-        any_of(data_nodes.c.id, "ids"),
-        edits.c.job_id.is_not(None),
-        edits.c.id >= func.coalesce(_FIRST_SHOWN, ""),
+# The tasks and scenarios that refer to data nodes, and the jobs that wrote them, with their edits.
+_LINKS = Query(
+    union_all(
+        *(
+            select(link.c.data_node_id, owner.label("linked_id"), null().label("edit_id"))
+            .select_from(link)
+            .where(any_of(link.c.data_node_id, "ids"))
+            for link, owner in (
+                (task_data_nodes, task_data_nodes.c.task_id),
+                (scenario_data_nodes, scenario_data_nodes.c.scenario_id),
+            )
+        ),
+        select(data_nodes.c.id, edits.c.job_id, edits.c.id)
+        .join(edits, edits.c.data_node_id == data_nodes.c.id)
+        .where(
+            any_of(data_nodes.c.id, "ids"),
+            edits.c.job_id.is_not(None),
+            edits.c.id >= func.coalesce(_FIRST_SHOWN, literal_column("''")),
+        ),
     )
-    .order_by(edits.c.id)
 )
 _INSERT_EDIT = insert(edits)
 _SET_LAST_EDIT = (
@@ -179,8 +187,14 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:
-    row = connection.execute(_FIND, {"id": data_node_id}).first()
+    row = _FIND.fetch_first(connection, {"id": data_node_id})
     return None if row is None else _assemble(connection, [row])[0]
+
+
+def find_without_links(connection: Connection, data_node_id: str) -> DataNode | None:
+    """Return a data node without the entities that refer to it, and the jobs that wrote it."""
+    row = _FIND.fetch_first(connection, {"id": data_node_id})
+    return None if row is None else _to_data_node(row, (), ())
 
 
 def list_page(
@@ -207,9 +221,7 @@ def list_page(
             )
         )
     query = created_between(query, data_nodes.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
@@ -298,42 +310,50 @@ def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
-    parents: dict[str, list[str]] = {}
-    for node_id, parent_id in connection.execute(_PARENTS, {"ids": [row.id for row in rows]}):
-        known = parents.setdefault(node_id, [])
-        if parent_id not in known:
-            known.append(parent_id)
-    writers: dict[str, dict[JobId, None]] = {}
-    for node_id, job_id in connection.execute(_WRITERS, {"ids": [row.id for row in rows]}):
-        writers.setdefault(node_id, {})[JobId(job_id)] = None
+    parents: dict[str, dict[str, None]] = {}
+    writes: dict[str, list[tuple[str, JobId]]] = {}
+    links = _LINKS.fetch(connection, {"ids": [row.id for row in rows]})
+    for node_id, linked_id, edit_id in links:
+        if edit_id is None:
+            parents.setdefault(node_id, {})[linked_id] = None
+        else:
+            writes.setdefault(node_id, []).append((edit_id, JobId(linked_id)))
     return [
-        DataNode(
-            id=DataNodeId(row.id),
-            config_id=row.config_id,
-            scope=Scope(row.scope),
-            storage_type=row.storage_type,
-            owner_id=row.owner_id,
-            parent_ids=tuple(parents.get(row.id, ())),
-            properties=row.properties,
-            validity=row.validity_seconds,
-            last_edit_id=row.last_edit_id,
-            last_edited_at=row.last_edited_at,
-            being_written_by=row.written_by,
-            created_at=row.created_at,
-            version=row.version,
-            job_ids=tuple(writers.get(row.id, ())),
-            locked_by=row.locked_by,
-            locked_until=row.locked_until,
-            lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
-            claimed_by=row.claimed_by,
-            claimed_until=row.claimed_until,
-            declaration=row.declaration,
-            place=row.place,
-            replaced_by=row.replaced_by,
-            stamp=row.stamp,
+        _to_data_node(
+            row,
+            parents.get(row.id, ()),
+            dict.fromkeys(job_id for _, job_id in sorted(writes.get(row.id, ()))),
         )
         for row in rows
     ]
+
+
+def _to_data_node(row: Any, parent_ids: Iterable[str], job_ids: Iterable[JobId]) -> DataNode:
+    return DataNode(
+        id=DataNodeId(row.id),
+        config_id=row.config_id,
+        scope=Scope(row.scope),
+        storage_type=row.storage_type,
+        owner_id=row.owner_id,
+        parent_ids=tuple(parent_ids),
+        properties=row.properties,
+        validity=row.validity_seconds,
+        last_edit_id=row.last_edit_id,
+        last_edited_at=row.last_edited_at,
+        being_written_by=row.written_by,
+        created_at=row.created_at,
+        version=row.version,
+        job_ids=tuple(job_ids),
+        locked_by=row.locked_by,
+        locked_until=row.locked_until,
+        lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
+        claimed_by=row.claimed_by,
+        claimed_until=row.claimed_until,
+        declaration=row.declaration,
+        place=row.place,
+        replaced_by=row.replaced_by,
+        stamp=row.stamp,
+    )
 
 
 def find_blocking_job(

@@ -12,57 +12,117 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
+    outerjoin,
     select,
     text,
+    union_all,
     update,
 )
 
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of, is_one_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tags,
     scenario_tasks,
     scenarios,
+    sequence_tasks,
+    sequences,
     task_data_nodes,
 )
-from scenarist.domain.entities import Scenario
+from scenarist.domain.entities import Scenario, Subscriber
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
 
-_FIND = select(scenarios).where(scenarios.c.id == bindparam("id"))
-_TASKS = (
-    select(scenario_tasks.c.scenario_id, scenario_tasks.c.task_id)
-    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
-    .order_by(scenario_tasks.c.scenario_id, scenario_tasks.c.position)
+_TASKS = Query(
+    select(scenario_tasks.c.task_id)
+    .where(scenario_tasks.c.scenario_id == bindparam("id"))
+    .order_by(scenario_tasks.c.position)
 )
-_TASK_NODES = (
-    select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
-    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
-    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
-    .order_by(
-        scenario_tasks.c.scenario_id,
-        scenario_tasks.c.position,
-        task_data_nodes.c.direction,
-        task_data_nodes.c.position,
-    )
+_NO_DATA_NODE = (null(), null(), null())
+_NO_SEQUENCE = (null(), null(), null(), null(), null())
+_SEQUENCE, _TASK, _SEQUENCE_TASK, _DATA_NODE, _TAG = range(5)
+_parts_of_tasks = outerjoin(
+    scenario_tasks, task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id
 )
-_ADDITIONAL = (
-    select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id)
-    .where(any_of(scenario_data_nodes.c.scenario_id, "ids"))
-    .order_by(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.position)
-)
-_TAGS = (
-    select(scenario_tags.c.scenario_id, scenario_tags.c.tag)
-    .where(any_of(scenario_tags.c.scenario_id, "ids"))
-    .order_by(scenario_tags.c.scenario_id, scenario_tags.c.tag)
+# All that belongs to scenarios, in one statement: their sequences, the tasks of both, their
+# additional data nodes and their tags. The owner is the scenario, or the sequence of a task.
+_PARTS = Query(
+    union_all(
+        select(
+            literal_column(str(_SEQUENCE)).label("kind"),
+            sequences.c.scenario_id.label("owner"),
+            sequences.c.number.label("position"),
+            sequences.c.id,
+            null().label("direction"),
+            null().label("place"),
+            null().label("data_node_id"),
+            sequences.c.name,
+            sequences.c.properties,
+            sequences.c.created_at,
+            sequences.c.version,
+            sequences.c.scenario_id,
+        ).where(any_of(sequences.c.scenario_id, "ids")),
+        select(
+            literal_column(str(_TASK)),
+            scenario_tasks.c.scenario_id,
+            scenario_tasks.c.position,
+            scenario_tasks.c.task_id,
+            task_data_nodes.c.direction,
+            task_data_nodes.c.position,
+            task_data_nodes.c.data_node_id,
+            *_NO_SEQUENCE,
+        )
+        .select_from(_parts_of_tasks)
+        .where(any_of(scenario_tasks.c.scenario_id, "ids")),
+        select(
+            literal_column(str(_SEQUENCE_TASK)),
+            sequence_tasks.c.sequence_id,
+            sequence_tasks.c.position,
+            sequence_tasks.c.task_id,
+            *_NO_DATA_NODE,
+            *_NO_SEQUENCE,
+        )
+        .join(sequences, sequences.c.id == sequence_tasks.c.sequence_id)
+        .where(any_of(sequences.c.scenario_id, "ids")),
+        select(
+            literal_column(str(_DATA_NODE)),
+            scenario_data_nodes.c.scenario_id,
+            scenario_data_nodes.c.position,
+            scenario_data_nodes.c.data_node_id,
+            *_NO_DATA_NODE,
+            *_NO_SEQUENCE,
+        ).where(any_of(scenario_data_nodes.c.scenario_id, "ids")),
+        select(
+            literal_column(str(_TAG)),
+            scenario_tags.c.scenario_id,
+            literal_column("0"),
+            scenario_tags.c.tag,
+            *_NO_DATA_NODE,
+            *_NO_SEQUENCE,
+        ).where(any_of(scenario_tags.c.scenario_id, "ids")),
+    ).order_by("position", "direction", "place", "id")
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
+_LIST = EntityList(
+    select(scenarios, subscriber_rows.HAS_ANY),
+    number=scenarios.c.number,
+    keys={CREATION_DATE: scenarios.c.created_at, NAME: _NAME},
+)
+# The rows of a tag repeat the scenario's date and number, and are indexed in that order.
+_LIST_OF_TAG = EntityList(
+    _LIST.query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id),
+    number=scenario_tags.c.number,
+    keys={CREATION_DATE: scenario_tags.c.created_at, NAME: _NAME},
+)
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
-_FIND_MANY = select(scenarios).where(any_of(scenarios.c.id, "ids"))
+_FIND = Query(_LIST.query.where(scenarios.c.id == bindparam("id")))
+_FIND_MANY = Query(_LIST.query.where(any_of(scenarios.c.id, "ids")))
 # Literal SQL: SQLite uses the partial index only for exactly its condition.
 _PRIMARY = select(scenarios.c.id).where(
     scenarios.c.cycle_id == bindparam("cycle_id"), text("scenarios.is_primary")
@@ -164,14 +224,14 @@ def config_of(connection: Connection, scenario_id: str) -> str | None:
 
 
 def find(connection: Connection, scenario_id: str) -> Scenario | None:
-    row = connection.execute(_FIND, {"id": scenario_id}).first()
+    row = _FIND.fetch_first(connection, {"id": scenario_id})
     return None if row is None else _assemble(connection, [row])[0]
 
 
 def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scenario]:
     """Return scenarios in the order of the given identifiers; unknown ones are omitted."""
     ids = list(scenario_ids)
-    rows = connection.execute(_FIND_MANY, {"ids": ids}).fetchall()
+    rows = _FIND_MANY.fetch(connection, {"ids": ids})
     found: dict[str, Scenario] = {item.id: item for item in _assemble(connection, rows)}
     return [found[item] for item in ids if item in found]
 
@@ -179,8 +239,10 @@ def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scena
 def list_page(
     connection: Connection, wanted: ScenarioFilter, request: PageRequest
 ) -> Page[Scenario]:
+    has_one_tag = len(wanted.tag) == 1
+    listed = _LIST_OF_TAG if has_one_tag else _LIST
     query, branches = apply_filters(
-        select(scenarios),
+        listed.query,
         [
             match_any(scenarios.c.id, wanted.id),
             match_any(_NAME, wanted.name),
@@ -190,44 +252,57 @@ def list_page(
     )
     if wanted.is_primary is not None:
         query = query.where(scenarios.c.is_primary == wanted.is_primary)
-    dated: Any = scenarios
-    if len(wanted.tag) == 1:
-        # The rows of a tag repeat the scenario's date and number, and are indexed in that order.
-        dated = scenario_tags
-        query = query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id).where(
-            scenario_tags.c.tag == wanted.tag[0]
-        )
+    if has_one_tag:
+        query = query.where(scenario_tags.c.tag == wanted.tag[0])
     elif wanted.tag:
         # A scenario may have several of the tags, and is listed once.
         tagged = select(scenario_tags.c.scenario_id).where(
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )
         query = query.where(scenarios.c.id.in_(tagged))
-    query = created_between(query, dated.c.created_at, wanted.created)
-    found = fetch_page(
-        connection,
-        query,
-        request,
-        number=dated.c.number,
-        keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
-        branches=branches,
-    )
+    created_at = scenario_tags.c.created_at if has_one_tag else scenarios.c.created_at
+    query = created_between(query, created_at, wanted.created)
+    found = listed.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
 def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
-    rows = connection.execute(_TASKS, {"ids": [scenario_id]})
-    return [TaskId(row.task_id) for row in rows]
+    return [TaskId(task_id) for (task_id,) in _TASKS.fetch(connection, {"id": scenario_id})]
+
+
+class _Parts:
+    """What belongs to one scenario, in order."""
+
+    __slots__ = ("additional", "data_nodes", "sequences", "tags", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: dict[TaskId, None] = {}
+        self.data_nodes: dict[DataNodeId, None] = {}
+        self.additional: list[DataNodeId] = []
+        self.tags: list[str] = []
+        self.sequences: list[Any] = []
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     ids = [row.id for row in rows]
-    tasks = _group(connection.execute(_TASKS, {"ids": ids}))
-    nodes = _group(connection.execute(_TASK_NODES, {"ids": ids}))
-    additional = _group(connection.execute(_ADDITIONAL, {"ids": ids}))
-    tags = _group(connection.execute(_TAGS, {"ids": ids}))
-    sequences = sequence_rows.of_scenarios(connection, ids)
-    subscribers_by_entity = subscriber_rows.of_entities(connection, ids)
+    parts = {scenario_id: _Parts() for scenario_id in ids}
+    tasks_of_sequences: dict[str, list[str]] = {}
+    for row in _PARTS.fetch(connection, {"ids": ids}):
+        kind, owner, part_id = row[0], row[1], row[3]
+        if kind == _TASK:
+            parts[owner].tasks[part_id] = None
+            if row.data_node_id is not None:
+                parts[owner].data_nodes[row.data_node_id] = None
+        elif kind == _SEQUENCE_TASK:
+            tasks_of_sequences.setdefault(owner, []).append(part_id)
+        elif kind == _SEQUENCE:
+            parts[owner].sequences.append(row)
+        else:
+            (parts[owner].tags if kind == _TAG else parts[owner].additional).append(part_id)
+    subscribers: dict[str, tuple[Subscriber, ...]] = {}
+    if rows and rows[0].has_any_subscribers:
+        sequence_ids = (row.id for found in parts.values() for row in found.sequences)
+        subscribers = subscriber_rows.of_entities(connection, [*ids, *sequence_ids])
     return [
         Scenario(
             id=ScenarioId(row.id),
@@ -235,25 +310,22 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             name=row.name,
             cycle_id=row.cycle_id,
             is_primary=row.is_primary,
-            tags=tuple(tags.get(row.id, ())),
+            tags=tuple(of_row.tags),
             properties=row.properties,
-            task_ids=tuple(TaskId(item) for item in tasks.get(row.id, ())),
-            data_node_ids=tuple(
-                DataNodeId(item)
-                for item in dict.fromkeys((*nodes.get(row.id, ()), *additional.get(row.id, ())))
+            task_ids=tuple(of_row.tasks),
+            data_node_ids=tuple(dict.fromkeys((*of_row.data_nodes, *of_row.additional))),
+            additional_data_node_ids=tuple(of_row.additional),
+            sequences=tuple(
+                sequence_rows.to_sequence(
+                    sequence,
+                    tasks_of_sequences.get(sequence.id, ()),
+                    subscribers.get(sequence.id, ()),
+                )
+                for sequence in of_row.sequences
             ),
-            additional_data_node_ids=tuple(DataNodeId(item) for item in additional.get(row.id, ())),
-            sequences=tuple(sequences.get(row.id, ())),
             created_at=row.created_at,
             version=row.version,
-            subscribers=subscribers_by_entity.get(row.id, ()),
+            subscribers=subscribers.get(row.id, ()),
         )
-        for row in rows
+        for row, of_row in zip(rows, parts.values(), strict=True)
     ]
-
-
-def _group(rows: Iterable[Any]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for owner, item in rows:
-        groups.setdefault(owner, []).append(item)
-    return groups

@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
@@ -16,7 +17,7 @@ from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, SequenceFilter
 
 # One statement for the most frequent look-up of all: a row per task, or one row without a task.
-_FIND = (
+_FIND = Query(
     select(
         sequences,
         sequence_tasks.c.task_id,
@@ -33,7 +34,7 @@ _FIND = (
     .where(sequences.c.id == bindparam("id"))
     .order_by(sequence_tasks.c.position)
 )
-_TASKS = (
+_TASKS = Query(
     select(sequence_tasks.c.sequence_id, sequence_tasks.c.task_id)
     .where(any_of(sequence_tasks.c.sequence_id, "ids"))
     .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
@@ -44,10 +45,11 @@ _TASKS_IF_ANY = (
     .where(any_of(sequences.c.id, "ids"))
     .order_by(sequences.c.id, sequence_tasks.c.position)
 )
-_OF_SCENARIOS = (
-    select(sequences).where(any_of(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
+_LIST = EntityList(
+    select(sequences, subscriber_rows.HAS_ANY),
+    number=sequences.c.number,
+    keys={CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name},
 )
-_KEYS = {CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name}
 _INSERT = insert(sequences)
 _INSERT_TASKS = insert(sequence_tasks)
 _UPDATE = (
@@ -146,7 +148,7 @@ def _name_conflict(sequence: entities.Sequence) -> ConflictError:
 
 
 def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
-    rows = connection.execute(_FIND, {"id": sequence_id}).fetchall()
+    rows = _FIND.fetch(connection, {"id": sequence_id})
     if not rows:
         return None
     row = rows[0]
@@ -154,7 +156,7 @@ def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
         subscriber_rows.of_entities(connection, [row.id]) if row.has_subscribers else {}
     )
     task_ids = (row.task_id for row in rows if row.task_id is not None)
-    return _sequence(row, task_ids, subscribers_by_entity.get(row.id, ()))
+    return to_sequence(row, task_ids, subscribers_by_entity.get(row.id, ()))
 
 
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
@@ -171,7 +173,7 @@ def list_page(
     connection: Connection, wanted: SequenceFilter, request: PageRequest
 ) -> Page[entities.Sequence]:
     query, branches = apply_filters(
-        select(sequences),
+        _LIST.query,
         [
             match_any(sequences.c.id, wanted.id),
             match_any(sequences.c.scenario_id, wanted.scenario_id),
@@ -179,36 +181,24 @@ def list_page(
         ],
     )
     query = created_between(query, sequences.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=sequences.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
-def of_scenarios(
-    connection: Connection, scenario_ids: Iterable[str]
-) -> dict[str, list[entities.Sequence]]:
-    """Return the sequences of scenarios, by scenario, in the order of their creation."""
-    rows = connection.execute(_OF_SCENARIOS, {"ids": list(scenario_ids)}).fetchall()
-    found: dict[str, list[entities.Sequence]] = {}
-    for sequence in _assemble(connection, rows):
-        found.setdefault(sequence.scenario_id, []).append(sequence)
-    return found
-
-
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequence]:
+    ids = [row.id for row in rows]
     tasks: dict[str, list[str]] = {}
-    for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
+    for owner, task_id in _TASKS.fetch(connection, {"ids": ids}):
         tasks.setdefault(owner, []).append(task_id)
-    subscribers_by_entity = subscriber_rows.of_entities(connection, [row.id for row in rows])
-    return [
-        _sequence(row, tasks.get(row.id, ()), subscribers_by_entity.get(row.id, ())) for row in rows
-    ]
+    has_subscribers = bool(rows) and rows[0].has_any_subscribers
+    subscribers = subscriber_rows.of_entities(connection, ids) if has_subscribers else {}
+    return [to_sequence(row, tasks.get(row.id, ()), subscribers.get(row.id, ())) for row in rows]
 
 
-def _sequence(
+def to_sequence(
     row: Any, task_ids: Iterable[str], subscribers: tuple[entities.Subscriber, ...]
 ) -> entities.Sequence:
+    """Return the sequence of a row that has its columns."""
     return entities.Sequence(
         id=SequenceId(row.id),
         name=row.name,

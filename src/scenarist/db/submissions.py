@@ -18,13 +18,14 @@ from sqlalchemy import (
 
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.paging import (
+    EntityList,
     Page,
     ValueFilter,
     apply_filters,
     created_between,
-    fetch_page,
     match_any,
 )
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     jobs,
     scenario_tasks,
@@ -38,13 +39,17 @@ from scenarist.domain.lifecycle import roll_up_unfinished
 from scenarist.domain.listings import CREATION_DATE, PageRequest, SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 
-_KEYS = {CREATION_DATE: submissions.c.created_at}
-_FIND = select(submissions).where(submissions.c.id == bindparam("id"))
-_BY_KEY = select(submissions).where(submissions.c.idempotency_key == bindparam("key"))
+_LIST = EntityList(
+    select(submissions),
+    number=submissions.c.number,
+    keys={CREATION_DATE: submissions.c.created_at},
+)
+_FIND = Query(select(submissions).where(submissions.c.id == bindparam("id")))
+_BY_KEY = Query(select(submissions).where(submissions.c.idempotency_key == bindparam("key")))
 _TRACEPARENTS = select(submissions.c.id, submissions.c.traceparent).where(
     any_of(submissions.c.id, "ids"), submissions.c.traceparent.is_not(None)
 )
-_JOBS = (
+_JOBS = Query(
     select(jobs.c.submission_id, jobs.c.id, jobs.c.status, jobs.c.run_at)
     .where(any_of(jobs.c.submission_id, "ids"))
     .order_by(jobs.c.number)
@@ -52,13 +57,13 @@ _JOBS = (
 
 
 def find(connection: Connection, submission_id: str) -> Submission | None:
-    row = connection.execute(_FIND, {"id": submission_id}).first()
+    row = _FIND.fetch_first(connection, {"id": submission_id})
     return None if row is None else _assemble(connection, [row])[0]
 
 
 def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
     """Return the submission made with an idempotency key, and the digest of its request."""
-    row = connection.execute(_BY_KEY, {"key": key}).first()
+    row = _BY_KEY.fetch_first(connection, {"key": key})
     return None if row is None else (_assemble(connection, [row])[0], row.request_digest)
 
 
@@ -74,7 +79,7 @@ def list_page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
     """Return a page of submissions, in the order of acceptance unless the request has a sort."""
-    query = created_between(select(submissions), submissions.c.created_at, wanted.created)
+    query = created_between(_LIST.query, submissions.c.created_at, wanted.created)
     if wanted.scenario_id:
         query = query.where(submissions.c.entity_id.in_(_select_submittable_in(wanted.scenario_id)))
     statuses = [_has_status(status) for status in wanted.status]
@@ -87,9 +92,7 @@ def list_page(
             match_any(submissions.c.entity_type, wanted.entity_type),
         ],
     )
-    found = fetch_page(
-        connection, query, request, number=submissions.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
@@ -129,9 +132,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
     job_ids: dict[str, list[JobId]] = {}
     statuses: dict[str, Counter[JobStatus]] = {}
     first_runs: dict[str, Any] = {}
-    for owner, job_id, status, run_at in connection.execute(
-        _JOBS, {"ids": [row.id for row in rows]}
-    ):
+    for owner, job_id, status, run_at in _JOBS.fetch(connection, {"ids": [row.id for row in rows]}):
         job_ids.setdefault(owner, []).append(JobId(job_id))
         statuses.setdefault(owner, Counter())[JobStatus(status)] += 1
         if run_at is not None:

@@ -1,13 +1,15 @@
 """Rows of tasks, with their data nodes in order."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, union_all
+from sqlalchemy import Connection, bindparam, insert, literal_column, null, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,
@@ -21,24 +23,37 @@ from scenarist.domain.listings import CREATION_DATE, PageRequest, TaskFilter
 
 INPUT = "INPUT"
 OUTPUT = "OUTPUT"
+_PARENT = "PARENT"
 
-_KEYS = {CREATION_DATE: tasks.c.created_at}
-_FIND = select(tasks).where(tasks.c.id == bindparam("id"))
+_LIST = EntityList(select(tasks), number=tasks.c.number, keys={CREATION_DATE: tasks.c.created_at})
+_FIND = Query(select(tasks).where(tasks.c.id == bindparam("id")))
 _IN = select(tasks).where(any_of(tasks.c.id, "ids"))
-_DATA_NODES = (
-    select(task_data_nodes, data_nodes.c.config_id)
-    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(any_of(task_data_nodes.c.task_id, "ids"))
-    .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
+# The data nodes of tasks in order, and the scenarios and sequences that contain the tasks.
+_LINKS = Query(
+    union_all(
+        select(
+            task_data_nodes.c.task_id,
+            task_data_nodes.c.direction,
+            task_data_nodes.c.position,
+            task_data_nodes.c.data_node_id.label("linked_id"),
+            data_nodes.c.config_id,
+        )
+        .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+        .where(any_of(task_data_nodes.c.task_id, "ids")),
+        *(
+            select(
+                link.c.task_id, literal_column(f"'{_PARENT}'"), literal_column("0"), owner, null()
+            )
+            .select_from(link)
+            .where(any_of(link.c.task_id, "ids"))
+            for link, owner in (
+                (scenario_tasks, scenario_tasks.c.scenario_id),
+                (sequence_tasks, sequence_tasks.c.sequence_id),
+            )
+        ),
+    )
 )
-_PARENTS = union_all(
-    select(scenario_tasks.c.task_id, scenario_tasks.c.scenario_id.label("parent_id")).where(
-        any_of(scenario_tasks.c.task_id, "ids")
-    ),
-    select(sequence_tasks.c.task_id, sequence_tasks.c.sequence_id).where(
-        any_of(sequence_tasks.c.task_id, "ids")
-    ),
-)
+_POSITION = itemgetter(2)
 
 
 def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
@@ -85,7 +100,7 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
 
 
 def find(connection: Connection, task_id: str) -> Task | None:
-    row = connection.execute(_FIND, {"id": task_id}).first()
+    row = _FIND.fetch_first(connection, {"id": task_id})
     return None if row is None else _assemble(connection, [row])[0]
 
 
@@ -99,7 +114,7 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
 
 def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
     query, branches = apply_filters(
-        select(tasks),
+        _LIST.query,
         [match_any(tasks.c.id, wanted.id), match_any(tasks.c.config_id, wanted.config_id)],
     )
     for link, owner, owner_ids in (
@@ -111,30 +126,27 @@ def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) 
                 tasks.c.id.in_(select(link.c.task_id).where(is_one_of(owner, owner_ids)))
             )
     query = created_between(query, tasks.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
     ids = [row.id for row in rows]
-    links: dict[tuple[str, str], list[DataNodeId]] = {}
+    linked: dict[tuple[str, str], list[str]] = {}
     configs: dict[tuple[str, str], list[str]] = {}
-    for link in connection.execute(_DATA_NODES, {"ids": ids}):
-        links.setdefault((link.task_id, link.direction), []).append(DataNodeId(link.data_node_id))
-        configs.setdefault((link.task_id, link.direction), []).append(link.config_id)
-    parents: dict[str, list[str]] = {}
-    for task_id, parent_id in connection.execute(_PARENTS, {"ids": ids}):
-        parents.setdefault(task_id, []).append(parent_id)
+    for task_id, direction, _, linked_id, config_id in sorted(
+        _LINKS.fetch(connection, {"ids": ids}), key=_POSITION
+    ):
+        linked.setdefault((task_id, direction), []).append(linked_id)
+        configs.setdefault((task_id, direction), []).append(config_id)
     return [
         Task(
             id=TaskId(row.id),
             config_id=row.config_id,
             owner_id=row.owner_id,
-            parent_ids=tuple(parents.get(row.id, ())),
-            input_ids=tuple(links.get((row.id, INPUT), ())),
-            output_ids=tuple(links.get((row.id, OUTPUT), ())),
+            parent_ids=tuple(linked.get((row.id, _PARENT), ())),
+            input_ids=tuple(map(DataNodeId, linked.get((row.id, INPUT), ()))),
+            output_ids=tuple(map(DataNodeId, linked.get((row.id, OUTPUT), ()))),
             function=row.function,
             skippable=row.skippable,
             timeout=row.timeout_seconds,

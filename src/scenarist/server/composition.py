@@ -154,7 +154,7 @@ def open_server(
                 hosts=get_allowed_hosts(settings),
                 pages=[console.build_router(settings.auth)],
                 # A database that is not a file is reached over the network.
-                looks_up_in_threads=database.file is None,
+                reads_in_threads=database.file is None,
                 has_access_log=settings.access_log,
             ),
         )

@@ -23,6 +23,7 @@ from scenarist.domain.errors import (
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.selections import Selection
+from scenarist.domain.short_reads import require_thread
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
@@ -106,6 +107,7 @@ class ValueReader:
 
     def _read_in_server(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read a small value in the server, and any other in a worker."""
+        require_thread()
         location = location_of(node, edit)
         try:
             with apply_limits(self._limits.in_server(parts=1 + len(wanted.conditions))):
@@ -141,6 +143,7 @@ class ValueReader:
         *more: ValueLocation,
     ) -> RenderedValue:
         """Have a worker write JSON text to a temporary file; unlink the file before returning."""
+        require_thread()
         folder = None if is_url(self._folder) else self._folder
         descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
         file = os.fdopen(descriptor, "rb")
@@ -222,6 +225,7 @@ def check_unchanged(node: DataNode, edit: Edit) -> None:
         return
     fingerprint = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
     if fingerprint is not None:
+        require_thread()
         with open_file(edit.uri) as file:
             check_fingerprint(file, edit.uri, fingerprint)
 
@@ -277,6 +281,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
         return None
     if edit.uri is None or not is_named_file(node):
         return edit.id
+    require_thread()
     try:
         found = Path(edit.uri).stat()
     except (OSError, ValueError):
@@ -323,6 +328,7 @@ def _is_unchanged(edit: Edit) -> bool:
     """Return whether the user-named file still contains what was written with the edit."""
     if edit.uri is None or edit.size is None:
         return False
+    require_thread()
     try:
         with open(edit.uri, "rb") as file:
             if os.fstat(file.fileno()).st_size != edit.size:

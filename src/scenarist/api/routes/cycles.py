@@ -29,6 +29,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.listings import CREATION_DATE, CycleFilter
 from scenarist.domain.vocabulary import Frequency
@@ -54,9 +55,9 @@ def to_schema(cycle: entities.Cycle) -> schemas.Cycle:
     opt=READ,
     summary="List cycles",
     tags=["cycles"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Cycle], "The cycles.", 400),
 )
+@run_on_loop_if_short
 def list_cycles(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,
@@ -120,9 +121,9 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> Js
     opt=READ,
     summary="Get a cycle",
     tags=["cycles"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneCycle, "The cycle.", 404),
 )
+@run_on_loop_if_short
 def get_cycle(request: AnyRequest, cycle_id: FromPath[str]) -> JsonResponse:
     return respond_if_modified(
         request, _to_body(services_of(request).cycles.get(actor_of(request), cycle_id))

@@ -40,6 +40,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter
@@ -94,9 +95,9 @@ def to_body(node: entities.DataNode) -> schemas.OneDataNode:
     opt=READ,
     summary="List data nodes",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
 )
+@run_on_loop_if_short
 def list_data_nodes(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,
@@ -140,9 +141,9 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     opt=READ,
     summary="Get a data node",
     tags=["datanodes"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneDataNode, "The data node.", 404),
 )
+@run_on_loop_if_short
 def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> JsonResponse:
     """Get a data node; in its properties, `***` or the name of a variable replaces each secret."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)

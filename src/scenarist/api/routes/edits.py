@@ -12,6 +12,7 @@ from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list
 from scenarist.api.routes.data_nodes import PATH
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 
 _TIMESTAMP = "timestamp"
@@ -48,9 +49,9 @@ def to_schema_with_preview(edit: entities.Edit) -> schemas.Edit:
     opt=READ,
     summary="List the edits of a data node",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
 )
+@run_on_loop_if_short
 def list_edits(
     request: AnyRequest,
     data_node_id: FromPath[str],
@@ -74,9 +75,9 @@ def list_edits(
     opt=READ,
     summary="Get an edit of a data node",
     tags=["datanodes"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneEdit, "The edit.", 404),
 )
+@run_on_loop_if_short
 def get_edit(
     request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]
 ) -> JsonResponse:

@@ -45,6 +45,7 @@ from scenarist.api.responses import (
     respond_with_list,
 )
 from scenarist.api.routes import subscribers
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.listings import JobFilter
@@ -87,9 +88,9 @@ def to_schema(job: entities.Job) -> schemas.Job:
     opt=READ,
     summary="List jobs",
     tags=["jobs"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
 )
+@run_on_loop_if_short
 def list_jobs(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,

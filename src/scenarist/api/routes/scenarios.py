@@ -51,6 +51,7 @@ from scenarist.api.routes.submissions import (
     respond_with_submissions,
     submit_and_respond,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
@@ -117,9 +118,9 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
     opt=READ,
     summary="List scenarios",
     tags=["scenarios"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
 )
+@run_on_loop_if_short
 def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,
@@ -217,9 +218,9 @@ def create_scenario(
     opt=READ,
     summary="Get a scenario",
     tags=["scenarios"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.OneScenario, "The scenario.", 404),
 )
+@run_on_loop_if_short
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     eligibility = services_of(request).scenarios.get(actor_of(request), scenario_id)
@@ -348,11 +349,11 @@ def compare_scenarios(
     opt=READ,
     summary="List the submissions of a scenario",
     tags=["scenarios"],
-    sync_to_thread=True,
     responses=describe_responses(
         200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
     ),
 )
+@run_on_loop_if_short
 def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     scenario_id: FromPath[str],

@@ -51,6 +51,7 @@ from scenarist.api.responses import (
     respond,
     respond_with_list,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
@@ -175,9 +176,9 @@ def respond_with_submissions(
     opt=READ,
     summary="List submissions",
     tags=["submissions"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
+@run_on_loop_if_short
 def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,

@@ -36,6 +36,7 @@ from scenarist.api.responses import (
     respond_with_list,
 )
 from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
 from scenarist.domain.secrets import mask_properties
@@ -73,9 +74,9 @@ def to_schema(task: entities.Task) -> schemas.Task:
     opt=READ,
     summary="List tasks",
     tags=["tasks"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
 )
+@run_on_loop_if_short
 def list_tasks(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     id_: IdFilter = None,
@@ -110,9 +111,9 @@ def list_tasks(  # noqa: PLR0913 - query parameters
     opt=READ,
     summary="Get a task",
     tags=["tasks"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneTask, "The task.", 404),
 )
+@run_on_loop_if_short
 def get_task(request: AnyRequest, task_id: FromPath[str]) -> JsonResponse:
     task = services_of(request).tasks.get(actor_of(request), task_id)
     return respond_if_modified(request, _to_body(task))
