@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
 from litestar import Request
+from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 from msgspec import UNSET, UnsetType
 
@@ -150,12 +152,7 @@ async def check_parameters(request: AnyRequest) -> None:
     """
     if not request.scope["query_string"]:
         return
-    handler = request.route_handler
-    known = {
-        getattr(field.kwarg_definition, "name", None) or field.name: get_args(field.annotation)
-        for field in handler.parsed_fn_signature.parameters.values()
-        if field.name not in {"request", "data", "body", *request.path_params}
-    }
+    known = _find_parameters(request.route_handler, *request.path_params)
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         there_are = f"it has {', '.join(sorted(known))}" if known else "it has none"
@@ -179,6 +176,17 @@ async def check_parameters(request: AnyRequest) -> None:
                 f"{name} cannot be null; leave it out",
                 errors=[{"field": name, "message": "cannot be null"}],
             )
+
+
+@lru_cache(maxsize=512)
+def _find_parameters(handler: BaseRouteHandler, *path_params: str) -> dict[str, tuple[Any, ...]]:
+    """Return the query parameters of a handler, each with the types of its values."""
+    fields = handler.parsed_fn_signature.parameters.values()
+    return {
+        getattr(field.kwarg_definition, "name", None) or field.name: get_args(field.annotation)
+        for field in fields
+        if field.name not in {"request", "data", "body", *path_params}
+    }
 
 
 def single_header(request: AnyRequest, name: str) -> str | None:

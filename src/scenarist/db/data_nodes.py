@@ -1,6 +1,6 @@
 """Rows of data nodes and of their edits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,8 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
-    func,
     insert,
     literal_column,
-    null,
     or_,
     select,
     union_all,
@@ -23,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
+from scenarist.db.json_columns import decoded_list
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
 from scenarist.db.sql import Query
@@ -56,7 +55,25 @@ _WRITER = (
     .limit(1)
     .scalar_subquery()
 )
-_NODES = (
+_PARENTS = union_all(
+    *(
+        select(owner.label("item"))
+        .where(link.c.data_node_id == data_nodes.c.id)
+        .correlate(data_nodes)
+        for link, owner in (
+            (task_data_nodes, task_data_nodes.c.task_id),
+            (scenario_data_nodes, scenario_data_nodes.c.scenario_id),
+        )
+    )
+)
+_edits_of_jobs = edits.alias("edits_of_jobs")
+_WRITERS = (
+    select(_edits_of_jobs.c.job_id.label("item"))
+    .where(_edits_of_jobs.c.data_node_id == data_nodes.c.id, _edits_of_jobs.c.job_id.is_not(None))
+    .order_by(_edits_of_jobs.c.id.desc())
+    .limit(literal_column(str(MAX_WRITERS)))
+)
+_WITHOUT_LINKS = (
     select(
         data_nodes,
         edits.c.created_at.label("last_edited_at"),
@@ -68,39 +85,15 @@ _NODES = (
     .outerjoin(places, places.c.place == data_nodes.c.place)
 )
 _LIST = EntityList(
-    _NODES, number=data_nodes.c.number, keys={CREATION_DATE: data_nodes.c.created_at}
+    _WITHOUT_LINKS.add_columns(
+        decoded_list(_PARENTS).label("parent_ids"),
+        decoded_list(_WRITERS, JobId).label("last_writers"),
+    ),
+    number=data_nodes.c.number,
+    keys={CREATION_DATE: data_nodes.c.created_at},
 )
-_FIND = Query(_NODES.where(data_nodes.c.id == bindparam("id")))
-_LATER = edits.alias("later")
-_FIRST_SHOWN = (
-    select(_LATER.c.id)
-    .where(_LATER.c.data_node_id == data_nodes.c.id, _LATER.c.job_id.is_not(None))
-    .order_by(_LATER.c.id.desc())
-    .limit(1)
-    .offset(MAX_WRITERS - 1)
-    .scalar_subquery()
-)
-# The tasks and scenarios that refer to data nodes, and the jobs that wrote them, with their edits.
-_LINKS = Query(
-    union_all(
-        *(
-            select(link.c.data_node_id, owner.label("linked_id"), null().label("edit_id"))
-            .select_from(link)
-            .where(any_of(link.c.data_node_id, "ids"))
-            for link, owner in (
-                (task_data_nodes, task_data_nodes.c.task_id),
-                (scenario_data_nodes, scenario_data_nodes.c.scenario_id),
-            )
-        ),
-        select(data_nodes.c.id, edits.c.job_id, edits.c.id)
-        .join(edits, edits.c.data_node_id == data_nodes.c.id)
-        .where(
-            any_of(data_nodes.c.id, "ids"),
-            edits.c.job_id.is_not(None),
-            edits.c.id >= func.coalesce(_FIRST_SHOWN, literal_column("''")),
-        ),
-    )
-)
+_FIND = Query(_LIST.query.where(data_nodes.c.id == bindparam("id")))
+_FIND_WITHOUT_LINKS = Query(_WITHOUT_LINKS.where(data_nodes.c.id == bindparam("id")))
 _INSERT_EDIT = insert(edits)
 _SET_LAST_EDIT = (
     update(data_nodes)
@@ -188,20 +181,20 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:
     row = _FIND.fetch_first(connection, {"id": data_node_id})
-    return None if row is None else _assemble(connection, [row])[0]
+    return None if row is None else _to_linked(row)
 
 
 def find_without_links(connection: Connection, data_node_id: str) -> DataNode | None:
     """Return a data node without the entities that refer to it, and the jobs that wrote it."""
-    row = _FIND.fetch_first(connection, {"id": data_node_id})
-    return None if row is None else _to_data_node(row, (), ())
+    row = _FIND_WITHOUT_LINKS.fetch_first(connection, {"id": data_node_id})
+    return None if row is None else _to_data_node(row)
 
 
 def list_page(
     connection: Connection, wanted: DataNodeListFilter, request: PageRequest
 ) -> Page[DataNode]:
     query, branches = apply_filters(
-        _NODES,
+        _LIST.query,
         [
             match_any(data_nodes.c.id, wanted.id),
             match_any(data_nodes.c.owner_id, wanted.owner_id),
@@ -222,7 +215,7 @@ def list_page(
         )
     query = created_between(query, data_nodes.c.created_at, wanted.created)
     found = _LIST.fetch_page(connection, request, query, branches)
-    return found.to_page(_assemble(connection, found.rows))
+    return found.to_page([_to_linked(row) for row in found.rows])
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
@@ -309,33 +302,24 @@ def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
     )
 
 
-def _assemble(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
-    parents: dict[str, dict[str, None]] = {}
-    writes: dict[str, list[tuple[str, JobId]]] = {}
-    links = _LINKS.fetch(connection, {"ids": [row.id for row in rows]})
-    for node_id, linked_id, edit_id in links:
-        if edit_id is None:
-            parents.setdefault(node_id, {})[linked_id] = None
-        else:
-            writes.setdefault(node_id, []).append((edit_id, JobId(linked_id)))
-    return [
-        _to_data_node(
-            row,
-            parents.get(row.id, ()),
-            dict.fromkeys(job_id for _, job_id in sorted(writes.get(row.id, ()))),
-        )
-        for row in rows
-    ]
+def _to_linked(row: Any) -> DataNode:
+    return _to_data_node(
+        row,
+        parent_ids=tuple(dict.fromkeys(row.parent_ids)),
+        job_ids=tuple(dict.fromkeys(reversed(row.last_writers))),
+    )
 
 
-def _to_data_node(row: Any, parent_ids: Iterable[str], job_ids: Iterable[JobId]) -> DataNode:
+def _to_data_node(
+    row: Any, *, parent_ids: tuple[str, ...] = (), job_ids: tuple[JobId, ...] = ()
+) -> DataNode:
     return DataNode(
         id=DataNodeId(row.id),
         config_id=row.config_id,
         scope=Scope(row.scope),
         storage_type=row.storage_type,
         owner_id=row.owner_id,
-        parent_ids=tuple(parent_ids),
+        parent_ids=parent_ids,
         properties=row.properties,
         validity=row.validity_seconds,
         last_edit_id=row.last_edit_id,
@@ -343,7 +327,7 @@ def _to_data_node(row: Any, parent_ids: Iterable[str], job_ids: Iterable[JobId])
         being_written_by=row.written_by,
         created_at=row.created_at,
         version=row.version,
-        job_ids=tuple(job_ids),
+        job_ids=job_ids,
         locked_by=row.locked_by,
         locked_until=row.locked_until,
         lock_holder=ref_of(row.lock_holder, row.lock_holder_id),

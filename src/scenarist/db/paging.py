@@ -98,7 +98,7 @@ class EntityList:
             if branches:
                 page = _merge_pages([page.where(branch) for branch in branches], request)
             rows = connection.execute(page, parameters).fetchall()
-        total = _count(connection, query, branches) if request.with_total else None
+        total = self._count(connection, query, branches) if request.with_total else None
         if len(rows) <= request.limit:
             return PageRows(rows, None, total)
         rows = rows[: request.limit]
@@ -130,15 +130,18 @@ class EntityList:
         )
         return page.limit(_LIMIT)
 
-
-def _count(
-    connection: Connection, query: Select[Any], branches: Sequence[ColumnElement[bool]]
-) -> int:
-    parts = [query.where(branch) for branch in branches] or [query]
-    return sum(
-        connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
-        for part in parts
-    )
+    def _count(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        branches: Sequence[ColumnElement[bool]],
+    ) -> int:
+        counted = query.with_only_columns(self._number)
+        parts = [counted.where(branch) for branch in branches] or [counted]
+        return sum(
+            connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
+            for part in parts
+        )
 
 
 @dataclass(frozen=True, slots=True)

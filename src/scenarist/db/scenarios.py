@@ -1,6 +1,6 @@
 """Rows of scenarios, with their tags, tasks and data nodes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +12,15 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    null,
-    outerjoin,
     select,
     text,
-    union_all,
     update,
 )
 
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of, is_one_of
+from scenarist.db.json_columns import decoded_list
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
@@ -30,12 +28,10 @@ from scenarist.db.tables import (
     scenario_tags,
     scenario_tasks,
     scenarios,
-    sequence_tasks,
-    sequences,
     task_data_nodes,
 )
 from scenarist.domain.entities import Scenario, Subscriber
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId
+from scenarist.domain.identifiers import CycleId, ScenarioId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
 
 _TASKS = Query(
@@ -43,73 +39,39 @@ _TASKS = Query(
     .where(scenario_tasks.c.scenario_id == bindparam("id"))
     .order_by(scenario_tasks.c.position)
 )
-_NO_DATA_NODE = (null(), null(), null())
-_NO_SEQUENCE = (null(), null(), null(), null(), null())
-_SEQUENCE, _TASK, _SEQUENCE_TASK, _DATA_NODE, _TAG = range(5)
-_parts_of_tasks = outerjoin(
-    scenario_tasks, task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id
+_TASK_IDS = (
+    select(scenario_tasks.c.task_id.label("item"))
+    .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tasks.c.position)
 )
-# All that belongs to scenarios, in one statement: their sequences, the tasks of both, their
-# additional data nodes and their tags. The owner is the scenario, or the sequence of a task.
-_PARTS = Query(
-    union_all(
-        select(
-            literal_column(str(_SEQUENCE)).label("kind"),
-            sequences.c.scenario_id.label("owner"),
-            sequences.c.number.label("position"),
-            sequences.c.id,
-            null().label("direction"),
-            null().label("place"),
-            null().label("data_node_id"),
-            sequences.c.name,
-            sequences.c.properties,
-            sequences.c.created_at,
-            sequences.c.version,
-            sequences.c.scenario_id,
-        ).where(any_of(sequences.c.scenario_id, "ids")),
-        select(
-            literal_column(str(_TASK)),
-            scenario_tasks.c.scenario_id,
-            scenario_tasks.c.position,
-            scenario_tasks.c.task_id,
-            task_data_nodes.c.direction,
-            task_data_nodes.c.position,
-            task_data_nodes.c.data_node_id,
-            *_NO_SEQUENCE,
-        )
-        .select_from(_parts_of_tasks)
-        .where(any_of(scenario_tasks.c.scenario_id, "ids")),
-        select(
-            literal_column(str(_SEQUENCE_TASK)),
-            sequence_tasks.c.sequence_id,
-            sequence_tasks.c.position,
-            sequence_tasks.c.task_id,
-            *_NO_DATA_NODE,
-            *_NO_SEQUENCE,
-        )
-        .join(sequences, sequences.c.id == sequence_tasks.c.sequence_id)
-        .where(any_of(sequences.c.scenario_id, "ids")),
-        select(
-            literal_column(str(_DATA_NODE)),
-            scenario_data_nodes.c.scenario_id,
-            scenario_data_nodes.c.position,
-            scenario_data_nodes.c.data_node_id,
-            *_NO_DATA_NODE,
-            *_NO_SEQUENCE,
-        ).where(any_of(scenario_data_nodes.c.scenario_id, "ids")),
-        select(
-            literal_column(str(_TAG)),
-            scenario_tags.c.scenario_id,
-            literal_column("0"),
-            scenario_tags.c.tag,
-            *_NO_DATA_NODE,
-            *_NO_SEQUENCE,
-        ).where(any_of(scenario_tags.c.scenario_id, "ids")),
-    ).order_by("position", "direction", "place", "id")
+_NODES_OF_TASKS = (
+    select(task_data_nodes.c.data_node_id.label("item"))
+    .select_from(scenario_tasks)
+    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+    .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tasks.c.position, task_data_nodes.c.direction, task_data_nodes.c.position)
+)
+_ADDITIONAL = (
+    select(scenario_data_nodes.c.data_node_id.label("item"))
+    .where(scenario_data_nodes.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_data_nodes.c.position)
+)
+_TAGS = (
+    select(scenario_tags.c.tag.label("item"))
+    .where(scenario_tags.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tags.c.tag)
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _LIST = EntityList(
-    select(scenarios, subscriber_rows.HAS_ANY),
+    select(
+        scenarios,
+        decoded_list(_TASK_IDS).label("task_ids"),
+        decoded_list(_NODES_OF_TASKS).label("data_node_ids"),
+        decoded_list(_ADDITIONAL).label("additional"),
+        decoded_list(_TAGS).label("tags"),
+        sequence_rows.SEQUENCES,
+        subscriber_rows.HAS_ANY,
+    ),
     number=scenarios.c.number,
     keys={CREATION_DATE: scenarios.c.created_at, NAME: _NAME},
 )
@@ -270,39 +232,13 @@ def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
     return [TaskId(task_id) for (task_id,) in _TASKS.fetch(connection, {"id": scenario_id})]
 
 
-class _Parts:
-    """What belongs to one scenario, in order."""
-
-    __slots__ = ("additional", "data_nodes", "sequences", "tags", "tasks")
-
-    def __init__(self) -> None:
-        self.tasks: dict[TaskId, None] = {}
-        self.data_nodes: dict[DataNodeId, None] = {}
-        self.additional: list[DataNodeId] = []
-        self.tags: list[str] = []
-        self.sequences: list[Any] = []
-
-
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
-    ids = [row.id for row in rows]
-    parts = {scenario_id: _Parts() for scenario_id in ids}
-    tasks_of_sequences: dict[str, list[str]] = {}
-    for row in _PARTS.fetch(connection, {"ids": ids}):
-        kind, owner, part_id = row[0], row[1], row[3]
-        if kind == _TASK:
-            parts[owner].tasks[part_id] = None
-            if row.data_node_id is not None:
-                parts[owner].data_nodes[row.data_node_id] = None
-        elif kind == _SEQUENCE_TASK:
-            tasks_of_sequences.setdefault(owner, []).append(part_id)
-        elif kind == _SEQUENCE:
-            parts[owner].sequences.append(row)
-        else:
-            (parts[owner].tags if kind == _TAG else parts[owner].additional).append(part_id)
-    subscribers: dict[str, tuple[Subscriber, ...]] = {}
+    subscribers: Mapping[str, tuple[Subscriber, ...]] = {}
     if rows and rows[0].has_any_subscribers:
-        sequence_ids = (row.id for found in parts.values() for row in found.sequences)
-        subscribers = subscriber_rows.of_entities(connection, [*ids, *sequence_ids])
+        sequence_ids = (sequence_id for row in rows for sequence_id, *_ in row.sequences)
+        subscribers = subscriber_rows.of_entities(
+            connection, [*(row.id for row in rows), *sequence_ids]
+        )
     return [
         Scenario(
             id=ScenarioId(row.id),
@@ -310,22 +246,15 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             name=row.name,
             cycle_id=row.cycle_id,
             is_primary=row.is_primary,
-            tags=tuple(of_row.tags),
+            tags=row.tags,
             properties=row.properties,
-            task_ids=tuple(of_row.tasks),
-            data_node_ids=tuple(dict.fromkeys((*of_row.data_nodes, *of_row.additional))),
-            additional_data_node_ids=tuple(of_row.additional),
-            sequences=tuple(
-                sequence_rows.to_sequence(
-                    sequence,
-                    tasks_of_sequences.get(sequence.id, ()),
-                    subscribers.get(sequence.id, ()),
-                )
-                for sequence in of_row.sequences
-            ),
+            task_ids=row.task_ids,
+            data_node_ids=tuple(dict.fromkeys(row.data_node_ids + row.additional)),
+            additional_data_node_ids=row.additional,
+            sequences=sequence_rows.of_scenario(row, subscribers),
             created_at=row.created_at,
             version=row.version,
             subscribers=subscribers.get(row.id, ()),
         )
-        for row, of_row in zip(rows, parts.values(), strict=True)
+        for row in rows
     ]

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, Connection, Dialect
 from sqlalchemy.sql.selectable import SelectBase
 from sqlalchemy.types import TypeEngine
 
+from scenarist.db.json_columns import DecodedJson
 from scenarist.domain.short_reads import find_row_limit, spend
 
 TRANSLATE_ERROR = "scenarist_translate_error"
@@ -71,7 +72,9 @@ class _CompiledQuery:
         ]
         self._types = [column.type for column in statement.selected_columns]
         self._json_places = [
-            place for place, type_ in enumerate(self._types) if isinstance(type_, JSON)
+            place
+            for place, type_ in enumerate(self._types)
+            if isinstance(type_, JSON | DecodedJson)
         ]
         # Set with the first row: how a type is converted may depend on what the driver returns.
         self._converters: list[tuple[int, _Converter]] = []

@@ -1,13 +1,13 @@
 """Rows of tasks, with their data nodes in order."""
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, null, select, union_all
+from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
+from scenarist.db.json_columns import decoded_list, json_row
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
@@ -23,37 +23,37 @@ from scenarist.domain.listings import CREATION_DATE, PageRequest, TaskFilter
 
 INPUT = "INPUT"
 OUTPUT = "OUTPUT"
-_PARENT = "PARENT"
 
-_LIST = EntityList(select(tasks), number=tasks.c.number, keys={CREATION_DATE: tasks.c.created_at})
-_FIND = Query(select(tasks).where(tasks.c.id == bindparam("id")))
-_IN = select(tasks).where(any_of(tasks.c.id, "ids"))
-# The data nodes of tasks in order, and the scenarios and sequences that contain the tasks.
-_LINKS = Query(
-    union_all(
-        select(
-            task_data_nodes.c.task_id,
-            task_data_nodes.c.direction,
-            task_data_nodes.c.position,
-            task_data_nodes.c.data_node_id.label("linked_id"),
-            data_nodes.c.config_id,
+_DATA_NODES = (
+    select(
+        json_row(
+            task_data_nodes.c.direction, task_data_nodes.c.data_node_id, data_nodes.c.config_id
+        ).label("item")
+    )
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(task_data_nodes.c.task_id == tasks.c.id)
+    .order_by(task_data_nodes.c.direction, task_data_nodes.c.position)
+)
+_PARENTS = union_all(
+    *(
+        select(owner.label("item")).where(link.c.task_id == tasks.c.id).correlate(tasks)
+        for link, owner in (
+            (scenario_tasks, scenario_tasks.c.scenario_id),
+            (sequence_tasks, sequence_tasks.c.sequence_id),
         )
-        .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-        .where(any_of(task_data_nodes.c.task_id, "ids")),
-        *(
-            select(
-                link.c.task_id, literal_column(f"'{_PARENT}'"), literal_column("0"), owner, null()
-            )
-            .select_from(link)
-            .where(any_of(link.c.task_id, "ids"))
-            for link, owner in (
-                (scenario_tasks, scenario_tasks.c.scenario_id),
-                (sequence_tasks, sequence_tasks.c.sequence_id),
-            )
-        ),
     )
 )
-_POSITION = itemgetter(2)
+_LIST = EntityList(
+    select(
+        tasks,
+        decoded_list(_DATA_NODES, tuple[str, DataNodeId, str]).label("data_nodes"),
+        decoded_list(_PARENTS).label("parent_ids"),
+    ),
+    number=tasks.c.number,
+    keys={CREATION_DATE: tasks.c.created_at},
+)
+_FIND = Query(_LIST.query.where(tasks.c.id == bindparam("id")))
+_IN = Query(_LIST.query.where(any_of(tasks.c.id, "ids")))
 
 
 def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
@@ -101,14 +101,13 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
 
 def find(connection: Connection, task_id: str) -> Task | None:
     row = _FIND.fetch_first(connection, {"id": task_id})
-    return None if row is None else _assemble(connection, [row])[0]
+    return None if row is None else _to_task(row)
 
 
 def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
     """Return tasks in the order of the given identifiers; unknown ones are omitted."""
     ids = list(task_ids)
-    rows = connection.execute(_IN, {"ids": ids}).fetchall()
-    found = {task.id: task for task in _assemble(connection, rows)}
+    found = {task.id: task for task in map(_to_task, _IN.fetch(connection, {"ids": ids}))}
     return [found[TaskId(item)] for item in ids if item in found]
 
 
@@ -127,40 +126,31 @@ def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) 
             )
     query = created_between(query, tasks.c.created_at, wanted.created)
     found = _LIST.fetch_page(connection, request, query, branches)
-    return found.to_page(_assemble(connection, found.rows))
+    return found.to_page([_to_task(row) for row in found.rows])
 
 
-def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
-    ids = [row.id for row in rows]
-    linked: dict[tuple[str, str], list[str]] = {}
-    configs: dict[tuple[str, str], list[str]] = {}
-    for task_id, direction, _, linked_id, config_id in sorted(
-        _LINKS.fetch(connection, {"ids": ids}), key=_POSITION
-    ):
-        linked.setdefault((task_id, direction), []).append(linked_id)
-        configs.setdefault((task_id, direction), []).append(config_id)
-    return [
-        Task(
-            id=TaskId(row.id),
-            config_id=row.config_id,
-            owner_id=row.owner_id,
-            parent_ids=tuple(linked.get((row.id, _PARENT), ())),
-            input_ids=tuple(map(DataNodeId, linked.get((row.id, INPUT), ()))),
-            output_ids=tuple(map(DataNodeId, linked.get((row.id, OUTPUT), ()))),
-            function=row.function,
-            skippable=row.skippable,
-            timeout=row.timeout_seconds,
-            retries=row.retries,
-            retry_delay=row.retry_delay_seconds,
-            retry_on=tuple(row.retry_on),
-            retries_after_loss=row.retries_after_loss,
-            fresh=row.fresh,
-            properties=row.properties,
-            created_at=row.created_at,
-            version=row.version,
-            wiring=row.wiring,
-            input_configs=tuple(configs.get((row.id, INPUT), ())),
-            output_configs=tuple(configs.get((row.id, OUTPUT), ())),
-        )
-        for row in rows
-    ]
+def _to_task(row: Any) -> Task:
+    inputs = [node for node in row.data_nodes if node[0] == INPUT]
+    outputs = row.data_nodes[len(inputs) :]
+    return Task(
+        id=TaskId(row.id),
+        config_id=row.config_id,
+        owner_id=row.owner_id,
+        parent_ids=row.parent_ids,
+        input_ids=tuple([node_id for _, node_id, _ in inputs]),
+        output_ids=tuple([node_id for _, node_id, _ in outputs]),
+        function=row.function,
+        skippable=row.skippable,
+        timeout=row.timeout_seconds,
+        retries=row.retries,
+        retry_delay=row.retry_delay_seconds,
+        retry_on=tuple(row.retry_on),
+        retries_after_loss=row.retries_after_loss,
+        fresh=row.fresh,
+        properties=row.properties,
+        created_at=row.created_at,
+        version=row.version,
+        wiring=row.wiring,
+        input_configs=tuple([config_id for *_, config_id in inputs]),
+        output_configs=tuple([config_id for *_, config_id in outputs]),
+    )

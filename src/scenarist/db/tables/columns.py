@@ -37,7 +37,12 @@ class TimestampColumn(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else to_timestamp(value)
+
+
+def to_timestamp(microseconds: int) -> datetime:
+    """Return the timestamp that is stored as a number."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 class Seconds(TypeDecorator[timedelta]):
