@@ -127,7 +127,9 @@ class _CompiledQuery:
     def _convert(self, row: Iterable[Any]) -> list[Any]:
         values = list(row)
         for place, convert in self._converters:
-            values[place] = convert(values[place])
+            value = values[place]
+            if value is not None:
+                values[place] = convert(value)
         return values
 
 
