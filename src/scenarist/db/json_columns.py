@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from scenarist.system.json_decoding import JsonDecoder
+from scenarist.system.json_decoding import make_text_decoder
 
 
 class DecodedJson(TypeDecorator[Any]):
@@ -26,7 +26,7 @@ class DecodedJson(TypeDecorator[Any]):
         self.as_type = as_type
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        return JsonDecoder(self.as_type).decode
+        return make_text_decoder(self.as_type)
 
 
 class _Row(FunctionElement[Any]):
