@@ -144,10 +144,12 @@ def noted_on_driver(database: Database, note: Callable[[str, Any], None]) -> Ite
     """Note the statements that go to the driver without SQLAlchemy."""
     execute = sql.execute_on_driver
 
-    def execute_noted(connection: Connection, statement: str, parameters: Any) -> Any:
+    def execute_noted(
+        connection: Connection, statement: str, parameters: Any, *, is_many: bool = False
+    ) -> Any:
         if connection.engine is database._engine:
-            note(statement, parameters)
-        return execute(connection, statement, parameters)
+            note(statement, first_of(parameters, is_many))
+        return execute(connection, statement, parameters, is_many=is_many)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sql, "execute_on_driver", execute_noted)

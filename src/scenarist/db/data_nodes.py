@@ -112,7 +112,7 @@ _BLOCKING_JOB = (
     .order_by(job_holds.c.number)
     .limit(1)
 )
-_LAST_EDITS = (
+_LAST_EDITS = Query(
     select(
         data_nodes.c.id,
         edits.c.created_at,
@@ -241,7 +241,7 @@ def find_last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dic
     """Return the newest edits of data nodes, by data node; nodes without edits are omitted."""
     return {
         node_id: LastEdit(*columns)
-        for node_id, *columns in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+        for node_id, *columns in _LAST_EDITS.fetch(connection, {"ids": list(data_node_ids)})
     }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from scenarist.db.each import execute_many
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import events
@@ -43,7 +44,8 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
     """Log the changes of a transaction, in order; log nothing when there are none."""
     if not changes:
         return
-    connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
+    row = {"created_at": now, "changes": _encode(changes).decode()}
+    execute_many(connection, _INSERT, [row])
     notifications.publish(connection, Topic.NEWS)
     if any(item.status == JobStatus.PENDING for item in changes):
         notifications.publish(connection, Topic.WORK)

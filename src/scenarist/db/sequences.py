@@ -66,7 +66,7 @@ SEQUENCES = decoded_list(
 ).label("sequences")
 """Column of a query for scenarios: their sequences, for `of_scenario`."""
 
-_TASKS_IF_ANY = (
+_TASKS_IF_ANY = Query(
     select(sequences.c.id, sequence_tasks.c.task_id)
     .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
     .where(any_of(sequences.c.id, "ids"))
@@ -177,7 +177,7 @@ def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
     """Return the tasks of sequences, in order, by sequence; unknown sequences are omitted."""
     tasks: dict[str, list[TaskId]] = {}
-    for sequence_id, task_id in connection.execute(_TASKS_IF_ANY, {"ids": list(sequence_ids)}):
+    for sequence_id, task_id in _TASKS_IF_ANY.fetch(connection, {"ids": list(sequence_ids)}):
         known = tasks.setdefault(sequence_id, [])
         if task_id is not None:
             known.append(TaskId(task_id))

@@ -60,7 +60,7 @@ _FIND = _WITH_STATE.where(
 )
 _INSERT = insert(subscribers)
 _COUNT = select(func.count()).where(subscribers.c.entity_id == bindparam("entity"))
-_ANY_ACTIVE = select(subscribers.c.number).where(_IS_ACTIVE).limit(1)
+_ANY_ACTIVE = Query(select(subscribers.c.number).where(_IS_ACTIVE).limit(1))
 _DELETE = delete(subscribers).where(subscribers.c.id == bindparam("id"))
 _DEACTIVATE = (
     update(subscribers)
@@ -129,7 +129,7 @@ def count_of(connection: Connection, entity_id: str) -> int:
 
 
 def has_active(connection: Connection) -> bool:
-    return connection.execute(_ANY_ACTIVE).first() is not None
+    return _ANY_ACTIVE.fetch_first(connection) is not None
 
 
 def delete_one(connection: Connection, subscriber_id: str) -> None:

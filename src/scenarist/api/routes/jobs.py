@@ -1,9 +1,11 @@
 """Routes of jobs."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from litestar import delete, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
@@ -224,9 +226,9 @@ async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse
     """
     services, actor = services_of(request), actor_of(request)
     job = await wait_until_ended(
-        services.completions,
+        request,
         job_id,
-        first=lambda: services.jobs.cancel(actor, job_id),
+        first=partial(sync_to_thread, services.jobs.cancel, actor, job_id),
         again=lambda: services.jobs.get(actor, job_id),
     )
     require_not_ended(job)

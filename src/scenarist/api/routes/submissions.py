@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -51,7 +52,7 @@ from scenarist.api.responses import (
     respond,
     respond_with_list,
 )
-from scenarist.api.short_reads import run_on_loop_if_short
+from scenarist.api.short_reads import read_on_loop_if_short, run_on_loop_if_short
 from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
@@ -143,7 +144,7 @@ async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depend
     if status == 204 and not preferences.is_representation:
         return JsonResponse(status=204, headers=headers)
     try:
-        body = await sync_to_thread(represent, to_schema(submission))
+        body = await read_on_loop_if_short(request, partial(represent, to_schema(submission)))
     except UnavailableError as error:
         raise InDoubtError(
             f"submission {submission.id} was accepted, but cannot be shown now ({error.message}); "
@@ -244,7 +245,11 @@ async def _wait_until_ended(
         return services.submissions.get(actor, submission.id)
 
     return await wait_until_ended(
-        services.completions, submission.id, first=read, again=read, seconds=seconds
+        request,
+        submission.id,
+        first=partial(read_on_loop_if_short, request, read),
+        again=read,
+        seconds=seconds,
     )
 
 
@@ -277,9 +282,9 @@ async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -
     """
     services, actor = services_of(request), actor_of(request)
     submission = await wait_until_ended(
-        services.completions,
+        request,
         submission_id,
-        first=lambda: services.submissions.cancel(actor, submission_id),
+        first=partial(sync_to_thread, services.submissions.cancel, actor, submission_id),
         again=lambda: services.submissions.get(actor, submission_id),
     )
     require_not_ended(submission)
@@ -311,7 +316,9 @@ async def retry_submission(
     Which values they read is decided anew. Headers work as for a sequence.
     """
     services, actor = services_of(request), actor_of(request)
-    earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    earlier = await read_on_loop_if_short(
+        request, partial(services.submissions.get, actor, submission_id)
+    )
     return await submit_and_respond(
         request,
         data,
