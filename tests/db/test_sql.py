@@ -27,12 +27,15 @@ from sqlalchemy import (
     text,
     union_all,
 )
+from sqlalchemy.exc import IntegrityError
 
 from scenarist.db.among import any_of
+from scenarist.db.each import execute_many
 from scenarist.db.engine import Database
 from scenarist.db.sql import Query
 from scenarist.db.tables.columns import Seconds, Text, TimestampColumn
 from scenarist.domain.errors import UnavailableError
+from scenarist.domain.short_reads import MAX_ROWS, LongReadError, run_short_read
 
 samples = Table(
     "samples",
@@ -138,5 +141,44 @@ def test_nothing_is_stored_after_trouble_in_a_transaction(sampled: Database) -> 
 
     with pytest.raises(UnavailableError, match="nowhere"):
         sampled.write(work)
+
+    assert Query(select(samples)).fetch(sampled.reader) == []
+
+
+COUNT = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT max(i) FROM n"
+)
+
+
+@pytest.mark.parametrize("fresh_url", ["sqlite"], indirect=True)
+def test_a_statement_of_a_short_read_is_interrupted_when_it_takes_too_many_steps(
+    sampled: Database,
+) -> None:
+    def read() -> Any:
+        return sampled.reader.exec_driver_sql(COUNT.format(10_000_000)).scalar()
+
+    with pytest.raises(LongReadError):
+        run_short_read(read)
+
+    assert sampled.reader.exec_driver_sql(COUNT.format(200_000)).scalar() == 200_000
+
+
+@pytest.mark.parametrize("fresh_url", ["sqlite"], indirect=True)
+def test_a_short_read_has_no_more_rows_than_it_may(sampled: Database) -> None:
+    many = [{"name": str(number)} for number in range(MAX_ROWS + 1)]
+    sampled.write(lambda connection: connection.execute(insert(samples), many))
+    everything = Query(select(samples.c.number))
+
+    with pytest.raises(LongReadError):
+        run_short_read(lambda: everything.fetch(sampled.reader))
+
+    assert len(everything.fetch(sampled.reader)) == MAX_ROWS + 1
+
+
+def test_rows_that_are_there_already_are_refused_as_by_sqlalchemy(sampled: Database) -> None:
+    rows = [{"number": 1, "name": "a"}, {"number": 1, "name": "b"}]
+
+    with pytest.raises(IntegrityError):
+        sampled.write(lambda connection: execute_many(connection, insert(samples), rows))
 
     assert Query(select(samples)).fetch(sampled.reader) == []
