@@ -40,6 +40,7 @@ from scenarist.api.routes import (
     users,
     values,
 )
+from scenarist.api.short_reads import ReadScheduler
 from scenarist.observability.metrics import ProcessMetrics
 from scenarist.services.container import Services
 
@@ -80,7 +81,7 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
                 "metrics": app_metrics,
                 "auth": auth,
                 "zone": zone,
-                "reads_in_threads": reads_in_threads,
+                "read_scheduler": ReadScheduler(in_threads=reads_in_threads),
                 "login_executor": LoginExecutor(),
                 "bulkheads": Bulkheads(),
             }

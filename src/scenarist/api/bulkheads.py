@@ -14,7 +14,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from scenarist.api.requests import AnyRequest, actor_of
-from scenarist.api.short_reads import read_on_loop_if_short
+from scenarist.api.short_reads import scheduler_of
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
 from scenarist.services.sessions import rate_limit_key
@@ -178,7 +178,7 @@ def run_in_bulkhead(
                 return bulkhead.run(_caller_of(request), work)
 
             if may_be_short and not body and not request.scope["query_string"]:
-                return await read_on_loop_if_short(request, work, run_in_thread)
+                return await scheduler_of(request).run(work, run_in_thread)
             return await run_in_thread(work)
 
         return run

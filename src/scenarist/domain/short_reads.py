@@ -15,8 +15,8 @@ STEPS_PER_COUNT = 5_000
 """Instructions of SQLite's virtual machine between two calls of `count_steps`."""
 
 MAX_COUNTS = 20  # 100,000 instructions, which take about 2 ms
-MAX_ROWS = 4_000
-MAX_BYTES = 512 * 1024
+MAX_ROWS = 500
+MAX_BYTES = 128 * 1024
 
 
 class LongReadError(Exception):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -71,6 +72,10 @@ from scenarist.services.values import ValueService
 
 REQUEST_THREADS = 16
 """Threads that run synchronous handlers; each holds one connection for reads."""
+
+_SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter from the event loop, instead of Python's 5 ms. Several
+threads that build long lists would hold the loop for as many times this."""
 
 _DEMO = "scenarist.demo.app"
 
@@ -178,6 +183,7 @@ def serve(
     """
     check_application(application)
     require_safe_settings(settings)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.enter_context(_observe(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
