@@ -125,7 +125,12 @@ class _Connection(asyncio.Protocol):
             return
         status = int(self._buffer[9:12])
         end += 4
-        stop = end + _content_length(self._buffer[:end].lower(), status)
+        length = _content_length(self._buffer[:end].lower(), status)
+        if length is None:  # in chunks, of which the last one is empty
+            if not self._buffer.endswith(b"\r\n0\r\n\r\n"):
+                return
+            length = len(self._buffer) - end
+        stop = end + length
         if len(self._buffer) < stop:
             return
         self._load.take(status, self._buffer[end:stop], time.perf_counter() - self._sent_at)
@@ -147,10 +152,13 @@ class _Connection(asyncio.Protocol):
             self._transport.write(request)
 
 
-def _content_length(head: bytes, status: int) -> int:
+def _content_length(head: bytes, status: int) -> int | None:
+    """Return the length of a body; None if it comes in chunks."""
     if status in {204, 304}:
         return 0
     _, found, rest = head.partition(b"\r\ncontent-length:")
+    if not found and b"\r\ntransfer-encoding: chunked" in head:
+        return None
     if not found:
         raise RuntimeError("an answer came without a Content-Length")
     return int(rest[: rest.index(b"\r\n")])

@@ -1,19 +1,32 @@
-"""S11: what reads cost the server, as multiples of its constant route."""
+"""S11: what reads and submits cost the server, and how long they hold its event loop."""
 
-from collections.abc import Mapping
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 from bench import load
 from bench.databases import OnSqlite, Records
+from bench.measure_jobs import wait_for_jobs
 from bench.report import Row
-from bench.servers import Server, scenarist
+from bench.servers import APPS, Server, scenarist
 
 CONNECTIONS = 8
 SCENARIOS = 60
 PAGE = 20
 ONE, MANY, VALUE = 2.5, 5.0, 3.0
 """Bars on SQLite; twice these on PostgreSQL, to which each read has to travel."""
+BEFORE = "5398212"
+"""The commit whose submits are the measure of ours."""
+SUBMIT = 0.75
+LONGEST_PAUSE_MS = 50
+LARGE = 60 * 1024
 
 
 def measure_reads(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
@@ -88,3 +101,140 @@ def _row(name: str, bar: float, costs: list[float], ratios: list[float], records
         bar=f"at most {bar:g}",
         holds=ratio <= bar,
     )
+
+
+def measure_submit_cost(folder: Path, *, rounds: int, count: int) -> list[Row]:
+    """S11: processor time of server and workers for a submit of two tasks, beside an older commit.
+
+    Raises:
+        CalledProcessError: The repository has no such commit.
+    """
+    older = folder / "older"
+    older.mkdir()
+    archive = subprocess.run(
+        ["git", "archive", BEFORE, "src", "bench"],
+        cwd=Path(__file__).parent.parent,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    subprocess.run(["tar", "-x", "-C", older], input=archive.stdout, check=True)
+    ours: list[float] = []
+    theirs: list[float] = []
+    for number in range(rounds):
+        for costs, name, environment, app in (
+            (theirs, "older", {"PYTHONPATH": f"{older}/src"}, older / "bench/apps/workload.py"),
+            (ours, "ours", {}, APPS / "workload.py"),
+        ):
+            own = folder / f"{name}-{number}"
+            own.mkdir()
+            with scenarist(own, environment=environment, app=app) as server:
+                costs.append(_submit_cost(own, server, count))
+    ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    return [
+        Row(
+            number="S11",
+            work="submit a two-task sequence, server and workers together, SQLite",
+            ours=f"{median(ours) * 1e6:,.0f} µs of the processor",
+            beside=f"commit {BEFORE} {median(theirs) * 1e6:,.0f} µs",
+            ratio=ratio,
+            bar=f"at most {SUBMIT:g}",
+            holds=ratio <= SUBMIT,
+        )
+    ]
+
+
+def _submit_cost(folder: Path, server: Server, count: int) -> float:
+    """Return the processor seconds of one submit with its two jobs."""
+    paths = [f"/api/v1/sequences/submit/{server.create_sequence_of('pair')}" for _ in range(50)]
+    plan = load.Plan(
+        address=server.address, paths=paths, method="POST", connections=CONNECTIONS, count=count
+    )
+    load.run(plan)  # warms the workers
+    wait_for_jobs(folder, OnSqlite())
+    before = server.family_seconds()
+    load.run(plan)
+    wait_for_jobs(folder, OnSqlite())
+    return (server.family_seconds() - before) / count
+
+
+def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:
+    """S11: the longest that the event loop did nothing else, under reads that are long or slow.
+
+    A connection of its own asks for the constant route again and again, which only the loop
+    answers. What the machine does meanwhile counts as well, so the bar is far above a pause.
+    """
+    with scenarist(folder) as server:
+        for _ in range(many):
+            server.create("pair")
+        web = server.create("web")
+        node = server.list(f"/datanodes?scenario_id={web}&limit=1")[0]["id"]
+        server.http.put(f"/datanodes/{node}/write", json=["x" * LARGE]).raise_for_status()
+        quiet = _longest_pause_ms(server, seconds)
+        rows = []
+        for what, paths, is_slow in (
+            (f"whole lists of {many} scenarios", ["/scenarios", "/datanodes", "/tasks"], False),
+            ("a scenario of 300 tasks", [f"/scenarios/{web}"], False),
+            ("values of 60 kB", [f"/datanodes/{node}/read"], False),
+            ("pages of 100", [f"/{kind}?limit=100" for kind in ("scenarios", "tasks")], False),
+            ("whole lists that nobody receives", ["/datanodes", "/tasks"], True),
+        ):
+            paths = [f"/api/v1{path}" for path in paths]
+            with _unread(server, paths) if is_slow else _loaded(server, paths, seconds):
+                pause = _longest_pause_ms(server, seconds)
+            rows.append(
+                Row(
+                    number="S11",
+                    work=f"longest pause of the event loop under {what}, SQLite",
+                    ours=f"{pause:.1f} ms",
+                    beside=f"without load {quiet:.1f} ms",
+                    ratio=None,
+                    bar=f"at most {LONGEST_PAUSE_MS} ms",
+                    holds=pause <= LONGEST_PAUSE_MS,
+                )
+            )
+        return rows
+
+
+def _longest_pause_ms(server: Server, seconds: float) -> float:
+    """Return the longest time in which the constant route was not answered."""
+
+    async def ask() -> float:
+        place = urlsplit(server.address)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        request = f"GET /healthz HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode()
+        longest, end = 0.0, time.perf_counter() + seconds
+        while (asked_at := time.perf_counter()) < end:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+            longest = max(longest, time.perf_counter() - asked_at)
+            await asyncio.sleep(0.001)
+        writer.close()
+        return longest * 1000
+
+    return asyncio.run(ask())
+
+
+@contextmanager
+def _loaded(server: Server, paths: list[str], seconds: float) -> Iterator[None]:
+    """Request the paths on several connections during the block."""
+    with ThreadPoolExecutor(1) as threads:
+        plan = load.Plan(
+            address=server.address, paths=paths, connections=CONNECTIONS, seconds=seconds
+        )
+        running = threads.submit(load.run, plan)
+        yield
+        running.result()
+
+
+@contextmanager
+def _unread(server: Server, paths: list[str]) -> Iterator[None]:
+    """Request the paths on connections from which nothing is read during the block."""
+    place = urlsplit(server.address)
+    with ExitStack() as stack:
+        for path in paths * CONNECTIONS:
+            connection = socket.create_connection((place.hostname, place.port))
+            stack.enter_context(connection)
+            request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n"
+            connection.sendall(request.encode())
+        yield

@@ -109,6 +109,11 @@ class Server:
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
+    def family_seconds(self) -> float:
+        """Return the processor time that the server and its children have used."""
+        times = [member.cpu_times() for member in self._family()]
+        return float(sum(time.user + time.system for time in times))
+
     def post(self, path: str, **options: Any) -> Any:
         return self.http.post(path, **options).raise_for_status()
 
@@ -173,6 +178,8 @@ def scenarist(
     options: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
     wrapper: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    app: Path = APPS / "workload.py",
 ) -> Server:
     """Start Scenarist with two workers; its database is in the folder, unless it is named.
 
@@ -187,7 +194,7 @@ def scenarist(
             "-m",
             "scenarist",
             "serve",
-            str(APPS / "workload.py"),
+            str(app),
             "--port=0",
             "--workers=2",
             "--log-format=json",
@@ -196,7 +203,7 @@ def scenarist(
             *options,
         ],
         folder,
-        environment={},
+        environment=environment or {},
         core=core,
         headers=headers,
     )

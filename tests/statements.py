@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import event
+import pytest
+from sqlalchemy import Connection, event
 
+from scenarist.db import sql
 from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.db.tables import metadata
@@ -131,9 +133,27 @@ def noted(database: Database) -> Iterator[Statements]:
 
     event.listen(database._engine, "before_cursor_execute", note)
     try:
-        yield statements
+        with noted_on_driver(database, lambda said, given: note(0, 0, said, given, 0, False)):
+            yield statements
     finally:
         event.remove(database._engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def noted_on_driver(database: Database, note: Callable[[str, Any], None]) -> Iterator[None]:
+    """Note the statements that go to the driver without SQLAlchemy."""
+    execute = sql.execute_on_driver
+
+    def execute_noted(
+        connection: Connection, statement: str, parameters: Any, *, is_many: bool = False
+    ) -> Any:
+        if connection.engine is database._engine:
+            note(statement, first_of(parameters, is_many))
+        return execute(connection, statement, parameters, is_many=is_many)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sql, "execute_on_driver", execute_noted)
+        yield
 
 
 def scanned(plan: Sequence[str], tables: Sequence[str]) -> list[str]:

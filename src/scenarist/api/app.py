@@ -1,7 +1,6 @@
 """The ASGI application: all routes and middleware over one set of services."""
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
@@ -42,6 +41,7 @@ from scenarist.api.routes import (
     users,
     values,
 )
+from scenarist.api.short_reads import ReadScheduler
 from scenarist.observability.metrics import ProcessMetrics
 from scenarist.services.container import Services
 
@@ -58,7 +58,7 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
     cors_origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
     pages: Sequence[Router] = (),
-    looks_up_in_threads: bool = False,
+    reads_in_threads: bool = False,
     has_access_log: bool = False,
 ) -> Litestar:
     """Create the application.
@@ -68,13 +68,12 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
         cors_origins: Origins whose pages may call the API.
         hosts: Names of the server that are accepted in ``Host``; any name if empty.
         pages: Routers for web pages beside the API.
-        looks_up_in_threads: Whether a look-up by key may take longer than switching threads; if
-            so, all synchronous handlers run in threads.
+        reads_in_threads: Whether even a look-up by key may take longer than switching threads.
         has_access_log: Whether each request is logged.
     """
     app_metrics = metrics.Metrics(services.health, process_metrics)
     app = Litestar(
-        route_handlers=[_make_router(looks_up_in_threads=looks_up_in_threads), *pages],
+        route_handlers=[_make_router(), *pages],
         state=State(
             {
                 "services": services,
@@ -83,6 +82,7 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
                 "metrics": app_metrics,
                 "auth": auth,
                 "zone": zone,
+                "read_scheduler": ReadScheduler(in_threads=reads_in_threads),
                 "login_executor": LoginExecutor(),
                 "bulkheads": Bulkheads(),
             }
@@ -142,7 +142,9 @@ def _check_permissions_declared(handlers: Iterable[HTTPRouteHandler]) -> None:
             )
 
 
-def _make_router(*, looks_up_in_threads: bool) -> Router:
+def _make_router() -> Router:
+    # All in one router: Litestar 2.25 breaks a threaded handler if it is first registered on its
+    # own and then again together with another handler of the same path.
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
@@ -163,21 +165,6 @@ def _make_router(*, looks_up_in_threads: bool) -> Router:
         *keys.HANDLERS,
         *audit.HANDLERS,
         *metrics.HANDLERS,
+        *health.HANDLERS,
     ]
-    if looks_up_in_threads:
-        handlers = [_run_in_thread(handler) for handler in handlers]
-    # All in one router: Litestar 2.25 breaks a threaded handler if it is first registered on its
-    # own and then again together with another handler of the same path.
-    return Router(
-        path="/",
-        route_handlers=[*handlers, *health.HANDLERS],
-    )
-
-
-def _run_in_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
-    """Return a handler that runs in a thread; one that already does or is async stays as it is."""
-    if handler.sync_to_thread is not False:
-        return handler
-    moved = copy(handler)
-    moved.sync_to_thread = True
-    return moved
+    return Router(path="/", route_handlers=handlers)

@@ -14,6 +14,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from scenarist.api.requests import AnyRequest, actor_of
+from scenarist.api.short_reads import scheduler_of
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
 from scenarist.services.sessions import rate_limit_key
@@ -157,15 +158,28 @@ def bulkheads_of(request: AnyRequest) -> Bulkheads:
 
 
 def run_in_bulkhead(
-    kind: BulkheadKind,
+    kind: BulkheadKind, *, may_be_short: bool = False
 ) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
-    """Return a decorator that runs a synchronous handler in the thread pool of its kind."""
+    """Return a decorator that runs a synchronous handler in the thread pool of its kind.
+
+    Args:
+        may_be_short: Whether the handler only reads, and runs on the event loop if that is short
+            and the request has neither parameters nor a body.
+    """
 
     def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
         @wraps(handler)
         async def run(request: AnyRequest, **arguments: Any) -> T:
-            bulkhead = bulkheads_of(request).select(kind, arguments.get("body") or b"")
-            return await bulkhead.run(_caller_of(request), partial(handler, request, **arguments))
+            body = arguments.get("body") or b""
+            work = partial(handler, request, **arguments)
+
+            def run_in_thread(work: Callable[[], T]) -> Awaitable[T]:
+                bulkhead = bulkheads_of(request).select(kind, body)
+                return bulkhead.run(_caller_of(request), work)
+
+            if may_be_short and not body and not request.scope["query_string"]:
+                return await scheduler_of(request).run(work, run_in_thread)
+            return await run_in_thread(work)
 
         return run
 

@@ -10,11 +10,11 @@ import msgspec
 from litestar import Request
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import Receive, Scope, Send
-from litestar.utils.sync import AsyncIteratorWrapper
 from msgspec import UNSET
 
 from scenarist.api.paging import Paging
 from scenarist.api.requests import single_header
+from scenarist.api.short_reads import scheduler_of
 from scenarist.domain.errors import ChangedError, InvalidError
 from scenarist.domain.listings import PagePosition, PageRequest
 from scenarist.schemas import Results
@@ -155,7 +155,7 @@ def respond_with_list(
     if paging.limit is None:
         if paging.cursor is not None:
             raise InvalidError("a cursor needs a limit; send limit as well")
-        return _respond_with_all(fetch, to_schema, paging.make_request(_ROWS_PER_READ))
+        return _respond_with_all(request, fetch, to_schema, paging.make_request(_ROWS_PER_READ))
     page = fetch(paging.make_request(paging.limit))
     following = None if page.next_position is None else paging.cursor_of(page.next_position)
     headers = {}
@@ -173,9 +173,12 @@ def respond_with_list(
 
 
 def _respond_with_all(
-    fetch: FetchPage[EntityT], to_schema: Callable[[EntityT], object], request: PageRequest
+    request: Request[Any, Any, Any],
+    fetch: FetchPage[EntityT],
+    to_schema: Callable[[EntityT], object],
+    start: PageRequest,
 ) -> ListResponse:
-    first = fetch(request)
+    first = fetch(start)
     total = UNSET if first.total is None else first.total
     if first.next_position is None:
         return respond(Results(results=[to_schema(item) for item in first.items], total=total))
@@ -189,7 +192,7 @@ def _respond_with_all(
             if page.next_position is None:
                 break
             lead = b","
-            page = fetch(replace(request, after=page.next_position, with_total=False))
+            page = fetch(replace(start, after=page.next_position, with_total=False))
         yield tail
 
-    return ASGIStreamingResponse(iterator=AsyncIteratorWrapper(chunks()), media_type=_JSON)
+    return ASGIStreamingResponse(iterator=scheduler_of(request).stream(chunks()), media_type=_JSON)

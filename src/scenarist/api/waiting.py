@@ -4,16 +4,15 @@ See docs/decisions/0018 and 0054.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeVar
-
-from litestar.concurrency import sync_to_thread
 
 from scenarist.api.middleware.auth import auth_of
 from scenarist.api.requests import AnyRequest, preferences_of, services_of
 from scenarist.api.responses import JsonResponse, respond, respond_if_modified
+from scenarist.api.short_reads import read_on_loop_if_short
 from scenarist.domain.permissions import Permission
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
-from scenarist.services.completions import CompletionNotifier
 
 LONGEST_STOP_SECONDS = 10.0
 """How long a response waits for a process to stop, which is killed after two seconds."""
@@ -30,10 +29,10 @@ T = TypeVar("T", bound=HasStatus)
 
 
 async def wait_until_ended(
-    completions: CompletionNotifier,
+    request: AnyRequest,
     id: str,
     *,
-    first: Callable[[], T],
+    first: Callable[[], Awaitable[T]],
     again: Callable[[], T],
     seconds: float = LONGEST_STOP_SECONDS,
     require_actor: Callable[[], Awaitable[None]] | None = None,
@@ -41,14 +40,14 @@ async def wait_until_ended(
     """Wait for an entity to end and return it; on timeout, return it as it is.
 
     Args:
-        first: Reads the entity, possibly after a change that should end it.
+        first: Returns the entity, possibly after a change that should end it.
         again: Reads the entity once more after waiting.
         require_actor: Raises if the client is no longer allowed to see the entity; called every
             15 seconds and before the response. None if the response reports a change that the
             request has made: it must not be a refusal.
     """
-    with completions.make_waiter(id) as waiter:
-        entity = await sync_to_thread(first)
+    with services_of(request).completions.make_waiter(id) as waiter:
+        entity = await first()
         if entity.status.is_finished:
             return entity
         has_ended = False
@@ -58,7 +57,7 @@ async def wait_until_ended(
             seconds -= pause
             if require_actor is not None:
                 await require_actor()
-    return await sync_to_thread(again)
+    return await read_on_loop_if_short(request, again)
 
 
 async def respond_when_ended(
@@ -66,7 +65,7 @@ async def respond_when_ended(
 ) -> JsonResponse:
     """Respond to a GET of a job or submission; with ``Prefer: wait``, once it has ended."""
     seconds = preferences_of(request).wait_seconds
-    entity = read()
+    entity = await read_on_loop_if_short(request, read)
     if seconds is None:
         return respond_if_modified(request, represent(entity))
     if not entity.status.is_finished:
@@ -75,9 +74,13 @@ async def respond_when_ended(
         async def require_actor() -> None:
             (await find_actor()).require(Permission.READ)
 
-        completions = services_of(request).completions
         entity = await wait_until_ended(
-            completions, id, first=read, again=read, seconds=seconds, require_actor=require_actor
+            request,
+            id,
+            first=partial(read_on_loop_if_short, request, read),
+            again=read,
+            seconds=seconds,
+            require_actor=require_actor,
         )
     response = respond_if_modified(request, represent(entity))
     response.headers.append((b"preference-applied", b"wait=%d" % seconds))

@@ -9,13 +9,13 @@ from sqlalchemy import delete as sql_delete
 
 from scenarist.db.among import any_of
 from scenarist.db.each import execute_many
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.tables import audit, audit_retention
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor
 from scenarist.domain.users import AuditEntry
 
-_KEYS = {CREATION_DATE: audit.c.created_at}
+_LIST = EntityList(select(audit), number=audit.c.number, keys={CREATION_DATE: audit.c.created_at})
 _INSERT = insert(audit)
 _PAGE = 500
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +97,7 @@ def list_page(
     connection: Connection, wanted: AuditFilter, request: PageRequest
 ) -> Page[AuditEntry]:
     query, branches = apply_filters(
-        select(audit),
+        _LIST.query,
         [
             match_any(audit.c.entity_id, wanted.entity_id),
             match_any(audit.c.key_id, wanted.key_id),
@@ -109,9 +109,7 @@ def list_page(
         # A literal, so that the partial index of refused requests is used.
         query = query.where(audit.c.is_allowed == literal_column(str(int(wanted.is_allowed))))
     query = created_between(query, audit.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page([_entry(row) for row in found.rows])
 
 

@@ -5,15 +5,18 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.paging import Page, apply_filters, fetch_page, match_any
+from scenarist.db.paging import EntityList, Page, apply_filters, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import cycles
 from scenarist.domain.entities import Cycle
 from scenarist.domain.identifiers import CycleId
 from scenarist.domain.listings import CREATION_DATE, CycleFilter, PageRequest
 from scenarist.domain.vocabulary import Frequency
 
-_KEYS = {CREATION_DATE: cycles.c.created_at}
-_FIND = select(cycles).where(cycles.c.id == bindparam("id"))
+_LIST = EntityList(
+    select(cycles), number=cycles.c.number, keys={CREATION_DATE: cycles.c.created_at}
+)
+_FIND = Query(select(cycles).where(cycles.c.id == bindparam("id")))
 
 
 def find_or_create(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
@@ -41,18 +44,16 @@ def find_or_create(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
 
 
 def find(connection: Connection, cycle_id: str) -> Cycle | None:
-    row = connection.execute(_FIND, {"id": cycle_id}).first()
+    row = _FIND.fetch_first(connection, {"id": cycle_id})
     return None if row is None else _cycle(row)
 
 
 def list_page(connection: Connection, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
     query, branches = apply_filters(
-        select(cycles),
+        _LIST.query,
         [match_any(cycles.c.id, wanted.id), match_any(cycles.c.frequency, wanted.frequency)],
     )
-    found = fetch_page(
-        connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page([_cycle(row) for row in found.rows])
 
 

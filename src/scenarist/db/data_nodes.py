@@ -10,8 +10,8 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
-    func,
     insert,
+    literal_column,
     or_,
     select,
     union_all,
@@ -21,8 +21,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.json_columns import decoded_list
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -53,7 +55,25 @@ _WRITER = (
     .limit(1)
     .scalar_subquery()
 )
-_NODES = (
+_PARENTS = union_all(
+    *(
+        select(owner.label("item"))
+        .where(link.c.data_node_id == data_nodes.c.id)
+        .correlate(data_nodes)
+        for link, owner in (
+            (task_data_nodes, task_data_nodes.c.task_id),
+            (scenario_data_nodes, scenario_data_nodes.c.scenario_id),
+        )
+    )
+)
+_edits_of_jobs = edits.alias("edits_of_jobs")
+_WRITERS = (
+    select(_edits_of_jobs.c.job_id.label("item"))
+    .where(_edits_of_jobs.c.data_node_id == data_nodes.c.id, _edits_of_jobs.c.job_id.is_not(None))
+    .order_by(_edits_of_jobs.c.id.desc())
+    .limit(literal_column(str(MAX_WRITERS)))
+)
+_WITHOUT_LINKS = (
     select(
         data_nodes,
         edits.c.created_at.label("last_edited_at"),
@@ -64,35 +84,16 @@ _NODES = (
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
 )
-_KEYS = {CREATION_DATE: data_nodes.c.created_at}
-_FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
-_PARENTS = union_all(
-    select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
-        any_of(task_data_nodes.c.data_node_id, "ids")
+_LIST = EntityList(
+    _WITHOUT_LINKS.add_columns(
+        decoded_list(_PARENTS).label("parent_ids"),
+        decoded_list(_WRITERS, JobId).label("last_writers"),
     ),
-    select(scenario_data_nodes.c.data_node_id, scenario_data_nodes.c.scenario_id).where(
-        any_of(scenario_data_nodes.c.data_node_id, "ids")
-    ),
+    number=data_nodes.c.number,
+    keys={CREATION_DATE: data_nodes.c.created_at},
 )
-_LATER = edits.alias("later")
-_FIRST_SHOWN = (
-    select(_LATER.c.id)
-    .where(_LATER.c.data_node_id == data_nodes.c.id, _LATER.c.job_id.is_not(None))
-    .order_by(_LATER.c.id.desc())
-    .limit(1)
-    .offset(MAX_WRITERS - 1)
-    .scalar_subquery()
-)
-_WRITERS = (
-    select(data_nodes.c.id, edits.c.job_id)
-    .join(edits, edits.c.data_node_id == data_nodes.c.id)
-    .where(
-        any_of(data_nodes.c.id, "ids"),
-        edits.c.job_id.is_not(None),
-        edits.c.id >= func.coalesce(_FIRST_SHOWN, ""),
-    )
-    .order_by(edits.c.id)
-)
+_FIND = Query(_LIST.query.where(data_nodes.c.id == bindparam("id")))
+_FIND_WITHOUT_LINKS = Query(_WITHOUT_LINKS.where(data_nodes.c.id == bindparam("id")))
 _INSERT_EDIT = insert(edits)
 _SET_LAST_EDIT = (
     update(data_nodes)
@@ -111,7 +112,7 @@ _BLOCKING_JOB = (
     .order_by(job_holds.c.number)
     .limit(1)
 )
-_LAST_EDITS = (
+_LAST_EDITS = Query(
     select(
         data_nodes.c.id,
         edits.c.created_at,
@@ -179,15 +180,21 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:
-    row = connection.execute(_FIND, {"id": data_node_id}).first()
-    return None if row is None else _assemble(connection, [row])[0]
+    row = _FIND.fetch_first(connection, {"id": data_node_id})
+    return None if row is None else _to_linked(row)
+
+
+def find_without_links(connection: Connection, data_node_id: str) -> DataNode | None:
+    """Return a data node without the entities that refer to it, and the jobs that wrote it."""
+    row = _FIND_WITHOUT_LINKS.fetch_first(connection, {"id": data_node_id})
+    return None if row is None else _to_data_node(row)
 
 
 def list_page(
     connection: Connection, wanted: DataNodeListFilter, request: PageRequest
 ) -> Page[DataNode]:
     query, branches = apply_filters(
-        _NODES,
+        _LIST.query,
         [
             match_any(data_nodes.c.id, wanted.id),
             match_any(data_nodes.c.owner_id, wanted.owner_id),
@@ -207,10 +214,8 @@ def list_page(
             )
         )
     query = created_between(query, data_nodes.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
-    )
-    return found.to_page(_assemble(connection, found.rows))
+    found = _LIST.fetch_page(connection, request, query, branches)
+    return found.to_page([_to_linked(row) for row in found.rows])
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
@@ -236,7 +241,7 @@ def find_last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dic
     """Return the newest edits of data nodes, by data node; nodes without edits are omitted."""
     return {
         node_id: LastEdit(*columns)
-        for node_id, *columns in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+        for node_id, *columns in _LAST_EDITS.fetch(connection, {"ids": list(data_node_ids)})
     }
 
 
@@ -297,43 +302,42 @@ def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
     )
 
 
-def _assemble(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
-    parents: dict[str, list[str]] = {}
-    for node_id, parent_id in connection.execute(_PARENTS, {"ids": [row.id for row in rows]}):
-        known = parents.setdefault(node_id, [])
-        if parent_id not in known:
-            known.append(parent_id)
-    writers: dict[str, dict[JobId, None]] = {}
-    for node_id, job_id in connection.execute(_WRITERS, {"ids": [row.id for row in rows]}):
-        writers.setdefault(node_id, {})[JobId(job_id)] = None
-    return [
-        DataNode(
-            id=DataNodeId(row.id),
-            config_id=row.config_id,
-            scope=Scope(row.scope),
-            storage_type=row.storage_type,
-            owner_id=row.owner_id,
-            parent_ids=tuple(parents.get(row.id, ())),
-            properties=row.properties,
-            validity=row.validity_seconds,
-            last_edit_id=row.last_edit_id,
-            last_edited_at=row.last_edited_at,
-            being_written_by=row.written_by,
-            created_at=row.created_at,
-            version=row.version,
-            job_ids=tuple(writers.get(row.id, ())),
-            locked_by=row.locked_by,
-            locked_until=row.locked_until,
-            lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
-            claimed_by=row.claimed_by,
-            claimed_until=row.claimed_until,
-            declaration=row.declaration,
-            place=row.place,
-            replaced_by=row.replaced_by,
-            stamp=row.stamp,
-        )
-        for row in rows
-    ]
+def _to_linked(row: Any) -> DataNode:
+    return _to_data_node(
+        row,
+        parent_ids=tuple(dict.fromkeys(row.parent_ids)),
+        job_ids=tuple(dict.fromkeys(reversed(row.last_writers))),
+    )
+
+
+def _to_data_node(
+    row: Any, *, parent_ids: tuple[str, ...] = (), job_ids: tuple[JobId, ...] = ()
+) -> DataNode:
+    return DataNode(
+        id=DataNodeId(row.id),
+        config_id=row.config_id,
+        scope=Scope(row.scope),
+        storage_type=row.storage_type,
+        owner_id=row.owner_id,
+        parent_ids=parent_ids,
+        properties=row.properties,
+        validity=row.validity_seconds,
+        last_edit_id=row.last_edit_id,
+        last_edited_at=row.last_edited_at,
+        being_written_by=row.written_by,
+        created_at=row.created_at,
+        version=row.version,
+        job_ids=job_ids,
+        locked_by=row.locked_by,
+        locked_until=row.locked_until,
+        lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
+        claimed_by=row.claimed_by,
+        claimed_until=row.claimed_until,
+        declaration=row.declaration,
+        place=row.place,
+        replaced_by=row.replaced_by,
+        stamp=row.stamp,
+    )
 
 
 def find_blocking_job(

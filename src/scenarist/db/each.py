@@ -26,6 +26,8 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
+from scenarist.db.sql import execute_for_rows
+
 _ROWS_PER_STATEMENT = 200
 """Rows per statement: each may carry a value of 64 KiB."""
 
@@ -43,7 +45,10 @@ def execute_many(
     """
     if not rows:
         return
-    if connection.dialect.name != "postgresql" or len(rows) == 1:
+    if connection.dialect.name != "postgresql":
+        execute_for_rows(connection, statement, rows)
+        return
+    if len(rows) == 1:
         connection.execute(statement, list(rows))
         return
     names = tuple(rows[0])

@@ -6,12 +6,15 @@ from sqlalchemy import Connection, bindparam, func, literal, null, select
 
 from scenarist.db.data_nodes import to_edit
 from scenarist.db.paging import Page
+from scenarist.db.sql import Query
 from scenarist.db.tables import edits
 from scenarist.domain.entities import Edit
 from scenarist.domain.listings import PagePosition, PageRequest
 
-_FIND = select(edits).where(
-    edits.c.id == bindparam("id"), edits.c.data_node_id == bindparam("data_node_id")
+_FIND = Query(
+    select(edits).where(
+        edits.c.id == bindparam("id"), edits.c.data_node_id == bindparam("data_node_id")
+    )
 )
 _LAST_AT = select(func.max(edits.c.id)).where(
     edits.c.data_node_id == bindparam("data_node_id"), edits.c.uri == bindparam("uri")
@@ -30,7 +33,7 @@ _BRIEF = select(
 
 def find(connection: Connection, data_node_id: str, edit_id: str) -> Edit | None:
     """Return an edit of a data node; None if it does not exist or belongs to another data node."""
-    row = connection.execute(_FIND, {"id": edit_id, "data_node_id": data_node_id}).first()
+    row = _FIND.fetch_first(connection, {"id": edit_id, "data_node_id": data_node_id})
     return None if row is None else to_edit(row)
 
 

@@ -20,8 +20,10 @@ from scenarist.db.group_commit import Unit, discard_undo, record_failure, undo
 from scenarist.db.leader_lock import LeaderLock
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import CommitListener, Listener, Notification, Topics
+from scenarist.db.sql import TRANSLATE_ERROR
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
+from scenarist.domain.short_reads import LongReadError
 from scenarist.observability.metrics import DatabaseMetrics
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class Database:
         self.url = self._dialect.url
         self._engine = self._dialect.make_engine()
         event.listen(self._engine, "handle_error", self._translate)
+        self._engine.update_execution_options(**{TRANSLATE_ERROR: self._translate_query_error})
         self._readers = threading.local()
         self._opened: set[Connection] = set()
         self._losses = 0  # lost connections so far: others as old as they may be lost as well
@@ -132,7 +135,7 @@ class Database:
         try:
             (value,) = driver.execute(statement).fetchone()
         except sqlite3.Error as error:
-            raise self._to_our_error(error) from error
+            raise self._translate_query_error(self.reader, error) from error
         return value
 
     def write(self, work: Callable[[Connection], T], *, is_preparation: bool = False) -> T:
@@ -369,9 +372,32 @@ class Database:
         """Convert a driver error into one of ours while SQLAlchemy handles it."""
         if context.connection is None:
             return  # `connect` reports it
-        if context.is_disconnect or self._dialect.is_worth_reconnecting(context.original_exception):
+        error = context.original_exception
+        translated = self._translate_driver_error(context.connection, error)
+        if translated is not error:
+            raise translated
+
+    def _translate_query_error(self, connection: Connection, error: BaseException) -> BaseException:
+        """Convert a driver error of a query that SQLAlchemy has not executed (`db/sql.py`)."""
+        translated = self._translate_driver_error(connection, error)
+        if self._dialect.is_lost(connection):
+            connection.invalidate()
+        return translated
+
+    def _translate_driver_error(
+        self, connection: Connection, error: BaseException
+    ) -> BaseException:
+        """Convert a driver error about the database itself; return any other as it is."""
+        if isinstance(error, sqlite3.Error) and _is_interrupted(error):
+            return LongReadError()
+        if self._dialect.is_lost(connection) or self._dialect.is_worth_reconnecting(error):
             self._losses += 1
-        reason = self._dialect.failure_in(context.original_exception)
-        if reason is not None:
-            writer = self._writer if context.connection is self._writer else None
-            raise record_failure(reason, context.original_exception, writer)
+        reason = self._dialect.failure_in(error)
+        if reason is None:
+            return error
+        return record_failure(reason, error, connection if connection is self._writer else None)
+
+
+def _is_interrupted(error: sqlite3.Error) -> bool:
+    """Whether a short read took more steps than it may."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT

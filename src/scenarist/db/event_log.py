@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from scenarist.db.each import execute_many
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import events
@@ -49,7 +50,8 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
     """
     if not changes:
         return
-    connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
+    row = {"created_at": now, "changes": _encode(changes).decode()}
+    execute_many(connection, _INSERT, [row])
     statuses = {item.id: item.status for item in changes if item.status is not None}
     topics = [Topic.NEWS]
     if JobStatus.PENDING in statuses.values():

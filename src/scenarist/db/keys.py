@@ -6,14 +6,16 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from scenarist.db import users as user_rows
-from scenarist.db.paging import Page, fetch_page
+from scenarist.db.paging import EntityList, Page
 from scenarist.db.tables import keys, users
 from scenarist.domain.identifiers import KeyId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
 from scenarist.domain.permissions import Role
 from scenarist.domain.users import Key
 
-_KEYS = {CREATION_DATE: keys.c.created_at, NAME: keys.c.name}
+_LIST = EntityList(
+    select(keys), number=keys.c.number, keys={CREATION_DATE: keys.c.created_at, NAME: keys.c.name}
+)
 _WITH_MAKER = (
     select(keys, users.c.roles.label("maker_roles"))
     .outerjoin_from(keys, users, keys.c.maker_number == users.c.number)
@@ -48,7 +50,7 @@ def find_id(connection: Connection, name: str) -> str | None:
 
 
 def list_page(connection: Connection, request: PageRequest) -> Page[Key]:
-    found = fetch_page(connection, select(keys), request, number=keys.c.number, keys=_KEYS)
+    found = _LIST.fetch_page(connection, request)
     return found.to_page([_key(row) for row in found.rows])
 
 

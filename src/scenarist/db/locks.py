@@ -5,29 +5,32 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, null, select, union_all, update
 
+from scenarist.db.sql import Query
 from scenarist.db.tables import data_nodes
 from scenarist.domain.permissions import ActorRef, ref_of
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM
 
-_LOCKS = union_all(
-    select(
-        data_nodes.c.id,
-        data_nodes.c.locked_by,
-        data_nodes.c.locked_until,
-        data_nodes.c.lock_holder,
-        data_nodes.c.lock_holder_id,
-    ).where(
-        data_nodes.c.locked_by.is_not(None),
-        data_nodes.c.locked_until > bindparam("now"),
-        data_nodes.c.locked_until <= bindparam("latest_lock"),
-    ),
-    select(
-        data_nodes.c.id, data_nodes.c.claimed_by, data_nodes.c.claimed_until, null(), null()
-    ).where(
-        data_nodes.c.claimed_by.is_not(None),
-        data_nodes.c.claimed_until > bindparam("now"),
-        data_nodes.c.claimed_until <= bindparam("latest_claim"),
-    ),
+_LOCKS = Query(
+    union_all(
+        select(
+            data_nodes.c.id,
+            data_nodes.c.locked_by,
+            data_nodes.c.locked_until,
+            data_nodes.c.lock_holder,
+            data_nodes.c.lock_holder_id,
+        ).where(
+            data_nodes.c.locked_by.is_not(None),
+            data_nodes.c.locked_until > bindparam("now"),
+            data_nodes.c.locked_until <= bindparam("latest_lock"),
+        ),
+        select(
+            data_nodes.c.id, data_nodes.c.claimed_by, data_nodes.c.claimed_until, null(), null()
+        ).where(
+            data_nodes.c.claimed_by.is_not(None),
+            data_nodes.c.claimed_until > bindparam("now"),
+            data_nodes.c.claimed_until <= bindparam("latest_claim"),
+        ),
+    )
 )
 _LOCK = (
     update(data_nodes)
@@ -69,7 +72,7 @@ def find_locks(connection: Connection, now: datetime) -> dict[str, WriteLock]:
     bounds = {"now": now, "latest_lock": now + MAX_LOCK, "latest_claim": now + MAX_WRITE_CLAIM}
     return {
         node_id: WriteLock(editor, until, ref_of(holder, holder_id))
-        for node_id, editor, until, holder, holder_id in connection.execute(_LOCKS, bounds)
+        for node_id, editor, until, holder, holder_id in _LOCKS.fetch(connection, bounds)
     }
 
 

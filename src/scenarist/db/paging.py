@@ -8,7 +8,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Select,
+    bindparam,
     func,
     literal,
     select,
@@ -18,11 +20,13 @@ from sqlalchemy import (
 )
 
 from scenarist.db.among import is_one_of
+from scenarist.db.sql import Query
 from scenarist.domain.listings import CREATION_DATE, PagePosition, PageRequest, TimeRange
 
 T = TypeVar("T")
 
 _MAX_BRANCHES = 16
+_LIMIT = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +50,98 @@ class PageRows:
         return Page(items, self.next_position, self.total)
 
 
-def fetch_page(
-    connection: Connection,
-    query: Select[Any],
-    request: PageRequest,
-    *,
-    number: ColumnElement[int],
-    keys: Mapping[str, ColumnElement[Any]],
-    branches: Sequence[ColumnElement[bool]] = (),
-) -> PageRows:
-    """Read the rows of a page.
+class EntityList:
+    """A list in the order of its rows' numbers or of a key, of which pages are read.
+
+    The statements of its unfiltered pages are compiled only once.
 
     Args:
-        branches: Conditions of which each row meets exactly one; a page of each is read, and they
-            are merged. A single condition would make the database sort all rows that meet it.
         number: Breaks ties between rows with the same key; without a sort, the order itself.
         keys: The sort keys of the list by name, each with an index that ends in the number.
     """
-    key = literal(None) if request.sort is None else _sort_key(request.sort, keys)
-    ordering = [number] if request.sort is None else [key, number]
-    page = query.add_columns(key.label("page_key"), number.label("page_number"))
-    if request.after is not None:
-        after = [literal(request.after.number, BigInteger)]
-        if request.sort is not None:
-            after.insert(0, literal(request.after.key, key.type))
-            # An index on an expression is used for this condition, but not for the tuples below.
-            page = page.where(key <= after[0] if request.is_descending else key >= after[0])
-        here, there = tuple_(*ordering), tuple_(*after)
-        page = page.where(here < there if request.is_descending else here > there)
-    page = page.order_by(*((part.desc() if request.is_descending else part) for part in ordering))
-    page = page.limit(request.limit + 1)
-    if branches:
-        page = _merge_pages([page.where(branch) for branch in branches], request)
-    rows = connection.execute(page).fetchall()
-    total = None
-    if request.with_total:
-        total = sum(
-            connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
-            for part in ([query.where(branch) for branch in branches] or [query])
+
+    def __init__(
+        self,
+        query: Select[Any],
+        *,
+        number: ColumnElement[int],
+        keys: Mapping[str, ColumnElement[Any]],
+    ) -> None:
+        self.query = query
+        self._number = number
+        self._keys = keys
+        self._unfiltered: dict[tuple[str | None, bool, bool], Query] = {}
+
+    def fetch_page(
+        self,
+        connection: Connection,
+        request: PageRequest,
+        query: Select[Any] | None = None,
+        branches: Sequence[ColumnElement[bool]] = (),
+    ) -> PageRows:
+        """Read the rows of a page.
+
+        Args:
+            query: The query of the list with filters; None for all entities.
+            branches: Conditions of which each row meets exactly one; a page of each is read, and
+                they are merged. A single condition would make the database sort all rows that
+                meet it.
+        """
+        query = self.query if query is None else query
+        parameters: dict[str, Any] = {"limit": request.limit + 1}
+        if request.after is not None:
+            parameters |= {"after_key": request.after.key, "after_number": request.after.number}
+        if query is self.query and not branches:
+            rows = self._find_unfiltered(request).fetch(connection, parameters)
+        else:
+            page = self._make_page(query, request)
+            if branches:
+                page = _merge_pages([page.where(branch) for branch in branches], request)
+            rows = connection.execute(page, parameters).fetchall()
+        total = self._count(connection, query, branches) if request.with_total else None
+        if len(rows) <= request.limit:
+            return PageRows(rows, None, total)
+        rows = rows[: request.limit]
+        return PageRows(rows, PagePosition(rows[-1].page_key, rows[-1].page_number), total)
+
+    def _find_unfiltered(self, request: PageRequest) -> Query:
+        shape = (request.sort, request.is_descending, request.after is None)
+        found = self._unfiltered.get(shape)
+        if found is None:
+            found = self._unfiltered[shape] = Query(self._make_page(self.query, request))
+        return found
+
+    def _make_page(self, query: Select[Any], request: PageRequest) -> Select[Any]:
+        """Return the query of a page; its parameters are ``limit`` and, if it has a start, that."""
+        number = self._number
+        key = literal(None) if request.sort is None else _sort_key(request.sort, self._keys)
+        ordering = [number] if request.sort is None else [key, number]
+        page = query.add_columns(key.label("page_key"), number.label("page_number"))
+        if request.after is not None:
+            after: list[ColumnElement[Any]] = [bindparam("after_number", type_=BigInteger)]
+            if request.sort is not None:
+                after.insert(0, bindparam("after_key", type_=key.type))
+                # An index on an expression is used for this condition, but not for the tuples.
+                page = page.where(key <= after[0] if request.is_descending else key >= after[0])
+            here, there = tuple_(*ordering), tuple_(*after)
+            page = page.where(here < there if request.is_descending else here > there)
+        page = page.order_by(
+            *((part.desc() if request.is_descending else part) for part in ordering)
         )
-    if len(rows) <= request.limit:
-        return PageRows(rows, None, total)
-    rows = rows[: request.limit]
-    return PageRows(rows, PagePosition(rows[-1].page_key, rows[-1].page_number), total)
+        return page.limit(_LIMIT)
+
+    def _count(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        branches: Sequence[ColumnElement[bool]],
+    ) -> int:
+        counted = query.with_only_columns(self._number)
+        parts = [counted.where(branch) for branch in branches] or [counted]
+        return sum(
+            connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
+            for part in parts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +168,8 @@ def apply_filters(
     """Apply filters to a query.
 
     Returns:
-        The query, and the conditions of the first filter that has 2 to 16 values: `fetch_page`
-        reads the rows of each in the order of its index.
+        The query, and the conditions of the first filter that has 2 to 16 values:
+        `EntityList.fetch_page` reads the rows of each in the order of its index.
     """
     branches: Sequence[ColumnElement[bool]] = ()
     for one in filters:
@@ -147,7 +200,7 @@ def _merge_pages(pages: Sequence[Select[Any]], request: PageRequest) -> Select[A
         [rows.c.page_number] if request.sort is None else [rows.c.page_key, rows.c.page_number]
     )
     ordered = (part.desc() if request.is_descending else part for part in ordering)
-    return select(rows).order_by(*ordered).limit(request.limit + 1)
+    return select(rows).order_by(*ordered).limit(_LIMIT)
 
 
 def _sort_key(sort: str, keys: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:

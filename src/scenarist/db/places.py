@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of
+from scenarist.db.sql import Query
 from scenarist.db.tables import data_nodes, edits, places, task_data_nodes
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.entities import Edit
@@ -25,7 +26,7 @@ _RECORD_WRITE = _NEW_AT_PLACE.on_conflict_do_update(
         "stamp": _NEW_AT_PLACE.excluded.stamp,
     },
 )
-_LAST_AT = select(places).where(any_of(places.c.place, "places"))
+_LAST_AT = Query(select(places).where(any_of(places.c.place, "places")))
 _DELETE_PLACES = delete(places).where(any_of(places.c.place, "places"))
 _made_by = task_data_nodes.alias("made_by")
 
@@ -92,7 +93,7 @@ def find_last_writes(connection: Connection, at: Sequence[str]) -> dict[str, Las
     """Return the last write to each place; places without a known write are omitted."""
     return {
         row.place: LastWrite(EditId(row.edit_id), DataNodeId(row.data_node_id), row.stamp)
-        for row in connection.execute(_LAST_AT, {"places": list(at)})
+        for row in _LAST_AT.fetch(connection, {"places": list(at)})
     }
 
 

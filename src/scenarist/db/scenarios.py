@@ -1,6 +1,6 @@
 """Rows of scenarios, with their tags, tasks and data nodes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,9 @@ from sqlalchemy import (
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of, is_one_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.json_columns import decoded_list
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tags,
@@ -28,41 +30,61 @@ from scenarist.db.tables import (
     scenarios,
     task_data_nodes,
 )
-from scenarist.domain.entities import Scenario
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId
+from scenarist.domain.entities import Scenario, Subscriber
+from scenarist.domain.identifiers import CycleId, ScenarioId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
 
-_FIND = select(scenarios).where(scenarios.c.id == bindparam("id"))
-_TASKS = (
-    select(scenario_tasks.c.scenario_id, scenario_tasks.c.task_id)
-    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
-    .order_by(scenario_tasks.c.scenario_id, scenario_tasks.c.position)
+_TASKS = Query(
+    select(scenario_tasks.c.task_id)
+    .where(scenario_tasks.c.scenario_id == bindparam("id"))
+    .order_by(scenario_tasks.c.position)
 )
-_TASK_NODES = (
-    select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
+_TASK_IDS = (
+    select(scenario_tasks.c.task_id.label("item"))
+    .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tasks.c.position)
+)
+_NODES_OF_TASKS = (
+    select(task_data_nodes.c.data_node_id.label("item"))
+    .select_from(scenario_tasks)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
-    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
-    .order_by(
-        scenario_tasks.c.scenario_id,
-        scenario_tasks.c.position,
-        task_data_nodes.c.direction,
-        task_data_nodes.c.position,
-    )
+    .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tasks.c.position, task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _ADDITIONAL = (
-    select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id)
-    .where(any_of(scenario_data_nodes.c.scenario_id, "ids"))
-    .order_by(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.position)
+    select(scenario_data_nodes.c.data_node_id.label("item"))
+    .where(scenario_data_nodes.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_data_nodes.c.position)
 )
 _TAGS = (
-    select(scenario_tags.c.scenario_id, scenario_tags.c.tag)
-    .where(any_of(scenario_tags.c.scenario_id, "ids"))
-    .order_by(scenario_tags.c.scenario_id, scenario_tags.c.tag)
+    select(scenario_tags.c.tag.label("item"))
+    .where(scenario_tags.c.scenario_id == scenarios.c.id)
+    .order_by(scenario_tags.c.tag)
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
+_LIST = EntityList(
+    select(
+        scenarios,
+        decoded_list(_TASK_IDS).label("task_ids"),
+        decoded_list(_NODES_OF_TASKS).label("data_node_ids"),
+        decoded_list(_ADDITIONAL).label("additional"),
+        decoded_list(_TAGS).label("tags"),
+        sequence_rows.SEQUENCES,
+        subscriber_rows.HAS_ANY,
+    ),
+    number=scenarios.c.number,
+    keys={CREATION_DATE: scenarios.c.created_at, NAME: _NAME},
+)
+# The rows of a tag repeat the scenario's date and number, and are indexed in that order.
+_LIST_OF_TAG = EntityList(
+    _LIST.query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id),
+    number=scenario_tags.c.number,
+    keys={CREATION_DATE: scenario_tags.c.created_at, NAME: _NAME},
+)
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
-_FIND_MANY = select(scenarios).where(any_of(scenarios.c.id, "ids"))
+_FIND = Query(_LIST.query.where(scenarios.c.id == bindparam("id")))
+_FIND_MANY = Query(_LIST.query.where(any_of(scenarios.c.id, "ids")))
 # Literal SQL: SQLite uses the partial index only for exactly its condition.
 _PRIMARY = select(scenarios.c.id).where(
     scenarios.c.cycle_id == bindparam("cycle_id"), text("scenarios.is_primary")
@@ -164,14 +186,14 @@ def config_of(connection: Connection, scenario_id: str) -> str | None:
 
 
 def find(connection: Connection, scenario_id: str) -> Scenario | None:
-    row = connection.execute(_FIND, {"id": scenario_id}).first()
+    row = _FIND.fetch_first(connection, {"id": scenario_id})
     return None if row is None else _assemble(connection, [row])[0]
 
 
 def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scenario]:
     """Return scenarios in the order of the given identifiers; unknown ones are omitted."""
     ids = list(scenario_ids)
-    rows = connection.execute(_FIND_MANY, {"ids": ids}).fetchall()
+    rows = _FIND_MANY.fetch(connection, {"ids": ids})
     found: dict[str, Scenario] = {item.id: item for item in _assemble(connection, rows)}
     return [found[item] for item in ids if item in found]
 
@@ -179,8 +201,10 @@ def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scena
 def list_page(
     connection: Connection, wanted: ScenarioFilter, request: PageRequest
 ) -> Page[Scenario]:
+    has_one_tag = len(wanted.tag) == 1
+    listed = _LIST_OF_TAG if has_one_tag else _LIST
     query, branches = apply_filters(
-        select(scenarios),
+        listed.query,
         [
             match_any(scenarios.c.id, wanted.id),
             match_any(_NAME, wanted.name),
@@ -190,44 +214,31 @@ def list_page(
     )
     if wanted.is_primary is not None:
         query = query.where(scenarios.c.is_primary == wanted.is_primary)
-    dated: Any = scenarios
-    if len(wanted.tag) == 1:
-        # The rows of a tag repeat the scenario's date and number, and are indexed in that order.
-        dated = scenario_tags
-        query = query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id).where(
-            scenario_tags.c.tag == wanted.tag[0]
-        )
+    if has_one_tag:
+        query = query.where(scenario_tags.c.tag == wanted.tag[0])
     elif wanted.tag:
         # A scenario may have several of the tags, and is listed once.
         tagged = select(scenario_tags.c.scenario_id).where(
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )
         query = query.where(scenarios.c.id.in_(tagged))
-    query = created_between(query, dated.c.created_at, wanted.created)
-    found = fetch_page(
-        connection,
-        query,
-        request,
-        number=dated.c.number,
-        keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
-        branches=branches,
-    )
+    created_at = scenario_tags.c.created_at if has_one_tag else scenarios.c.created_at
+    query = created_between(query, created_at, wanted.created)
+    found = listed.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
 def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
-    rows = connection.execute(_TASKS, {"ids": [scenario_id]})
-    return [TaskId(row.task_id) for row in rows]
+    return [TaskId(task_id) for (task_id,) in _TASKS.fetch(connection, {"id": scenario_id})]
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
-    ids = [row.id for row in rows]
-    tasks = _group(connection.execute(_TASKS, {"ids": ids}))
-    nodes = _group(connection.execute(_TASK_NODES, {"ids": ids}))
-    additional = _group(connection.execute(_ADDITIONAL, {"ids": ids}))
-    tags = _group(connection.execute(_TAGS, {"ids": ids}))
-    sequences = sequence_rows.of_scenarios(connection, ids)
-    subscribers_by_entity = subscriber_rows.of_entities(connection, ids)
+    subscribers: Mapping[str, tuple[Subscriber, ...]] = {}
+    if rows and rows[0].has_any_subscribers:
+        sequence_ids = (sequence_id for row in rows for sequence_id, *_ in row.sequences)
+        subscribers = subscriber_rows.of_entities(
+            connection, [*(row.id for row in rows), *sequence_ids]
+        )
     return [
         Scenario(
             id=ScenarioId(row.id),
@@ -235,25 +246,15 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             name=row.name,
             cycle_id=row.cycle_id,
             is_primary=row.is_primary,
-            tags=tuple(tags.get(row.id, ())),
+            tags=row.tags,
             properties=row.properties,
-            task_ids=tuple(TaskId(item) for item in tasks.get(row.id, ())),
-            data_node_ids=tuple(
-                DataNodeId(item)
-                for item in dict.fromkeys((*nodes.get(row.id, ()), *additional.get(row.id, ())))
-            ),
-            additional_data_node_ids=tuple(DataNodeId(item) for item in additional.get(row.id, ())),
-            sequences=tuple(sequences.get(row.id, ())),
+            task_ids=row.task_ids,
+            data_node_ids=tuple(dict.fromkeys(row.data_node_ids + row.additional)),
+            additional_data_node_ids=row.additional,
+            sequences=sequence_rows.of_scenario(row, subscribers),
             created_at=row.created_at,
             version=row.version,
-            subscribers=subscribers_by_entity.get(row.id, ()),
+            subscribers=subscribers.get(row.id, ()),
         )
         for row in rows
     ]
-
-
-def _group(rows: Iterable[Any]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for owner, item in rows:
-        groups.setdefault(owner, []).append(item)
-    return groups

@@ -1,53 +1,77 @@
 """Rows of sequences, each with a row per task."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Connection, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
-from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
+from scenarist.db.json_columns import decoded_list, json_list, json_row
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
+from scenarist.db.tables import (
+    jobs,
+    scenarios,
+    sequence_tasks,
+    sequences,
+    submissions,
+    subscribers,
+)
+from scenarist.db.tables.columns import to_timestamp
 from scenarist.domain import entities
+from scenarist.domain.entities import Subscriber
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, SequenceFilter
 
-# One statement for the most frequent look-up of all: a row per task, or one row without a task.
-_FIND = (
-    select(
-        sequences,
-        sequence_tasks.c.task_id,
-        # Not EXISTS: PostgreSQL may read all subscribers for it while they are few. The limit is a
-        # literal, to save sending a parameter.
-        select(subscribers.c.number)
-        .where(subscribers.c.entity_id == sequences.c.id)
-        .limit(literal_column("1"))
-        .scalar_subquery()
-        .is_not(None)
-        .label("has_subscribers"),
-    )
-    .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
-    .where(sequences.c.id == bindparam("id"))
+_TASK_IDS = (
+    select(sequence_tasks.c.task_id.label("item"))
+    .where(sequence_tasks.c.sequence_id == sequences.c.id)
     .order_by(sequence_tasks.c.position)
 )
-_TASKS = (
-    select(sequence_tasks.c.sequence_id, sequence_tasks.c.task_id)
-    .where(any_of(sequence_tasks.c.sequence_id, "ids"))
-    .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
+_LIST = EntityList(
+    select(sequences, decoded_list(_TASK_IDS).label("task_ids"), subscriber_rows.HAS_ANY),
+    number=sequences.c.number,
+    keys={CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name},
 )
-_TASKS_IF_ANY = (
+_FIND = Query(_LIST.query.where(sequences.c.id == bindparam("id")))
+_OF_SCENARIO = (
+    select(
+        json_row(
+            sequences.c.id,
+            sequences.c.name,
+            json_list(_TASK_IDS),
+            sequences.c.properties,
+            type_coerce(sequences.c.created_at, BigInteger),
+            sequences.c.version,
+        ).label("item")
+    )
+    .where(sequences.c.scenario_id == scenarios.c.id)
+    .order_by(sequences.c.number)
+)
+SEQUENCES = decoded_list(
+    _OF_SCENARIO, tuple[str, str, tuple[TaskId, ...], dict[str, Any], int, str]
+).label("sequences")
+"""Column of a query for scenarios: their sequences, for `of_scenario`."""
+
+_TASKS_IF_ANY = Query(
     select(sequences.c.id, sequence_tasks.c.task_id)
     .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
     .where(any_of(sequences.c.id, "ids"))
     .order_by(sequences.c.id, sequence_tasks.c.position)
 )
-_OF_SCENARIOS = (
-    select(sequences).where(any_of(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
-)
-_KEYS = {CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name}
 _INSERT = insert(sequences)
 _INSERT_TASKS = insert(sequence_tasks)
 _UPDATE = (
@@ -146,21 +170,14 @@ def _name_conflict(sequence: entities.Sequence) -> ConflictError:
 
 
 def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
-    rows = connection.execute(_FIND, {"id": sequence_id}).fetchall()
-    if not rows:
-        return None
-    row = rows[0]
-    subscribers_by_entity = (
-        subscriber_rows.of_entities(connection, [row.id]) if row.has_subscribers else {}
-    )
-    task_ids = (row.task_id for row in rows if row.task_id is not None)
-    return _sequence(row, task_ids, subscribers_by_entity.get(row.id, ()))
+    row = _FIND.fetch_first(connection, {"id": sequence_id})
+    return None if row is None else _assemble(connection, [row])[0]
 
 
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
     """Return the tasks of sequences, in order, by sequence; unknown sequences are omitted."""
     tasks: dict[str, list[TaskId]] = {}
-    for sequence_id, task_id in connection.execute(_TASKS_IF_ANY, {"ids": list(sequence_ids)}):
+    for sequence_id, task_id in _TASKS_IF_ANY.fetch(connection, {"ids": list(sequence_ids)}):
         known = tasks.setdefault(sequence_id, [])
         if task_id is not None:
             known.append(TaskId(task_id))
@@ -171,7 +188,7 @@ def list_page(
     connection: Connection, wanted: SequenceFilter, request: PageRequest
 ) -> Page[entities.Sequence]:
     query, branches = apply_filters(
-        select(sequences),
+        _LIST.query,
         [
             match_any(sequences.c.id, wanted.id),
             match_any(sequences.c.scenario_id, wanted.scenario_id),
@@ -179,43 +196,43 @@ def list_page(
         ],
     )
     query = created_between(query, sequences.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=sequences.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
-def of_scenarios(
-    connection: Connection, scenario_ids: Iterable[str]
-) -> dict[str, list[entities.Sequence]]:
-    """Return the sequences of scenarios, by scenario, in the order of their creation."""
-    rows = connection.execute(_OF_SCENARIOS, {"ids": list(scenario_ids)}).fetchall()
-    found: dict[str, list[entities.Sequence]] = {}
-    for sequence in _assemble(connection, rows):
-        found.setdefault(sequence.scenario_id, []).append(sequence)
-    return found
+def of_scenario(
+    row: Any, subscribers: Mapping[str, tuple[Subscriber, ...]]
+) -> tuple[entities.Sequence, ...]:
+    """Return the sequences of a row with the column `SEQUENCES`, in the order of creation."""
+    return tuple(
+        entities.Sequence(
+            id=SequenceId(sequence_id),
+            name=name,
+            scenario_id=row.id,
+            task_ids=task_ids,
+            properties=properties,
+            created_at=to_timestamp(created_at),
+            version=version,
+            subscribers=subscribers.get(sequence_id, ()),
+        )
+        for sequence_id, name, task_ids, properties, created_at, version in row.sequences
+    )
 
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequence]:
-    tasks: dict[str, list[str]] = {}
-    for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
-        tasks.setdefault(owner, []).append(task_id)
-    subscribers_by_entity = subscriber_rows.of_entities(connection, [row.id for row in rows])
+    subscribers: Mapping[str, tuple[Subscriber, ...]] = {}
+    if rows and rows[0].has_any_subscribers:
+        subscribers = subscriber_rows.of_entities(connection, [row.id for row in rows])
     return [
-        _sequence(row, tasks.get(row.id, ()), subscribers_by_entity.get(row.id, ())) for row in rows
+        entities.Sequence(
+            id=SequenceId(row.id),
+            name=row.name,
+            scenario_id=ScenarioId(row.scenario_id),
+            task_ids=row.task_ids,
+            properties=row.properties,
+            created_at=row.created_at,
+            version=row.version,
+            subscribers=subscribers.get(row.id, ()),
+        )
+        for row in rows
     ]
-
-
-def _sequence(
-    row: Any, task_ids: Iterable[str], subscribers: tuple[entities.Subscriber, ...]
-) -> entities.Sequence:
-    return entities.Sequence(
-        id=SequenceId(row.id),
-        name=row.name,
-        scenario_id=ScenarioId(row.scenario_id),
-        task_ids=tuple(TaskId(item) for item in task_ids),
-        properties=row.properties,
-        created_at=row.created_at,
-        version=row.version,
-        subscribers=subscribers,
-    )

@@ -1,10 +1,10 @@
 """Queries for submissions, with the status of an unfinished one derived from its jobs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -13,18 +13,21 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 
 from scenarist.db.among import any_of, is_one_of
+from scenarist.db.json_columns import decoded_list, json_row
 from scenarist.db.paging import (
+    EntityList,
     Page,
     ValueFilter,
     apply_filters,
     created_between,
-    fetch_page,
     match_any,
 )
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     jobs,
     scenario_tasks,
@@ -32,34 +35,39 @@ from scenarist.db.tables import (
     sequences,
     submissions,
 )
+from scenarist.db.tables.columns import to_timestamp
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.lifecycle import roll_up_unfinished
 from scenarist.domain.listings import CREATION_DATE, PageRequest, SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 
-_KEYS = {CREATION_DATE: submissions.c.created_at}
-_FIND = select(submissions).where(submissions.c.id == bindparam("id"))
-_BY_KEY = select(submissions).where(submissions.c.idempotency_key == bindparam("key"))
+_JOBS = (
+    select(json_row(jobs.c.id, jobs.c.status, type_coerce(jobs.c.run_at, BigInteger)).label("item"))
+    .where(jobs.c.submission_id == submissions.c.id)
+    .order_by(jobs.c.number)
+)
+_LIST = EntityList(
+    select(submissions, decoded_list(_JOBS, tuple[JobId, JobStatus, int | None]).label("jobs")),
+    number=submissions.c.number,
+    keys={CREATION_DATE: submissions.c.created_at},
+)
+_FIND = Query(_LIST.query.where(submissions.c.id == bindparam("id")))
+_BY_KEY = Query(_LIST.query.where(submissions.c.idempotency_key == bindparam("key")))
 _TRACEPARENTS = select(submissions.c.id, submissions.c.traceparent).where(
     any_of(submissions.c.id, "ids"), submissions.c.traceparent.is_not(None)
-)
-_JOBS = (
-    select(jobs.c.submission_id, jobs.c.id, jobs.c.status, jobs.c.run_at)
-    .where(any_of(jobs.c.submission_id, "ids"))
-    .order_by(jobs.c.number)
 )
 
 
 def find(connection: Connection, submission_id: str) -> Submission | None:
-    row = connection.execute(_FIND, {"id": submission_id}).first()
-    return None if row is None else _assemble(connection, [row])[0]
+    row = _FIND.fetch_first(connection, {"id": submission_id})
+    return None if row is None else _to_submission(row)
 
 
 def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
     """Return the submission made with an idempotency key, and the digest of its request."""
-    row = connection.execute(_BY_KEY, {"key": key}).first()
-    return None if row is None else (_assemble(connection, [row])[0], row.request_digest)
+    row = _BY_KEY.fetch_first(connection, {"key": key})
+    return None if row is None else (_to_submission(row), row.request_digest)
 
 
 def find_traceparents(
@@ -74,7 +82,7 @@ def list_page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
     """Return a page of submissions, in the order of acceptance unless the request has a sort."""
-    query = created_between(select(submissions), submissions.c.created_at, wanted.created)
+    query = created_between(_LIST.query, submissions.c.created_at, wanted.created)
     if wanted.scenario_id:
         query = query.where(submissions.c.entity_id.in_(_select_submittable_in(wanted.scenario_id)))
     statuses = [_has_status(status) for status in wanted.status]
@@ -87,10 +95,8 @@ def list_page(
             match_any(submissions.c.entity_type, wanted.entity_type),
         ],
     )
-    found = fetch_page(
-        connection, query, request, number=submissions.c.number, keys=_KEYS, branches=branches
-    )
-    return found.to_page(_assemble(connection, found.rows))
+    found = _LIST.fetch_page(connection, request, query, branches)
+    return found.to_page([_to_submission(row) for row in found.rows])
 
 
 def _select_submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
@@ -125,34 +131,25 @@ def _has_status(status: SubmissionStatus) -> Any:
     return and_(*conditions)
 
 
-def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
-    job_ids: dict[str, list[JobId]] = {}
-    statuses: dict[str, Counter[JobStatus]] = {}
-    first_runs: dict[str, Any] = {}
-    for owner, job_id, status, run_at in connection.execute(
-        _JOBS, {"ids": [row.id for row in rows]}
-    ):
-        job_ids.setdefault(owner, []).append(JobId(job_id))
-        statuses.setdefault(owner, Counter())[JobStatus(status)] += 1
-        if run_at is not None:
-            first_runs[owner] = min(run_at, first_runs.get(owner, run_at))
-    return [
-        Submission(
-            id=SubmissionId(row.id),
-            entity_id=row.entity_id,
-            entity_type=EntityType(row.entity_type),
-            status=SubmissionStatus(row.status)
-            if row.status is not None
-            else roll_up_unfinished(statuses.get(row.id, {})),
-            job_ids=tuple(job_ids.get(row.id, ())),
-            job_counts=statuses.get(row.id, {}),
-            properties=row.properties,
-            created_at=row.created_at,
-            run_at=first_runs.get(row.id),
-            finished_at=row.finished_at,
-            version=row.version,
-            retry_of=row.retry_of,
-            paused_at=row.paused_at,
-        )
-        for row in rows
-    ]
+def _to_submission(row: Any) -> Submission:
+    counts: dict[JobStatus, int] = {}
+    for _, status, _ in row.jobs:
+        counts[status] = counts.get(status, 0) + 1
+    first_run = min((run_at for *_, run_at in row.jobs if run_at is not None), default=None)
+    return Submission(
+        id=SubmissionId(row.id),
+        entity_id=row.entity_id,
+        entity_type=EntityType(row.entity_type),
+        status=SubmissionStatus(row.status)
+        if row.status is not None
+        else roll_up_unfinished(counts),
+        job_ids=tuple(job_id for job_id, *_ in row.jobs),
+        job_counts=counts,
+        properties=row.properties,
+        created_at=row.created_at,
+        run_at=None if first_run is None else to_timestamp(first_run),
+        finished_at=row.finished_at,
+        version=row.version,
+        retry_of=row.retry_of,
+        paused_at=row.paused_at,
+    )

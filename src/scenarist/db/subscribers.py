@@ -4,16 +4,35 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from scenarist.db import event_log as event_rows
 from scenarist.db.among import any_of
+from scenarist.db.sql import Query
 from scenarist.db.tables import deliveries, event_readers, subscribers
 from scenarist.domain.entities import Event, Subscriber
 from scenarist.domain.identifiers import SubscriberId
 from scenarist.domain.permissions import ref_of
 from scenarist.domain.vocabulary import ChangeType, EntityKind
+
+HAS_ANY: ColumnElement[bool] = (
+    select(func.max(subscribers.c.number))
+    .scalar_subquery()
+    .is_not(None)
+    .label("has_any_subscribers")
+)
+"""Column of a query: whether anything has subscribers at all, so that they have to be read."""
 
 READER = "webhooks"
 """Name of the cursor into the event log up to which events have become messages."""
@@ -33,15 +52,15 @@ _FAULT = (
     .scalar_subquery()
 )
 _WITH_STATE = select(subscribers, _WAITING.label("waiting"), _FAULT.label("fault"))
-_OF_ENTITIES = _WITH_STATE.where(any_of(subscribers.c.entity_id, "ids")).order_by(
-    subscribers.c.number
+_OF_ENTITIES = Query(
+    _WITH_STATE.where(any_of(subscribers.c.entity_id, "ids")).order_by(subscribers.c.number)
 )
 _FIND = _WITH_STATE.where(
     subscribers.c.id == bindparam("id"), subscribers.c.entity_id == bindparam("entity")
 )
 _INSERT = insert(subscribers)
 _COUNT = select(func.count()).where(subscribers.c.entity_id == bindparam("entity"))
-_ANY_ACTIVE = select(subscribers.c.number).where(_IS_ACTIVE).limit(1)
+_ANY_ACTIVE = Query(select(subscribers.c.number).where(_IS_ACTIVE).limit(1))
 _DELETE = delete(subscribers).where(subscribers.c.id == bindparam("id"))
 _DEACTIVATE = (
     update(subscribers)
@@ -95,7 +114,7 @@ def of_entities(
 ) -> dict[str, tuple[Subscriber, ...]]:
     """Return the subscribers of entities, by entity, oldest first; entities without are omitted."""
     found: dict[str, list[Subscriber]] = {}
-    for row in connection.execute(_OF_ENTITIES, {"ids": list(entity_ids)}):
+    for row in _OF_ENTITIES.fetch(connection, {"ids": list(entity_ids)}):
         found.setdefault(row.entity_id, []).append(_subscriber(row))
     return {entity_id: tuple(items) for entity_id, items in found.items()}
 
@@ -110,7 +129,7 @@ def count_of(connection: Connection, entity_id: str) -> int:
 
 
 def has_active(connection: Connection) -> bool:
-    return connection.execute(_ANY_ACTIVE).first() is not None
+    return _ANY_ACTIVE.fetch_first(connection) is not None
 
 
 def delete_one(connection: Connection, subscriber_id: str) -> None:

@@ -1,13 +1,15 @@
 """Rows of tasks, with their data nodes in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import any_of, is_one_of
-from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.json_columns import decoded_list, json_row
+from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,
@@ -22,23 +24,36 @@ from scenarist.domain.listings import CREATION_DATE, PageRequest, TaskFilter
 INPUT = "INPUT"
 OUTPUT = "OUTPUT"
 
-_KEYS = {CREATION_DATE: tasks.c.created_at}
-_FIND = select(tasks).where(tasks.c.id == bindparam("id"))
-_IN = select(tasks).where(any_of(tasks.c.id, "ids"))
 _DATA_NODES = (
-    select(task_data_nodes, data_nodes.c.config_id)
+    select(
+        json_row(
+            task_data_nodes.c.direction, task_data_nodes.c.data_node_id, data_nodes.c.config_id
+        ).label("item")
+    )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(any_of(task_data_nodes.c.task_id, "ids"))
-    .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
+    .where(task_data_nodes.c.task_id == tasks.c.id)
+    .order_by(task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _PARENTS = union_all(
-    select(scenario_tasks.c.task_id, scenario_tasks.c.scenario_id.label("parent_id")).where(
-        any_of(scenario_tasks.c.task_id, "ids")
-    ),
-    select(sequence_tasks.c.task_id, sequence_tasks.c.sequence_id).where(
-        any_of(sequence_tasks.c.task_id, "ids")
-    ),
+    *(
+        select(owner.label("item")).where(link.c.task_id == tasks.c.id).correlate(tasks)
+        for link, owner in (
+            (scenario_tasks, scenario_tasks.c.scenario_id),
+            (sequence_tasks, sequence_tasks.c.sequence_id),
+        )
+    )
 )
+_LIST = EntityList(
+    select(
+        tasks,
+        decoded_list(_DATA_NODES, tuple[str, DataNodeId, str]).label("data_nodes"),
+        decoded_list(_PARENTS).label("parent_ids"),
+    ),
+    number=tasks.c.number,
+    keys={CREATION_DATE: tasks.c.created_at},
+)
+_FIND = Query(_LIST.query.where(tasks.c.id == bindparam("id")))
+_IN = Query(_LIST.query.where(any_of(tasks.c.id, "ids")))
 
 
 def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
@@ -85,21 +100,20 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
 
 
 def find(connection: Connection, task_id: str) -> Task | None:
-    row = connection.execute(_FIND, {"id": task_id}).first()
-    return None if row is None else _assemble(connection, [row])[0]
+    row = _FIND.fetch_first(connection, {"id": task_id})
+    return None if row is None else _to_task(row)
 
 
 def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
     """Return tasks in the order of the given identifiers; unknown ones are omitted."""
     ids = list(task_ids)
-    rows = connection.execute(_IN, {"ids": ids}).fetchall()
-    found = {task.id: task for task in _assemble(connection, rows)}
+    found = {task.id: task for task in map(_to_task, _IN.fetch(connection, {"ids": ids}))}
     return [found[TaskId(item)] for item in ids if item in found]
 
 
 def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
     query, branches = apply_filters(
-        select(tasks),
+        _LIST.query,
         [match_any(tasks.c.id, wanted.id), match_any(tasks.c.config_id, wanted.config_id)],
     )
     for link, owner, owner_ids in (
@@ -111,44 +125,32 @@ def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) 
                 tasks.c.id.in_(select(link.c.task_id).where(is_one_of(owner, owner_ids)))
             )
     query = created_between(query, tasks.c.created_at, wanted.created)
-    found = fetch_page(
-        connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches
+    found = _LIST.fetch_page(connection, request, query, branches)
+    return found.to_page([_to_task(row) for row in found.rows])
+
+
+def _to_task(row: Any) -> Task:
+    inputs = [node for node in row.data_nodes if node[0] == INPUT]
+    outputs = row.data_nodes[len(inputs) :]
+    return Task(
+        id=TaskId(row.id),
+        config_id=row.config_id,
+        owner_id=row.owner_id,
+        parent_ids=row.parent_ids,
+        input_ids=tuple([node_id for _, node_id, _ in inputs]),
+        output_ids=tuple([node_id for _, node_id, _ in outputs]),
+        function=row.function,
+        skippable=row.skippable,
+        timeout=row.timeout_seconds,
+        retries=row.retries,
+        retry_delay=row.retry_delay_seconds,
+        retry_on=tuple(row.retry_on),
+        retries_after_loss=row.retries_after_loss,
+        fresh=row.fresh,
+        properties=row.properties,
+        created_at=row.created_at,
+        version=row.version,
+        wiring=row.wiring,
+        input_configs=tuple([config_id for *_, config_id in inputs]),
+        output_configs=tuple([config_id for *_, config_id in outputs]),
     )
-    return found.to_page(_assemble(connection, found.rows))
-
-
-def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
-    ids = [row.id for row in rows]
-    links: dict[tuple[str, str], list[DataNodeId]] = {}
-    configs: dict[tuple[str, str], list[str]] = {}
-    for link in connection.execute(_DATA_NODES, {"ids": ids}):
-        links.setdefault((link.task_id, link.direction), []).append(DataNodeId(link.data_node_id))
-        configs.setdefault((link.task_id, link.direction), []).append(link.config_id)
-    parents: dict[str, list[str]] = {}
-    for task_id, parent_id in connection.execute(_PARENTS, {"ids": ids}):
-        parents.setdefault(task_id, []).append(parent_id)
-    return [
-        Task(
-            id=TaskId(row.id),
-            config_id=row.config_id,
-            owner_id=row.owner_id,
-            parent_ids=tuple(parents.get(row.id, ())),
-            input_ids=tuple(links.get((row.id, INPUT), ())),
-            output_ids=tuple(links.get((row.id, OUTPUT), ())),
-            function=row.function,
-            skippable=row.skippable,
-            timeout=row.timeout_seconds,
-            retries=row.retries,
-            retry_delay=row.retry_delay_seconds,
-            retry_on=tuple(row.retry_on),
-            retries_after_loss=row.retries_after_loss,
-            fresh=row.fresh,
-            properties=row.properties,
-            created_at=row.created_at,
-            version=row.version,
-            wiring=row.wiring,
-            input_configs=tuple(configs.get((row.id, INPUT), ())),
-            output_configs=tuple(configs.get((row.id, OUTPUT), ())),
-        )
-        for row in rows
-    ]

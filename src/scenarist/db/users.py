@@ -6,13 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from scenarist.db.paging import Page, fetch_page
+from scenarist.db.paging import EntityList, Page
 from scenarist.db.tables import sessions, users
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
 from scenarist.domain.permissions import Role
 from scenarist.domain.users import Realm, User
 
-_KEYS = {CREATION_DATE: users.c.created_at, NAME: users.c.name}
+_LIST = EntityList(
+    select(users),
+    number=users.c.number,
+    keys={CREATION_DATE: users.c.created_at, NAME: users.c.name},
+)
 _FIND = select(users).where(users.c.name == bindparam("name"), users.c.realm == bindparam("realm"))
 _IS_THERE = select(users.c.number).where(users.c.number == bindparam("user"))
 _INSERT = insert(users).returning(users.c.number)
@@ -40,8 +44,8 @@ def exists(connection: Connection, number: int) -> bool:
 
 
 def list_page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
-    query = select(users).where(users.c.realm == realm)
-    found = fetch_page(connection, query, request, number=users.c.number, keys=_KEYS)
+    query = _LIST.query.where(users.c.realm == realm)
+    found = _LIST.fetch_page(connection, request, query)
     return found.to_page([_user(row) for row in found.rows])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 
@@ -27,9 +28,16 @@ class Behaviour:
     def of(cls, declaration: Any) -> "Behaviour":
         return cls(**{item.name: getattr(declaration, item.name) for item in fields(cls)})
 
+    def is_of(self, record: Any) -> bool:
+        """Whether a record has this behaviour."""
+        return bool(_get_values(record) == _get_values(self))
+
     def as_fields(self) -> dict[str, Any]:
         """Return the fields by name, as arguments of `dataclasses.replace` for a record."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+_get_values = attrgetter(*(item.name for item in fields(Behaviour)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

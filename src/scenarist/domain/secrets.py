@@ -87,6 +87,8 @@ def mask_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     In URLs, the user info and secret parameters are masked. A bare reference to an environment
     variable is not a secret, and neither is a boolean.
     """
+    if not properties:
+        return {}
     walk = _SecretReplacer(_mask, get_declared_secrets(properties), keeps_rest=True)
     return {name: walk.replace_in(name, value) for name, value in properties.items()}
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -73,6 +74,10 @@ from scenarist.services.values import ValueService
 
 REQUEST_THREADS = 16
 """Threads that run synchronous handlers; each holds one connection for reads."""
+
+_SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter from the event loop, instead of Python's 5 ms. Several
+threads that build long lists would hold the loop for as many times this."""
 
 _DEMO = "scenarist.demo.app"
 
@@ -157,7 +162,7 @@ def open_server(
                 hosts=get_allowed_hosts(settings),
                 pages=[console.build_router(settings.auth)],
                 # A database that is not a file is reached over the network.
-                looks_up_in_threads=database.file is None,
+                reads_in_threads=database.file is None,
                 has_access_log=settings.access_log,
             ),
         )
@@ -181,6 +186,7 @@ def serve(
     """
     check_application(application)
     require_safe_settings(settings)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.enter_context(_observe(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))

@@ -41,4 +41,5 @@ def as_declared(task: Task, declared: DeclaredConfigs | None) -> Task:
     """Return a task with its declared behaviour, or as recorded if the declaration differs."""
     if declared is None or find_task_fault(task, declared) is not None:
         return task
-    return replace(task, **declared.tasks[task.config_id].behaviour.as_fields())
+    behaviour = declared.tasks[task.config_id].behaviour
+    return task if behaviour.is_of(task) else replace(task, **behaviour.as_fields())

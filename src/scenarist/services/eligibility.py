@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.db import eligibility
-from scenarist.db.eligibility import ScenarioDataNode
+from scenarist.db.eligibility import ScenarioDataNode, ScenarioFacts, Wiring
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Scenario
 from scenarist.domain.locations import describe_replacement
@@ -32,17 +32,15 @@ class Eligibility:
 def find_eligibility(
     connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None, now: datetime
 ) -> Eligibility:
-    """Check what can be done with a scenario; takes a constant number of SQL statements."""
-    siblings = scenario.cycle_id is not None and eligibility.has_siblings(
-        connection, scenario.id, scenario.cycle_id
-    )
+    """Check what can be done with a scenario that exists; takes one SQL statement."""
+    facts = eligibility.find_facts(connection, scenario.id)
     return Eligibility(
         scenario=scenario,
         submit=(
-            *_find_declaration_faults(connection, scenario, declared),
-            *_reasons_against_submit(eligibility.find_data_nodes(connection, scenario.id), now),
+            *_find_declaration_faults(scenario, facts.wiring, declared),
+            *_reasons_against_submit(facts.data_nodes, now),
         ),
-        delete=tuple(_reasons_against_delete(connection, scenario, has_siblings=siblings)),
+        delete=tuple(_reasons_against_delete(scenario, facts)),
         promote=_reasons_against_promote(scenario),
     )
 
@@ -63,15 +61,14 @@ def primary_reason(scenario: Scenario) -> str:
 
 
 def _find_declaration_faults(
-    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None
+    scenario: Scenario, wiring: Sequence[Wiring], declared: DeclaredConfigs | None
 ) -> list[str]:
     """Return why tasks cannot run because the application has changed their declaration."""
     if declared is None:
         return []
     faults = [declared.find_scenario_fault(scenario.config_id)]
     faults += [
-        declared.find_task_fault(task.config_id, task.inputs, task.outputs)
-        for task in eligibility.find_wiring(connection, scenario.id)
+        declared.find_task_fault(task.config_id, task.inputs, task.outputs) for task in wiring
     ]
     return [fault for fault in faults if fault is not None]
 
@@ -108,19 +105,10 @@ def _reasons_of_missing(node: ScenarioDataNode) -> list[str]:
     return [f"data node {node.id} has no value yet{f': {missing}' if missing else ''}"]
 
 
-def _reasons_against_delete(
-    connection: Connection, scenario: Scenario, *, has_siblings: bool
-) -> list[str]:
-    reasons = [primary_reason(scenario)] if scenario.is_primary and has_siblings else []
-    under_way = eligibility.find_unfinished_submission(
-        connection,
-        (
-            *owners_of(scenario, has_siblings=has_siblings),
-            *(sequence.id for sequence in scenario.sequences),
-        ),
-    )
-    if under_way is not None:
-        reasons.append(f"submission {under_way} is under way")
+def _reasons_against_delete(scenario: Scenario, facts: ScenarioFacts) -> list[str]:
+    reasons = [primary_reason(scenario)] if scenario.is_primary and facts.has_siblings else []
+    if facts.unfinished is not None:
+        reasons.append(f"submission {facts.unfinished} is under way")
     return reasons
 
 

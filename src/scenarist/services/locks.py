@@ -19,6 +19,7 @@ from scenarist.domain.permissions import (
     Permission,
     has_permission,
 )
+from scenarist.domain.short_reads import require_thread
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.storage.registry import named_path
 
@@ -33,6 +34,18 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
         NotFoundError: There is no such data node.
     """
     found = data_node_rows.find(connection, data_node_id)
+    return drop_expired(require_found(found, "data node", data_node_id), now)
+
+
+def get_data_node_without_links(
+    connection: Connection, data_node_id: str, now: datetime
+) -> DataNode:
+    """Return what `get_data_node` does, but without what refers to the data node and wrote it.
+
+    Raises:
+        NotFoundError: There is no such data node.
+    """
+    found = data_node_rows.find_without_links(connection, data_node_id)
     return drop_expired(require_found(found, "data node", data_node_id), now)
 
 
@@ -64,6 +77,8 @@ def is_writable(node: DataNode) -> bool:
     """
     needed = _WRITE_PROPERTIES.get(node.storage_type)
     path = named_path(node.properties)
+    if path is not None:
+        require_thread()
     return not (
         node.properties.get("read_only")
         or (needed is not None and not node.properties.get(needed))

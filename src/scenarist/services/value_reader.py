@@ -21,6 +21,7 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.selections import Selection
+from scenarist.domain.short_reads import require_thread
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import (
     FileFingerprint,
@@ -108,6 +109,7 @@ class ValueReader:
 
     def _read_in_server(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read a small value in the server, and any other in a worker."""
+        require_thread()
         location = location_of(node, edit)
         try:
             with apply_limits(self._limits.in_server(parts=1 + len(wanted.conditions))):
@@ -143,6 +145,7 @@ class ValueReader:
         *more: ValueLocation,
     ) -> RenderedValue:
         """Have a worker write JSON text to a temporary file; unlink the file before returning."""
+        require_thread()
         folder = None if is_url(self._folder) else self._folder
         descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
         file = os.fdopen(descriptor, "rb")
@@ -224,6 +227,7 @@ def check_unchanged(node: DataNode, edit: Edit) -> None:
         return
     fingerprint = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
     if fingerprint is not None:
+        require_thread()
         with open_file(edit.uri) as file:
             check_fingerprint(file, edit.uri, fingerprint)
 
@@ -279,6 +283,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
         return None
     if edit.uri is None or not is_named_file(node):
         return edit.id
+    require_thread()
     try:
         found = Path(edit.uri).stat()
     except (OSError, ValueError):
@@ -325,6 +330,7 @@ def _is_unchanged(edit: Edit) -> bool:
     """Return whether the user-named file still contains what was written with the edit."""
     if edit.uri is None or edit.size is None or edit.digest is None:
         return False
+    require_thread()
     written = FileFingerprint(size=edit.size, digest=edit.digest, stamp=None)
     try:
         with open_file(edit.uri) as file:

@@ -18,7 +18,7 @@ from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.selections import Selection
-from scenarist.services.locks import get_data_node
+from scenarist.services.locks import get_data_node_without_links
 from scenarist.services.value_reader import (
     RenderedValue,
     ValueReader,
@@ -336,13 +336,14 @@ def find_value(
 ) -> tuple[DataNode, Edit]:
     """Return a data node with its newest edit, or with the given one.
 
-    Its storage type and properties are those that the value was written with.
+    The data node is without what refers to it and what wrote it. Its storage type and properties
+    are those that the value was written with.
 
     Raises:
         NotFoundError: There is no such data node or edit, or no value yet.
         ConflictError: Another data node has since written to the same place.
     """
-    node = get_data_node(connection, data_node_id, now)
+    node = get_data_node_without_links(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
     if wanted is None:
         # A read records nothing: jobs and submits record the file as an edit.

@@ -5,6 +5,7 @@ others, and nothing else runs meanwhile: a body of one MiB would stop the server
 Such numbers are given to Python instead.
 """
 
+from collections.abc import Callable
 from math import isinf
 from typing import Any, Generic, TypeVar
 
@@ -47,6 +48,11 @@ class JsonDecoder(Generic[T]):
 def decode_json(data: bytes | str) -> Any:
     """Decode any JSON. For short texts, and for those with few fractions."""
     return _ANY.decode(data)
+
+
+def make_text_decoder(type_: Any) -> Callable[[str], Any]:
+    """Return a function that decodes texts as a type, as `decode_json` does."""
+    return msgspec.json.Decoder(type_, float_hook=_read_number).decode
 
 
 def has_slow_numbers(data: bytes) -> bool:

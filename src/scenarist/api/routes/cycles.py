@@ -35,6 +35,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.listings import CREATION_DATE, CycleFilter
 from scenarist.domain.vocabulary import Frequency
@@ -67,10 +68,10 @@ class CycleListParams(ListParams):
     opt=READ,
     summary="List cycles",
     tags=["cycles"],
-    sync_to_thread=True,
     dependencies=provide_params(CycleListParams),
     responses=describe_responses(200, schemas.Results[schemas.Cycle], "The cycles.", 400),
 )
+@run_on_loop_if_short
 def list_cycles(request: AnyRequest, params: NamedDependency[CycleListParams]) -> ASGIApp:
     """List cycles in order of creation date."""
     service, actor = services_of(request).cycles, actor_of(request)
@@ -125,9 +126,9 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> Js
     opt=READ,
     summary="Get a cycle",
     tags=["cycles"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneCycle, "The cycle.", 404),
 )
+@run_on_loop_if_short
 def get_cycle(request: AnyRequest, cycle_id: FromPath[str]) -> JsonResponse:
     return respond_if_modified(
         request, _to_body(services_of(request).cycles.get(actor_of(request), cycle_id))

@@ -35,6 +35,7 @@ from scenarist.api.responses import (
     respond_if_modified,
     respond_with_list,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter
@@ -107,10 +108,10 @@ class DataNodeListParams(DatedListParams):
     opt=READ,
     summary="List data nodes",
     tags=["datanodes"],
-    sync_to_thread=True,
     dependencies=provide_params(DataNodeListParams),
     responses=describe_responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
 )
+@run_on_loop_if_short
 def list_data_nodes(request: AnyRequest, params: NamedDependency[DataNodeListParams]) -> ASGIApp:
     """List data nodes in order of creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
@@ -134,9 +135,9 @@ def list_data_nodes(request: AnyRequest, params: NamedDependency[DataNodeListPar
     opt=READ,
     summary="Get a data node",
     tags=["datanodes"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneDataNode, "The data node.", 404),
 )
+@run_on_loop_if_short
 def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> JsonResponse:
     """Get a data node; in its properties, `***` or the name of a variable replaces each secret."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)

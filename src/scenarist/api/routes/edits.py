@@ -16,6 +16,7 @@ from scenarist.api.paging import ListParams, Sort
 from scenarist.api.requests import READ, AnyRequest, actor_of, provide_params, services_of
 from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list
 from scenarist.api.routes.data_nodes import PATH
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 
 _TIMESTAMP = "timestamp"
@@ -59,10 +60,10 @@ class EditListParams(ListParams):
     opt=READ,
     summary="List the edits of a data node",
     tags=["datanodes"],
-    sync_to_thread=True,
     dependencies=provide_params(EditListParams),
     responses=describe_responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
 )
+@run_on_loop_if_short
 def list_edits(
     request: AnyRequest, data_node_id: FromPath[str], params: NamedDependency[EditListParams]
 ) -> ASGIApp:
@@ -78,9 +79,9 @@ def list_edits(
     opt=READ,
     summary="Get an edit of a data node",
     tags=["datanodes"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneEdit, "The edit.", 404),
 )
+@run_on_loop_if_short
 def get_edit(
     request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]
 ) -> JsonResponse:

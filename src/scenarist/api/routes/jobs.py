@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from litestar import delete, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
@@ -40,6 +41,7 @@ from scenarist.api.responses import (
     respond_with_list,
 )
 from scenarist.api.routes import subscribers
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.listings import JobFilter
@@ -101,10 +103,10 @@ class JobListParams(DatedListParams):
     opt=READ,
     summary="List jobs",
     tags=["jobs"],
-    sync_to_thread=True,
     dependencies=provide_params(JobListParams),
     responses=describe_responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
 )
+@run_on_loop_if_short
 def list_jobs(request: AnyRequest, params: NamedDependency[JobListParams]) -> ASGIApp:
     """List jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
@@ -216,9 +218,9 @@ async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse
     """
     services, actor = services_of(request), actor_of(request)
     job = await wait_until_ended(
-        services.completions,
+        request,
         job_id,
-        first=lambda: services.jobs.cancel(actor, job_id),
+        first=partial(sync_to_thread, services.jobs.cancel, actor, job_id),
         again=lambda: services.jobs.get(actor, job_id),
     )
     require_not_ended(job)

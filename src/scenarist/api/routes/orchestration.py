@@ -6,6 +6,7 @@ from scenarist import schemas
 from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import OPERATE, READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 
 PATH = "/api/v1/orchestration"
@@ -22,9 +23,9 @@ def to_schema(orchestration: entities.OrchestrationState) -> schemas.Orchestrati
     opt=READ,
     summary="Get the state of the orchestration",
     tags=["orchestration"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneOrchestration, "The state of the orchestration."),
 )
+@run_on_loop_if_short
 def get_orchestration(request: AnyRequest) -> JsonResponse:
     """Get whether jobs are started: `paused_at` is null, or the time since which they are not."""
     found = services_of(request).orchestration.get(actor_of(request))

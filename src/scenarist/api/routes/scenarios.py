@@ -46,6 +46,7 @@ from scenarist.api.routes.submissions import (
     submit_and_respond,
     submit_request_of,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
@@ -125,10 +126,10 @@ class ScenarioListParams(DatedListParams):
     opt=READ,
     summary="List scenarios",
     tags=["scenarios"],
-    sync_to_thread=True,
     dependencies=provide_params(ScenarioListParams),
     responses=describe_responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
 )
+@run_on_loop_if_short
 def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListParams]) -> ASGIApp:
     """List scenarios in order of creation date."""
     service, actor = services_of(request).scenarios, actor_of(request)
@@ -203,9 +204,9 @@ def create_scenario(
     opt=READ,
     summary="Get a scenario",
     tags=["scenarios"],
-    sync_to_thread=True,
     responses=describe_responses(200, schemas.OneScenario, "The scenario.", 404),
 )
+@run_on_loop_if_short
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     eligibility = services_of(request).scenarios.get(actor_of(request), scenario_id)
@@ -334,12 +335,12 @@ def compare_scenarios(
     opt=READ,
     summary="List the submissions of a scenario",
     tags=["scenarios"],
-    sync_to_thread=True,
     dependencies=provide_params(EntitySubmissionListParams),
     responses=describe_responses(
         200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
     ),
 )
+@run_on_loop_if_short
 def list_scenario_submissions(
     request: AnyRequest,
     scenario_id: FromPath[str],

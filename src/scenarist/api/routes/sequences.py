@@ -41,6 +41,7 @@ from scenarist.api.routes.submissions import (
     submit_and_respond,
     submit_request_of,
 )
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import CREATION_DATE, NAME, SequenceFilter
@@ -78,10 +79,10 @@ class SequenceListParams(DatedListParams):
     opt=READ,
     summary="List sequences",
     tags=["sequences"],
-    sync_to_thread=True,
     dependencies=provide_params(SequenceListParams),
     responses=describe_responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
 )
+@run_on_loop_if_short
 def list_sequences(request: AnyRequest, params: NamedDependency[SequenceListParams]) -> ASGIApp:
     """List sequences in order of creation."""
     service, actor = services_of(request).sequences, actor_of(request)
@@ -135,9 +136,9 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
     opt=READ,
     summary="Get a sequence",
     tags=["sequences"],
-    sync_to_thread=False,  # a look-up by key costs less than switching threads
     responses=describe_responses(200, schemas.OneSequence, "The sequence.", 404),
 )
+@run_on_loop_if_short
 def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResponse:
     sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
     return respond_if_modified(request, _to_body(sequence))
@@ -201,12 +202,12 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResp
     opt=READ,
     summary="List the submissions of a sequence",
     tags=["sequences"],
-    sync_to_thread=True,
     dependencies=provide_params(EntitySubmissionListParams),
     responses=describe_responses(
         200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
     ),
 )
+@run_on_loop_if_short
 def list_sequence_submissions(
     request: AnyRequest,
     sequence_id: FromPath[str],

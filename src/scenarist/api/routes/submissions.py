@@ -45,6 +45,7 @@ from scenarist.api.responses import (
     respond,
     respond_with_list,
 )
+from scenarist.api.short_reads import read_on_loop_if_short, run_on_loop_if_short
 from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
@@ -137,7 +138,7 @@ async def submit_and_respond(
     if status == 204 and not preferences.is_representation:
         return JsonResponse(status=204, headers=headers)
     try:
-        body = await sync_to_thread(represent, to_schema(submission))
+        body = await read_on_loop_if_short(request, partial(represent, to_schema(submission)))
     except UnavailableError as error:
         raise InDoubtError(
             f"submission {submission.id} was accepted, but cannot be shown now ({error.message}); "
@@ -193,10 +194,10 @@ class SubmissionListParams(EntitySubmissionListParams):
     opt=READ,
     summary="List submissions",
     tags=["submissions"],
-    sync_to_thread=True,
     dependencies=provide_params(SubmissionListParams),
     responses=describe_responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
+@run_on_loop_if_short
 def list_submissions(request: AnyRequest, params: NamedDependency[SubmissionListParams]) -> ASGIApp:
     """List submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
@@ -241,7 +242,11 @@ async def _wait_until_ended(
         return services.submissions.get(actor, submission.id)
 
     return await wait_until_ended(
-        services.completions, submission.id, first=read, again=read, seconds=seconds
+        request,
+        submission.id,
+        first=partial(read_on_loop_if_short, request, read),
+        again=read,
+        seconds=seconds,
     )
 
 
@@ -274,9 +279,9 @@ async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -
     """
     services, actor = services_of(request), actor_of(request)
     submission = await wait_until_ended(
-        services.completions,
+        request,
         submission_id,
-        first=lambda: services.submissions.cancel(actor, submission_id),
+        first=partial(sync_to_thread, services.submissions.cancel, actor, submission_id),
         again=lambda: services.submissions.get(actor, submission_id),
     )
     require_not_ended(submission)
@@ -308,7 +313,9 @@ async def retry_submission(
     Which values they read is decided anew. Headers work as for a sequence.
     """
     services, actor = services_of(request), actor_of(request)
-    earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    earlier = await read_on_loop_if_short(
+        request, partial(services.submissions.get, actor, submission_id)
+    )
     wanted = submit_request_of(request, data, earlier.entity_type, earlier.entity_id)
     return await submit_and_respond(
         request,

@@ -32,6 +32,7 @@ from scenarist.api.responses import (
     respond_with_list,
 )
 from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond, submit_request_of
+from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
 from scenarist.domain.secrets import mask_properties
@@ -77,10 +78,10 @@ class TaskListParams(DatedListParams):
     opt=READ,
     summary="List tasks",
     tags=["tasks"],
-    sync_to_thread=True,
     dependencies=provide_params(TaskListParams),
     responses=describe_responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
 )
+@run_on_loop_if_short
 def list_tasks(request: AnyRequest, params: NamedDependency[TaskListParams]) -> ASGIApp:
     """List tasks in order of creation."""
     service, actor = services_of(request).tasks, actor_of(request)
@@ -101,9 +102,9 @@ def list_tasks(request: AnyRequest, params: NamedDependency[TaskListParams]) -> 
     opt=READ,
     summary="Get a task",
     tags=["tasks"],
-    sync_to_thread=False,
     responses=describe_responses(200, schemas.OneTask, "The task.", 404),
 )
+@run_on_loop_if_short
 def get_task(request: AnyRequest, task_id: FromPath[str]) -> JsonResponse:
     task = services_of(request).tasks.get(actor_of(request), task_id)
     return respond_if_modified(request, _to_body(task))

@@ -60,7 +60,7 @@ EditIdParam = Annotated[
         200, schemas.Value, "The value, or the selected part.", 400, 404, 409, 413
     ),
 )
-@run_in_bulkhead(BulkheadKind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES, may_be_short=True)
 def read_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],

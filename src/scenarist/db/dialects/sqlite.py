@@ -17,6 +17,7 @@ from scenarist.db.leader_lock import FileLeaderLock, LeaderLock
 from scenarist.db.notify.notifications import EVERYTHING, Notifier, Topics
 from scenarist.db.notify.sqlite import SocketNotifier, publish_once, socket_folder_of
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
+from scenarist.domain.short_reads import STEPS_PER_COUNT, count_steps
 from scenarist.system.json_decoding import decode_json
 
 _PRAGMAS = (
@@ -137,6 +138,7 @@ class SqliteDialect:
             cursor.execute(pragma)
         cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the WAL
         cursor.close()
+        connection.set_progress_handler(count_steps, STEPS_PER_COUNT)
         self._files.count_open()
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from scenarist.db.among import any_of
 from scenarist.db.places import is_own
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -61,7 +62,7 @@ _due = (
     .with_for_update(skip_locked=True)
     .cte("due")
 )
-_CLAIM = (
+_CLAIM = Query(
     update(jobs)
     .where(
         jobs.c.number.in_(select(_due.c.number)),
@@ -134,7 +135,7 @@ _BLOCK = (
 _WAIT_FOR_MACHINE = insert(job_waits).values(
     job_number=bindparam("of"), kind=MACHINE, for_job=NO_JOB, for_data_node=bindparam("text")
 )
-_INPUTS = (
+_INPUTS = Query(
     select(
         job_inputs.c.job_number,
         job_inputs.c.edit_id,
@@ -150,8 +151,8 @@ _INPUTS = (
     .where(any_of(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_TASKS = select(tasks).where(any_of(tasks.c.id, "ids"))
-_TASK_DATA_NODES = (
+_TASKS = Query(select(tasks).where(any_of(tasks.c.id, "ids")))
+_TASK_DATA_NODES = Query(
     select(
         task_data_nodes.c.task_id,
         task_data_nodes.c.direction,
@@ -245,7 +246,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
     Jobs of paused submissions are not claimed, and none at all while the orchestration is paused.
     One statement selects and marks the jobs, so a job never has two holders.
     """
-    rows = connection.execute(_CLAIM, {"limit": limit, "holder": holder_id, "now": now})
+    rows = _CLAIM.fetch(connection, {"limit": limit, "holder": holder_id, "now": now})
     claims = [
         Claim(
             number,
@@ -280,7 +281,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
 def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
     """Return the input values of jobs by job number, in the order of the task's inputs."""
     values: dict[int, list[InputValue]] = {}
-    for number, *value in connection.execute(_INPUTS, {"numbers": numbers}):
+    for number, *value in _INPUTS.fetch(connection, {"numbers": numbers}):
         values.setdefault(number, []).append(InputValue(*value))
     return values
 
@@ -288,9 +289,7 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
     """Return the recipes of tasks, by task."""
     nodes: dict[tuple[str, bool], list[TaskDataNode]] = {}
-    for task_id, direction, node_id, *node in connection.execute(
-        _TASK_DATA_NODES, {"ids": task_ids}
-    ):
+    for task_id, direction, node_id, *node in _TASK_DATA_NODES.fetch(connection, {"ids": task_ids}):
         nodes.setdefault((task_id, direction == INPUT), []).append(
             TaskDataNode(DataNodeId(node_id), *node)
         )
@@ -309,7 +308,7 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
             inputs=tuple(nodes.get((task.id, True), ())),
             outputs=tuple(nodes.get((task.id, False), ())),
         )
-        for task in connection.execute(_TASKS, {"ids": task_ids})
+        for task in _TASKS.fetch(connection, {"ids": task_ids})
     }
 
 

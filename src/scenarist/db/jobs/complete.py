@@ -11,6 +11,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import any_of
 from scenarist.db.each import execute_many
 from scenarist.db.jobs.propagate import FinishedJob, make_job_event, propagate
+from scenarist.db.sql import Query
 from scenarist.db.tables import job_logs, jobs
 from scenarist.db.together import pipeline
 from scenarist.domain.entities import Edit, Event
@@ -60,11 +61,14 @@ class RecordedCompletions:
     changes: list[Event] = field(default_factory=list)
 
 
-_RUNNING_ATTEMPTS = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
-    any_of(jobs.c.number, "numbers"),
-    # Bound, not written out: else PostgreSQL uses the index of running jobs, full of dead entries.
-    jobs.c.status == JobStatus.RUNNING,
-    jobs.c.holder_id == bindparam("holder"),
+_RUNNING_ATTEMPTS = Query(
+    select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
+        any_of(jobs.c.number, "numbers"),
+        # Bound, not written out: else PostgreSQL uses the index of running jobs, which is full of
+        # dead entries.
+        jobs.c.status == JobStatus.RUNNING,
+        jobs.c.holder_id == bindparam("holder"),
+    )
 )
 _UPDATE = (
     update(jobs)
@@ -122,8 +126,8 @@ def complete_attempts(
     A completion counts only while its job is RUNNING under this holder in the same attempt; any
     other is ignored, so that a late outcome of a lost attempt changes nothing.
     """
-    running = connection.execute(
-        _RUNNING_ATTEMPTS, {"numbers": [item.number for item in completions], "holder": holder_id}
+    running = _RUNNING_ATTEMPTS.fetch(
+        connection, {"numbers": [item.number for item in completions], "holder": holder_id}
     )
     attempts = {number: (attempt, requested_at) for number, attempt, requested_at in running}
     accepted = [

@@ -16,6 +16,7 @@ from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.each import execute_many
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -48,34 +49,38 @@ PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
 """The place at which jobs are ordered when a data node's value is replaced in place; several data
 nodes may share it (decision 84)."""
 
-_NODES = select(
-    data_nodes.c.id,
-    data_nodes.c.last_edit_id,
-    data_nodes.c.storage_type,
-    data_nodes.c.properties,
-    PLACE.label("place"),
-    select(job_holds.c.job_number)
-    .where(job_holds.c.place == PLACE, job_holds.c.mode == WRITE)
-    .order_by(job_holds.c.number.desc())
-    .limit(1)
-    .scalar_subquery()
-    .label("last_at_place"),
-    select(job_holds.c.job_number)
-    .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
-    .order_by(job_holds.c.number.desc())
-    .limit(1)
-    .scalar_subquery()
-    .label("writer"),
-    # Not EXISTS: PostgreSQL may scan all waits for it while there are few.
-    select(job_waits.c.kind)
-    .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
-    .limit(1)
-    .scalar_subquery()
-    .is_not(None)
-    .label("is_awaited"),
-).where(any_of(data_nodes.c.id, "ids"))
-_READERS = select(job_holds.c.place, job_holds.c.job_number).where(
-    any_of(job_holds.c.place, "places"), job_holds.c.mode == READ
+_NODES = Query(
+    select(
+        data_nodes.c.id,
+        data_nodes.c.last_edit_id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+        PLACE.label("place"),
+        select(job_holds.c.job_number)
+        .where(job_holds.c.place == PLACE, job_holds.c.mode == WRITE)
+        .order_by(job_holds.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("last_at_place"),
+        select(job_holds.c.job_number)
+        .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
+        .order_by(job_holds.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("writer"),
+        # Not EXISTS: PostgreSQL may scan all waits for it while there are few.
+        select(job_waits.c.kind)
+        .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+        .label("is_awaited"),
+    ).where(any_of(data_nodes.c.id, "ids"))
+)
+_READERS = Query(
+    select(job_holds.c.place, job_holds.c.job_number).where(
+        any_of(job_holds.c.place, "places"), job_holds.c.mode == READ
+    )
 )
 _UNSUCCESSFUL_TASKS = (
     select(jobs.c.task_id)
@@ -270,7 +275,7 @@ def _load_nodes(
         return {}
     nodes: dict[str, _Node] = {}
     queue: dict[str, _PlaceQueue] = {}
-    for row in connection.execute(_NODES, {"ids": ids}):
+    for row in _NODES.fetch(connection, {"ids": ids}):
         at = None
         if is_replaced_in_place(row.storage_type, row.properties):
             at = queue.setdefault(row.place, _PlaceQueue(row.place, row.last_at_place))
@@ -289,7 +294,7 @@ def _load_nodes(
     written = {node_id for new in accepted for job in new.jobs for node_id in job.outputs}
     to_write = {at.place for node_id in written if (at := nodes[node_id].queue) is not None}
     if to_write:
-        for place, number in connection.execute(_READERS, {"places": list(to_write)}):
+        for place, number in _READERS.fetch(connection, {"places": list(to_write)}):
             queue[place].readers.append(number)
     return nodes
 

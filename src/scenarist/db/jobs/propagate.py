@@ -26,6 +26,7 @@ from scenarist.db.jobs.first_values import (
     move_writers_first,
     provide_values,
 )
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -41,7 +42,7 @@ from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus, SubmissionStatus
 
 _FORGET_HOLDS = delete(job_holds).where(any_of(job_holds.c.job_number, "numbers"))
-_DECIDE_INPUTS = (
+_DECIDE_INPUTS = Query(
     update(job_inputs)
     .where(any_of(job_inputs.c.producer, "numbers"))
     .values(
@@ -52,12 +53,12 @@ _DECIDE_INPUTS = (
     )
     .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
 )
-_RELEASE = (
+_RELEASE = Query(
     delete(job_waits)
     .where(any_of(job_waits.c.for_job, "numbers"))
     .returning(job_waits.c.job_number)
 )
-_RELEASE_MACHINES = (
+_RELEASE_MACHINES = Query(
     delete(job_waits).where(job_waits.c.for_job == NO_JOB).returning(job_waits.c.job_number)
 )
 _COUNT_DOWN = (
@@ -75,9 +76,11 @@ _COUNT_DOWN = (
         pending_since=bindparam("pending_since"),
     )
 )
-_COUNTS = select(
-    submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
-).where(any_of(submissions.c.id, "ids"))
+_COUNTS = Query(
+    select(
+        submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
+    ).where(any_of(submissions.c.id, "ids"))
+)
 _UPDATE_COUNTS = (
     update(submissions)
     .where(submissions.c.id == bindparam("of"))
@@ -89,8 +92,10 @@ _UPDATE_COUNTS = (
         finished_at=bindparam("finished_at"),
     )
 )
-_RELEASED = select(jobs.c.id, jobs.c.submission_id).where(
-    any_of(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
+_RELEASED = Query(
+    select(jobs.c.id, jobs.c.submission_id).where(
+        any_of(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
+    )
 )
 
 
@@ -135,9 +140,9 @@ def propagate(
         if ended_waiting.jobs:
             inherited = transfer_waits(connection, ended_waiting, set(numbers))
         connection.execute(_FORGET_HOLDS, {"numbers": numbers})
-        decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
+        decided = _DECIDE_INPUTS.fetch(connection, {"numbers": numbers})
     wait_changes = WaitChanges(
-        Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
+        Counter(number for (number,) in _RELEASE.fetch(connection, {"numbers": numbers}))
     )
     wait_changes.removed.subtract(inherited)
     missing = [
@@ -183,7 +188,7 @@ def advance_writers(connection: Connection, nodes: Sequence[str], now: datetime)
 
 def release_machine_waits(connection: Connection, now: datetime) -> list[Event]:
     """Release all jobs that wait for a machine; when claimed, some may be blocked again."""
-    released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
+    released = Counter(number for (number,) in _RELEASE_MACHINES.fetch(connection))
     return _apply_wait_changes(connection, WaitChanges(released), now)
 
 
@@ -219,8 +224,8 @@ def _apply_wait_changes(
     execute_many(connection, _COUNT_DOWN, rows)
     return blocked + [
         make_job_event(job_id, submission_id, JobStatus.PENDING)
-        for job_id, submission_id in connection.execute(
-            _RELEASED, {"numbers": [row["of"] for row in rows]}
+        for job_id, submission_id in _RELEASED.fetch(
+            connection, {"numbers": [row["of"] for row in rows]}
         )
     ]
 
@@ -234,8 +239,8 @@ def _update_submissions(
         counts.setdefault(submission_id, Counter())[job_status] += 1
     rows = []
     done: dict[SubmissionId, SubmissionStatus] = {}
-    for submission_id, unfinished, failed, canceled in connection.execute(
-        _COUNTS, {"ids": list(counts)}
+    for submission_id, unfinished, failed, canceled in _COUNTS.fetch(
+        connection, {"ids": list(counts)}
     ):
         counted = counts[submission_id]
         left = unfinished - counted.total()

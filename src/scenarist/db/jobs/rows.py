@@ -21,13 +21,14 @@ from scenarist.db.among import any_of, is_one_of
 from scenarist.db.jobs.claim import IS_DUE
 from scenarist.db.jobs.pause import find_orchestration
 from scenarist.db.paging import (
+    EntityList,
     Page,
     ValueFilter,
     apply_filters,
     created_between,
-    fetch_page,
     match_any,
 )
+from scenarist.db.sql import Query
 from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
@@ -35,11 +36,15 @@ from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
 from scenarist.domain.named_files import file_path
 from scenarist.domain.vocabulary import ORCHESTRATION_ID, JobStatus
 
-_KEYS = {CREATION_DATE: jobs.c.created_at}
-_FIND = select(jobs).where(jobs.c.id == bindparam("id"))
+_LIST = EntityList(
+    select(jobs, subscriber_rows.HAS_ANY),
+    number=jobs.c.number,
+    keys={CREATION_DATE: jobs.c.created_at},
+)
+_FIND = Query(_LIST.query.where(jobs.c.id == bindparam("id")))
 _awaited = jobs.alias("awaited")
 _other = jobs.alias("other")
-_WAITS = (
+_WAITS = Query(
     select(
         job_waits.c.job_number,
         func.coalesce(_awaited.c.id, job_waits.c.for_data_node),
@@ -80,7 +85,7 @@ _FINISHED = union_all(
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
-    row = connection.execute(_FIND, {"id": job_id}).first()
+    row = _FIND.fetch_first(connection, {"id": job_id})
     return None if row is None else _assemble(connection, [row])[0]
 
 
@@ -91,7 +96,7 @@ def find_finished(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 def list_page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
     """Return a page of jobs, in the order of acceptance unless the request has a sort."""
-    query = created_between(select(jobs), jobs.c.created_at, wanted.created)
+    query = created_between(_LIST.query, jobs.c.created_at, wanted.created)
     if wanted.entity_id:
         query = query.where(
             jobs.c.submission_id.in_(
@@ -109,9 +114,7 @@ def list_page(connection: Connection, wanted: JobFilter, request: PageRequest) -
             _status_filter(wanted.status),
         ],
     )
-    found = fetch_page(
-        connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches
-    )
+    found = _LIST.fetch_page(connection, request, query, branches)
     return found.to_page(_assemble(connection, found.rows))
 
 
@@ -170,8 +173,8 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:
-        for number, target, storage_type, properties in connection.execute(
-            _WAITS, {"numbers": blocked}
+        for number, target, storage_type, properties in _WAITS.fetch(
+            connection, {"numbers": blocked}
         ):
             path = None if properties is None else file_path(storage_type, properties)
             waits.setdefault(number, []).append(target)
@@ -188,8 +191,10 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
 
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     waits = _waits_of(connection, rows)
-    subscribers_by_entity = subscriber_rows.of_entities(
-        connection, {row.submit_entity_id for row in rows}
+    subscribers_by_entity = (
+        subscriber_rows.of_entities(connection, {row.submit_entity_id for row in rows})
+        if rows and rows[0].has_any_subscribers
+        else {}
     )
     return [
         Job(

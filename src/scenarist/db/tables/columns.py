@@ -36,8 +36,18 @@ class TimestampColumn(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        # Instead of `process_result_value`, which would be called by two more functions.
+        return _to_timestamp_if_any
+
+
+def to_timestamp(microseconds: int) -> datetime:
+    """Return the timestamp that is stored as a number."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _to_timestamp_if_any(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 class Seconds(TypeDecorator[timedelta]):

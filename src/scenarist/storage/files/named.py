@@ -10,6 +10,7 @@ from typing import Any
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.named_files import FileState, file_path
+from scenarist.domain.short_reads import require_thread
 from scenarist.storage.files.path_errors import explain_unreadable
 
 _READ_AS_FOLDERS = frozenset({"parquet"})
@@ -36,6 +37,7 @@ def require_file_state(storage_type: str, properties: Mapping[str, Any]) -> File
     path = file_path(storage_type, properties)
     if path is None:
         return None
+    require_thread()
     try:
         found = os.stat(path)
         if stat.S_ISREG(found.st_mode):
@@ -53,6 +55,7 @@ def explain_missing(storage_type: str, properties: Mapping[str, Any]) -> str | N
     path = file_path(storage_type, properties)
     if path is None:
         return None
+    require_thread()
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode) and storage_type in _READ_AS_FOLDERS:
