@@ -8,18 +8,16 @@ from msgspec import UNSET
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp, format_timestamp
 from scenarist.client.scenarios import delete_cascading
-from scenarist.client.transport import Call, Transport, path_of
+from scenarist.client.transport import Call, path_of
 from scenarist.domain.vocabulary import Frequency
 
 
 class Cycles(Entities[schemas.Cycle]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "cycles",
-            schemas.Results[schemas.Cycle],
-            lambda body: transport.read(body, schemas.OneCycle).cycle,
-        )
+    _name = "cycles"
+    _results = schemas.Results[schemas.Cycle]
+
+    def _read_one(self, body: bytes) -> schemas.Cycle:
+        return self._transport.read(body, schemas.OneCycle).cycle
 
     def create(
         self,

@@ -9,7 +9,7 @@ from scenarist import schemas
 from scenarist.client.data_frames import as_frame, as_json
 from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp, build_if_match
 from scenarist.client.errors import TruncatedError
-from scenarist.client.transport import Call, Transport, path_of
+from scenarist.client.transport import Call, path_of
 from scenarist.domain.vocabulary import JoinOperator
 
 if TYPE_CHECKING:
@@ -23,13 +23,11 @@ _BYTES = "application/octet-stream"
 
 
 class DataNodes(Entities[schemas.DataNode]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "datanodes",
-            schemas.Results[schemas.DataNode],
-            lambda body: transport.read(body, schemas.OneDataNode).datanode,
-        )
+    _name = "datanodes"
+    _results = schemas.Results[schemas.DataNode]
+
+    def _read_one(self, body: bytes) -> schemas.DataNode:
+        return self._transport.read(body, schemas.OneDataNode).datanode
 
     def create(self, config_id: str) -> schemas.DataNode:
         """Create the data node of a config without an owner, or return the existing one."""

@@ -1,6 +1,6 @@
 """Operations that all kinds of entities share: get, list by pages, delete."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -67,24 +67,18 @@ class Listing(Generic[EntityT]):
 
 
 class Entities(Generic[EntityT]):
-    """One kind of entity.
+    """One kind of entity."""
 
-    Args:
-        name: The first segment of its paths.
-        read_one: Decodes the entity from the response to a GET of one.
-    """
+    _name: str
+    """The first segment of its paths."""
+    _results: type[schemas.Results[EntityT]]
 
-    def __init__(
-        self,
-        transport: Transport,
-        name: str,
-        results: type[schemas.Results[EntityT]],
-        read_one: Callable[[bytes], EntityT],
-    ) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._name = name
-        self._results = results
-        self._read_one = read_one
+
+    def _read_one(self, body: bytes) -> EntityT:
+        """Decode the entity from the response to a GET of one."""
+        raise NotImplementedError
 
     def get(self, id: str) -> EntityT:
         return self.get_tagged(id).value

@@ -6,17 +6,15 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.client.entities import Entities, Listing, Timestamp, build_if_match, format_timestamp
-from scenarist.client.transport import Call, Transport, path_of
+from scenarist.client.transport import Call, path_of
 
 
 class Users(Entities[schemas.User]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "users",
-            schemas.Results[schemas.User],
-            lambda body: transport.read(body, schemas.OneUser).user,
-        )
+    _name = "users"
+    _results = schemas.Results[schemas.User]
+
+    def _read_one(self, body: bytes) -> schemas.User:
+        return self._transport.read(body, schemas.OneUser).user
 
     def create(self, username: str, password: str, roles: Sequence[str]) -> schemas.User:
         body = schemas.CreateUser(username=username, password=password, roles=list(roles))
@@ -49,13 +47,11 @@ class Users(Entities[schemas.User]):
 
 
 class Keys(Entities[schemas.Key]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "keys",
-            schemas.Results[schemas.Key],
-            lambda body: transport.read(body, schemas.OneKey).key,
-        )
+    _name = "keys"
+    _results = schemas.Results[schemas.Key]
+
+    def _read_one(self, body: bytes) -> schemas.Key:
+        return self._transport.read(body, schemas.OneKey).key
 
     def create(
         self, name: str, roles: Sequence[str], *, expires_at: Timestamp | None = None

@@ -6,17 +6,15 @@ from uuid import uuid4
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp
 from scenarist.client.submissions import PREFERS_BODY, build_wait_call, wait_until_ended
-from scenarist.client.transport import Call, Transport, check_header, path_of
+from scenarist.client.transport import Call, check_header, path_of
 
 
 class Jobs(Entities[schemas.Job]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "jobs",
-            schemas.Results[schemas.Job],
-            lambda body: transport.read(body, schemas.OneJob).job,
-        )
+    _name = "jobs"
+    _results = schemas.Results[schemas.Job]
+
+    def _read_one(self, body: bytes) -> schemas.Job:
+        return self._transport.read(body, schemas.OneJob).job
 
     def log(self, id: str) -> Sequence[schemas.AttemptLog]:
         """Return the log of a job, attempt by attempt."""

@@ -26,13 +26,11 @@ class Comparisons(dict[str, dict[str, Any]]):
 
 
 class Scenarios(Subscribable[schemas.Scenario]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "scenarios",
-            schemas.Results[schemas.Scenario],
-            lambda body: transport.read(body, schemas.OneScenario).scenario,
-        )
+    _name = "scenarios"
+    _results = schemas.Results[schemas.Scenario]
+
+    def _read_one(self, body: bytes) -> schemas.Scenario:
+        return self._transport.read(body, schemas.OneScenario).scenario
 
     def configs(self) -> Sequence[schemas.ScenarioConfig]:
         """Return the configs from which scenarios can be created."""

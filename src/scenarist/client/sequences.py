@@ -8,17 +8,15 @@ from msgspec import UNSET, UnsetType
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, Listing, Timestamp, build_if_match
 from scenarist.client.subscribers import Subscribable
-from scenarist.client.transport import Call, Transport, path_of
+from scenarist.client.transport import Call, path_of
 
 
 class Sequences(Subscribable[schemas.Sequence]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "sequences",
-            schemas.Results[schemas.Sequence],
-            lambda body: transport.read(body, schemas.OneSequence).sequence,
-        )
+    _name = "sequences"
+    _results = schemas.Results[schemas.Sequence]
+
+    def _read_one(self, body: bytes) -> schemas.Sequence:
+        return self._transport.read(body, schemas.OneSequence).sequence
 
     def create(
         self,

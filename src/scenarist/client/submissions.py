@@ -29,13 +29,11 @@ WaitedT = TypeVar("WaitedT", bound=EntityWithStatus)
 
 
 class Submissions(Entities[schemas.Submission]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "submissions",
-            schemas.Results[schemas.Submission],
-            lambda body: transport.read(body, schemas.OneSubmission).submission,
-        )
+    _name = "submissions"
+    _results = schemas.Results[schemas.Submission]
+
+    def _read_one(self, body: bytes) -> schemas.Submission:
+        return self._transport.read(body, schemas.OneSubmission).submission
 
     def list(
         self,

@@ -3,17 +3,15 @@
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, Listing, Timestamp
 from scenarist.client.submissions import Submittable
-from scenarist.client.transport import Call, Transport, path_of
+from scenarist.client.transport import Call, path_of
 
 
 class Tasks(Submittable[schemas.Task]):
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(
-            transport,
-            "tasks",
-            schemas.Results[schemas.Task],
-            lambda body: transport.read(body, schemas.OneTask).task,
-        )
+    _name = "tasks"
+    _results = schemas.Results[schemas.Task]
+
+    def _read_one(self, body: bytes) -> schemas.Task:
+        return self._transport.read(body, schemas.OneTask).task
 
     def create(self, config_id: str) -> schemas.Task:
         """Create the task of a config that no scenario owns, or return the existing one."""
