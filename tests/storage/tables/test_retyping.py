@@ -255,3 +255,60 @@ def test_a_value_that_cannot_be_read_any_more_may_be_replaced() -> None:
     place = ValueLocation(storage_type="pickle", content=b"no pickle")
 
     assert prepare_rewrite([1], "pickle", {}, place) == [1]
+
+
+TEXTS_OF_NO_TIME = ("02.03.2026", "3/2/2026", "2026", "05", "today", "march", "NaT", "", "20260131")
+
+
+@pytest.mark.parametrize("text", TEXTS_OF_NO_TIME)
+@pytest.mark.parametrize(
+    "present",
+    [
+        pd.Timestamp(DAY),
+        np.datetime64(DAY),
+        np.array([DAY], "M8[s]"),
+        pd.DataFrame({"at": pd.to_datetime([DAY])}),
+        pd.DataFrame({"at": pd.Series([], dtype="M8[us]")}),
+        pd.DataFrame({"at": [1]}, index=pd.DatetimeIndex([DAY], name="day")),
+    ],
+    ids=["timestamp", "scalar", "array", "column", "column without rows", "row labels"],
+)
+def test_a_text_that_is_no_iso_date_does_not_become_a_time(present: Any, text: str) -> None:
+    data: Any = text
+    if isinstance(present, np.ndarray):
+        data = [text]
+    elif isinstance(present, pd.DataFrame):
+        data = [{"day": text, "at": 1} if present.index.name else {"at": text}]
+
+    with pytest.raises(InvalidError):
+        retype(data, present)
+
+
+@pytest.mark.parametrize("text", ["05", "1 day", "10", "NaT", "-3"])
+def test_a_text_that_is_no_iso_duration_does_not_become_one(text: str) -> None:
+    for present in (pd.Timedelta(days=1), pd.DataFrame({"took": pd.to_timedelta([1], unit="s")})):
+        data: Any = text if isinstance(present, pd.Timedelta) else [{"took": text}]
+
+        with pytest.raises(InvalidError):
+            retype(data, present)
+
+
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("2026", datetime.time(1, 2)),
+        ("2026-01", datetime.time(1, 2)),
+        ("1_000", decimal.Decimal(1)),
+        ("nan", decimal.Decimal(1)),
+    ],
+)
+def test_a_text_that_a_parser_of_python_accepts_is_refused(text: str, present: Any) -> None:
+    with pytest.raises(InvalidError, match="does not have this form"):
+        retype(text, present)
+
+
+def test_an_object_does_not_become_a_category() -> None:
+    present = pd.DataFrame({"size": pd.Categorical(["S", "L"])})
+
+    with pytest.raises(InvalidError, match="does not have this form"):
+        retype([{"size": ["S"]}], present)

@@ -25,6 +25,7 @@ from scenarist.storage.python.objects import describe_error, python_type
 from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.tables import conversion
 from scenarist.storage.tables.comparison import DATES, TEXT, kind_of_dtype, kinds_of
+from scenarist.storage.tables.retyping import require_iso_timestamp
 from scenarist.storage.tables.series import MAX_EXACT_INTEGER, has_pandas_3
 
 if TYPE_CHECKING:
@@ -353,6 +354,12 @@ def _append_rows(present: Any, value: object) -> Any:
     return pandas.concat([present, added], ignore_index=not has_index)
 
 
+def _require_iso_texts(cells: list[Any]) -> None:
+    for cell in cells:
+        if isinstance(cell, str):
+            require_iso_timestamp(cell)
+
+
 def _convert_to_dtype(added: Any, dtype: Any) -> Any:
     """Convert cells to append to the type of a column, or its nullable form if there are nulls."""
     kind = kind_of_dtype(dtype)
@@ -374,6 +381,8 @@ def _convert_to_dtype(added: Any, dtype: Any) -> Any:
         )
     try:
         if dtype.kind not in "biu":
+            if kind == DATES:
+                _require_iso_texts(cells)
             return added.astype(dtype)
         # Through nullable types, which also refuse fractions among integers.
         bits = 8 * dtype.itemsize

@@ -7,7 +7,14 @@ from typing import Any
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import unique_texts, with_row_labels
 from scenarist.storage.tables.conversion import to_frame
-from scenarist.storage.tables.retyping import is_same, make_form_error, retype, retype_items
+from scenarist.storage.tables.retyping import (
+    is_same,
+    make_form_error,
+    require_iso_duration,
+    require_iso_timestamp,
+    retype,
+    retype_items,
+)
 
 _PLAIN_KINDS = frozenset("biuf")
 
@@ -94,16 +101,10 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
     if dtype.kind in _PLAIN_KINDS or isinstance(dtype, pandas.StringDtype):
         return _convert_if_exact(given, dtype)
     if isinstance(dtype, pandas.CategoricalDtype):
-        categories = dtype.categories
-        cells = retype_items(cells, categories.tolist(), where)
-        known = set(categories)
-        new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
-        values: Any = pandas.Categorical(
-            cells, categories=[*categories, *new], ordered=dtype.ordered
-        )
-        return pandas.Series(values, index=given.index)
+        return pandas.Series(_as_categories(cells, dtype, where), index=given.index)
     cells = retype_items(cells, like.tolist(), where)
     try:
+        _require_forms(cells, dtype)
         made = pandas.Series(cells, index=given.index, dtype=dtype)
     # The column type does not accept the cells.
     except (TypeError, ValueError) as error:
@@ -112,6 +113,31 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
     if dtype.kind in "mM":
         _require_untruncated(cells, made.tolist(), where, dtype)
     return made
+
+
+def _as_categories(cells: list[Any], dtype: Any, where: str) -> Any:
+    import pandas
+
+    categories = dtype.categories.tolist()
+    cells = retype_items(cells, categories, where)
+    if any(isinstance(cell, list | dict) for cell in cells):
+        raise make_form_error(cells, next(iter(categories), None), where)
+    known = set(categories)
+    new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
+    return pandas.Categorical(cells, categories=[*categories, *new], ordered=dtype.ordered)
+
+
+def _require_forms(cells: list[Any], dtype: Any) -> None:
+    """Check the cells for a column of times that no present cell has converted."""
+    if dtype.kind not in "mM":
+        return
+    for cell in cells:
+        if isinstance(cell, str | int | float):
+            _require_form(cell, dtype)
+
+
+def _require_form(data: Any, dtype: Any) -> None:
+    (require_iso_timestamp if dtype.kind == "M" else require_iso_duration)(data)
 
 
 def _convert_if_exact(given: Any, dtype: Any) -> Any:
@@ -156,6 +182,10 @@ def _as_array(data: Any, present: Any) -> Any:
     if kind not in "biufUM":
         raise make_form_error(data, present, "the value")
     given = numpy.array(data)
+    if kind == "M":
+        for item in numpy.array(data, object).ravel():
+            if item is not None:
+                require_iso_timestamp(item)
     made = numpy.array(data, present.dtype if kind != "U" else None)
     is_kept = kind == "M" or is_same(given.tolist(), made.tolist())
     if not is_kept and given.dtype.kind not in "biufU":
@@ -166,6 +196,7 @@ def _as_array(data: Any, present: Any) -> Any:
 def _as_scalar(data: Any, present: Any) -> Any:
     kind = present.dtype.kind
     if kind in "mM":
+        _require_form(data, present.dtype)
         return type(present)(data)
     if kind in _PLAIN_KINDS and isinstance(data, bool) == (kind == "b"):
         made = type(present)(data)
@@ -188,6 +219,7 @@ def _require_untruncated(cells: list[Any], kept: list[Any], where: str, dtype: A
 def _as_timedelta(data: Any, present: Any) -> Any:
     import pandas
 
+    require_iso_duration(data)
     made = pandas.Timedelta(data)
     kept = made.as_unit(present.unit)
     # A duration of finer resolution keeps its own unit.
@@ -197,6 +229,7 @@ def _as_timedelta(data: Any, present: Any) -> Any:
 def _as_timestamp(data: Any, present: Any) -> Any:
     import pandas
 
+    require_iso_timestamp(data)
     moment = pandas.Timestamp(data)
     if (moment.tzinfo is None) != (present.tzinfo is None):
         raise ValueError("only one of the two has a time zone")

@@ -221,6 +221,39 @@ def _find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
 
 
 _NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
+_FINER_DIGITS = re.compile(r"([.,]\d{6})\d+")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
+_DURATION = re.compile(r"[+-]?P")
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def require_iso_timestamp(data: Any) -> None:
+    """Check that data is a date or timestamp in ISO 8601, with up to nine digits of a second.
+
+    The parsers of pandas and numpy also accept ``02.03.2026``, ``5`` and ``today``.
+
+    Raises:
+        TypeError: It is not a text.
+        ValueError: It is another text.
+    """
+    if not isinstance(data, str):
+        raise TypeError("it is not a text")
+    if not _DAY.match(data):
+        raise ValueError("it is not a date in ISO 8601, such as 2026-01-31")
+    datetime.datetime.fromisoformat(_FINER_DIGITS.sub(r"\1", data))
+
+
+def require_iso_duration(data: Any) -> None:
+    """Check that data is a duration in ISO 8601, such as ``P1DT2H``.
+
+    Raises:
+        TypeError: It is not a text.
+        ValueError: It is another text.
+    """
+    if not isinstance(data, str):
+        raise TypeError("it is not a text")
+    if not _DURATION.match(data):
+        raise ValueError("it is not a duration in ISO 8601, such as P1DT2H")
 
 
 def _refuse_nanoseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
@@ -257,7 +290,15 @@ def _to_member(data: Any, present: enum.Enum) -> enum.Enum:
 def _to_decimal(data: Any, _present: decimal.Decimal) -> decimal.Decimal:
     if isinstance(data, bool):
         raise TypeError("a boolean is not a number")
+    if isinstance(data, str) and not _DECIMAL.fullmatch(data):
+        raise ValueError("it is not a number")
     return decimal.Decimal(str(data))
+
+
+def _to_time(data: str) -> datetime.time:
+    if ":" not in data:
+        raise ValueError("it is not a time such as 12:30:00")
+    return datetime.time.fromisoformat(data)
 
 
 def _json_form(item: Any) -> str:
@@ -271,7 +312,7 @@ def _to_bytes(data: str) -> bytes:
 _CONVERTERS: Mapping[type[Any], Callable[[Any, Any], Any]] = {
     datetime.datetime: _to_datetime,
     datetime.date: lambda data, _: datetime.date.fromisoformat(data),
-    datetime.time: _refuse_nanoseconds(datetime.time.fromisoformat),
+    datetime.time: _refuse_nanoseconds(_to_time),
     datetime.timedelta: _refuse_nanoseconds(lambda data: msgspec.convert(data, datetime.timedelta)),
     decimal.Decimal: _to_decimal,
     uuid.UUID: lambda data, _: uuid.UUID(data),
