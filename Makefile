@@ -12,7 +12,7 @@ SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {
 # Three processes on two cores: many tests wait for other processes.
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 3
 
-.PHONY: demo test quick oldest lint format chaos bench bench-peers vendor clean
+.PHONY: demo test quick quick-3.12 quick-3.13 oldest lint format chaos bench bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
@@ -25,10 +25,10 @@ quick: $(VENV)/.test  ## the part for every change
 	$(BIN)/ruff check
 	$(TEST) -m "not e2e" -q
 
-quick-3.%:  ## the same on another Python: make quick-3.13
-	@if python3.$* --version > /dev/null 2>&1; \
-	then $(MAKE) quick PYTHON=python3.$* VENV=.venv-3.$*; \
-	else echo "skipped: there is no python3.$*"; fi
+quick-3.12 quick-3.13: quick-%:  ## the same on another Python
+	@if python$* --version > /dev/null 2>&1; \
+	then $(MAKE) quick PYTHON=python$* VENV=.venv-$*; \
+	else echo "skipped: there is no python$*"; fi
 
 OLDEST := .venv-oldest
 oldest: $(OLDEST)/constraints.txt  ## the same with the oldest libraries that pyproject.toml admits
