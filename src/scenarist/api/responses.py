@@ -1,5 +1,6 @@
 """Responses of handlers: JSON with an ETag, and lists, either whole or in pages."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -25,6 +26,8 @@ EntityT_co = TypeVar("EntityT_co", covariant=True)
 _ROWS_PER_READ = 500  # rows read at a time for a list that is streamed whole
 _JSON = "application/json"
 _WITHOUT_BODY = {204, 304}
+_PLAIN_QUERY = re.compile(rb"[A-Za-z0-9_.=&-]+")
+"""A query that needs no escaping, as most have none."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -160,8 +163,7 @@ def respond_with_list(
     following = None if page.next_position is None else paging.cursor_of(page.next_position)
     headers = {}
     if following is not None:
-        query = {**request.query_params.dict(), "limit": paging.limit, "cursor": following}
-        headers["Link"] = f'<{request.url.path}?{urlencode(query, doseq=True)}>; rel="next"'
+        headers["Link"] = f'<{request.url.path}?{_query_of_next(request, following)}>; rel="next"'
     return respond(
         Results(
             results=[to_schema(item) for item in page.items],
@@ -170,6 +172,14 @@ def respond_with_list(
         ),
         headers=headers,
     )
+
+
+def _query_of_next(request: Request[Any, Any, Any], cursor: str) -> str:
+    """Return the query of the next page: that of the request, with another cursor."""
+    query = request.scope["query_string"]
+    if _PLAIN_QUERY.fullmatch(query) and b"cursor=" not in query:
+        return f"{query.decode()}&cursor={cursor}"
+    return urlencode({**request.query_params.dict(), "cursor": cursor}, doseq=True)
 
 
 def _respond_with_all(
