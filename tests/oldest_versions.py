@@ -6,6 +6,7 @@ The tools of the tests are not libraries: they have the versions of constraints.
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {"test", "bench"}
@@ -39,10 +40,8 @@ def pinned_versions() -> dict[str, str]:
     return {name.replace("_", "-"): version for name, version in pairs}
 
 
-def _project() -> dict[str, dict[str, list[str]]]:
-    project: dict[str, dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text())[
-        "project"
-    ]
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return project
 
 

@@ -103,8 +103,8 @@ def private_names(module: Path) -> set[str]:
                 found.add(name)
             case ast.Import(names=names):
                 found.update(part for alias in names for part in alias.name.split("."))
-            case ast.ImportFrom(module=name, names=names):
-                found.update((name or "").split("."), (alias.name for alias in names))
+            case ast.ImportFrom(module=origin, names=names):
+                found.update((origin or "").split("."), (alias.name for alias in names))
             case ast.Constant(value=str(text)) if has_texts and re.fullmatch(r"[\w.]+", text):
                 found.update(text.split("."))
     return {name for name in found if re.match("_[^_]", name)} - NOT_TAKEN
