@@ -90,12 +90,14 @@ def test_a_named_pipe_in_place_of_a_user_named_file_is_409_at_once_and_stays(
 
     responses = [read(shelves, shelf[kind]), read(shelves, shelf[kind], "?limit=1")]
     written = write(shelves, shelf[kind], [{"a": 2}])
+    node = show(shelves, shelf[kind])
 
     is_still_there = (shelves.folder / name).is_fifo()
     (shelves.folder / name).unlink()
     assert [response.status_code for response in responses] == [409, 409]
     assert written.status_code == 400
     assert "is not a regular file" in written.json()["message"]
+    assert node["is_writable"] is False
     assert is_still_there
 
 

@@ -1,8 +1,8 @@
 """Checks whether an actor may write a data node: locks, unfinished jobs, read-only configs."""
 
+import os
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -73,7 +73,8 @@ def is_writable(node: DataNode) -> bool:
     """Return whether values of a data node can be written over REST at all.
 
     False if it is declared read-only, if its storage has no function or query that writes, or if
-    its path is a folder. Locks and unfinished jobs do not count, since they end.
+    there is a folder, or anything but a regular file, at its path. Locks and unfinished jobs do
+    not count, since they end.
     """
     needed = _WRITE_PROPERTIES.get(node.storage_type)
     path = named_path(node.properties)
@@ -82,7 +83,7 @@ def is_writable(node: DataNode) -> bool:
     return not (
         node.properties.get("read_only")
         or (needed is not None and not node.properties.get(needed))
-        or (path is not None and Path(path).is_dir())
+        or (path is not None and os.path.exists(path) and not os.path.isfile(path))
     )
 
 

@@ -46,6 +46,25 @@ class Open(msgspec.Struct, dict=True):
     number: int
 
 
+class Limited(msgspec.Struct, frozen=True):
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number > 1:
+            raise ValueError("too large")
+
+
+class AnyAttribute(type):
+    """A metaclass whose classes have every attribute."""
+
+    def __getattr__(cls, name: str) -> int:
+        return len(name)
+
+
+class Loose(metaclass=AnyAttribute):
+    pass
+
+
 class Numbers(pydantic.RootModel[list[int]]):
     pass
 
@@ -248,6 +267,21 @@ def test_attributes_beside_the_fields_of_a_struct_come_back() -> None:
     found = JSON.read(place_of(write(value).content))
 
     assert (found.number, found.note) == (1, "late")
+
+
+def test_what_runs_after_a_struct_is_made_does_not_run_again() -> None:
+    value = Limited(1)
+    msgspec.structs.force_setattr(value, "number", 2)
+
+    found = JSON.read(place_of(write(value).content))
+
+    assert type(found) is Limited
+    assert found.number == 2
+
+
+def test_an_object_of_a_class_with_every_attribute_is_refused() -> None:
+    with pytest.raises(InvalidError, match=r"is a .*Loose, which JSON cannot hold"):
+        write(Loose())
 
 
 def test_a_model_with_a_root_comes_back() -> None:

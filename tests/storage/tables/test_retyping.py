@@ -278,7 +278,7 @@ def test_a_text_that_is_no_iso_date_does_not_become_a_time(present: Any, text: s
     if isinstance(present, np.ndarray):
         data = [text]
     elif isinstance(present, pd.DataFrame):
-        data = [{"day": text, "at": 1} if present.index.name else {"at": text}]
+        data = [{"day": text, "at": 1} if present.index.name == "day" else {"at": text}]
 
     with pytest.raises(InvalidError):
         retype(data, present)

@@ -7,6 +7,7 @@ is restored as by unpickling: `__init__` and validators do not run a second time
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -106,7 +107,7 @@ def restore(kind: type[Any], state: ObjectState) -> Any:
     if issubclass(kind, tuple):
         made: Any = tuple.__new__(kind, [fields[name] for name in _field_names(kind)])
     elif issubclass(kind, msgspec.Struct):
-        made = kind(**fields)
+        made = _make_struct(kind, fields)
         for name, item in {**fields, **state.extras}.items():
             msgspec.structs.force_setattr(made, name, item)
         return made
@@ -118,6 +119,23 @@ def restore(kind: type[Any], state: ObjectState) -> Any:
     for name, item in state.extras.items():
         object.__setattr__(made, name, item)
     return made
+
+
+def _make_struct(kind: Any, fields: Mapping[str, Any]) -> Any:
+    """Return a struct with the given fields, without running its ``__post_init__``."""
+    if not _has_attribute(kind, "__post_init__"):
+        return kind(**fields)
+    made = _without_post_init(kind)(**fields)
+    made.__class__ = kind
+    return made
+
+
+@cache
+def _without_post_init(kind: Any) -> Any:
+    """Return a subclass whose objects can become objects of the class; msgspec has no other way."""
+    body = {"__post_init__": lambda _: None, "__module__": kind.__module__}
+    gc = kind.__struct_config__.gc
+    return type(kind)(kind.__name__, (kind,), body, frozen=False, gc=gc)
 
 
 def _restore_model(kind: Any, state: ObjectState) -> Any:
@@ -202,7 +220,7 @@ def _check_bases(kind: type[Any]) -> None:
 
 
 def _is_pydantic(kind: type[Any]) -> bool:
-    return hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_fields")
+    return _has_attribute(kind, "__pydantic_fields__") and _has_attribute(kind, "model_dump")
 
 
 def _has_attribute(kind: type[Any], name: str) -> bool:
