@@ -1,4 +1,4 @@
-"""S11, SUBMIT, PAUSES: what reads and submits cost the server, and how long they hold its event loop."""
+"""What reads and submits cost the server, and how long they hold its event loop."""
 
 import asyncio
 import socket
@@ -104,7 +104,7 @@ def _row(name: str, bar: float, costs: list[float], ratios: list[float], records
 
 
 def measure_submit_cost(folder: Path, *, rounds: int, count: int) -> list[Row]:
-    """SUBMIT: processor time of server and workers for a submit of two tasks, beside an older commit.
+    """SUBMIT: processor time of server and workers for a submit, beside an older commit.
 
     Raises:
         CalledProcessError: The repository has no such commit.
