@@ -125,19 +125,17 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "S10": lambda folder: measure_engines.measure_engines(
             folder, rounds=rounds, count=size(3_000, 500)
         ),
-        "S11": lambda folder: [
-            *on_both(
-                lambda place, records: measure_reads.measure_reads(
-                    place, records, rounds=rounds, count=size(3_000, 200)
-                )
-            )(folder),
-            *measure_reads.measure_submit_cost(
-                _made(folder / "submits"), rounds=rounds, count=size(2_000, 200)
-            ),
-            *measure_reads.measure_pauses(
-                _made(folder / "pauses"), seconds=size(5, 1), many=size(1_000, 100)
-            ),
-        ],
+        "S11": on_both(
+            lambda folder, records: measure_reads.measure_reads(
+                folder, records, rounds=rounds, count=size(3_000, 200)
+            )
+        ),
+        "SUBMIT": lambda folder: measure_reads.measure_submit_cost(
+            folder, rounds=rounds, count=size(2_000, 200)
+        ),
+        "PAUSES": lambda folder: measure_reads.measure_pauses(
+            folder, seconds=size(5, 1), many=size(1_000, 100)
+        ),
     }
 
 

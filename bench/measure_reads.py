@@ -1,4 +1,4 @@
-"""S11: what reads and submits cost the server, and how long they hold its event loop."""
+"""What reads and submits cost the server, and how long they hold its event loop."""
 
 import asyncio
 import socket
@@ -104,7 +104,7 @@ def _row(name: str, bar: float, costs: list[float], ratios: list[float], records
 
 
 def measure_submit_cost(folder: Path, *, rounds: int, count: int) -> list[Row]:
-    """S11: processor time of server and workers for a submit of two tasks, beside an older commit.
+    """SUBMIT: processor time of server and workers for a submit, beside an older commit.
 
     Raises:
         CalledProcessError: The repository has no such commit.
@@ -132,7 +132,7 @@ def measure_submit_cost(folder: Path, *, rounds: int, count: int) -> list[Row]:
     ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
     return [
         Row(
-            number="S11",
+            number="SUBMIT",
             work="submit a two-task sequence, server and workers together, SQLite",
             ours=f"{median(ours) * 1e6:,.0f} µs of the processor",
             beside=f"commit {BEFORE} {median(theirs) * 1e6:,.0f} µs",
@@ -158,7 +158,7 @@ def _submit_cost(folder: Path, server: Server, count: int) -> float:
 
 
 def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:
-    """S11: the longest that the event loop did nothing else, under reads that are long or slow.
+    """PAUSES: the longest that the event loop did nothing else, under reads that are long or slow.
 
     A connection of its own asks for the constant route again and again, which only the loop
     answers. What the machine does meanwhile counts as well, so the bar is far above a pause.
@@ -183,7 +183,7 @@ def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:
                 pause = _longest_pause_ms(server, seconds)
             rows.append(
                 Row(
-                    number="S11",
+                    number="PAUSES",
                     work=f"longest pause of the event loop under {what}, SQLite",
                     ours=f"{pause:.1f} ms",
                     beside=f"without load {quiet:.1f} ms",

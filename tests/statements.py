@@ -98,7 +98,8 @@ def database_address(database: Database) -> str:
 def _steps(node: Mapping[str, Any], above: str = "") -> Iterator[str]:
     kind, table = node["Node Type"], node.get("Relation Name", "")
     inner = node.get("Plans", [])
-    if kind in {"Sort", "Incremental Sort"}:
+    # A subplan sorts what belongs to one row, which SQLite finds in order.
+    if kind in {"Sort", "Incremental Sort"} and node.get("Parent Relationship") != "SubPlan":
         if inner and inner[0]["Node Type"] in {"Append", "Merge Append"}:
             yield "MERGE (UNION ALL)"
         yield "USE TEMP B-TREE FOR ORDER BY"

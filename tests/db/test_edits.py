@@ -92,5 +92,5 @@ def test_the_edits_of_others_are_not_looked_at(database: Database, node: DataNod
         edit_rows.find(database.reader, node, "x")
 
     plans = statements.plans()
-    assert len(plans) == 4
+    assert len(plans) == 2
     assert not any(scanned(plan, ["edits"]) for plan in plans.values())

@@ -120,6 +120,11 @@ def test_there_may_be_no_row(sampled: Database) -> None:
     assert Query(select(samples)).fetch_first(sampled.reader) is None
 
 
+def test_no_parameter_may_be_missing(sampled: Database) -> None:
+    with pytest.raises(KeyError, match="since"):
+        Query(NEWER).fetch(sampled.reader)
+
+
 def test_a_transaction_sees_its_own_changes(sampled: Database) -> None:
     def work(connection: Connection) -> int:
         connection.execute(insert(samples), [{"name": "a"}, {"name": "b"}])

@@ -115,6 +115,22 @@ def test_looking_at_a_scenario_takes_as_many_statements_as_ever(estate: Estate) 
     assert after.said == before.said
 
 
+def test_a_page_is_read_with_one_statement_whatever_belongs_to_its_entities(
+    estate: Estate,
+) -> None:
+    for day in range(3):
+        estate.create(day=day)
+    request = PageRequest(limit=20, sort=CREATION_DATE)
+
+    with noted(estate.database) as statements:
+        scenarios = estate.scenarios.list_page(ANYONE, ScenarioFilter(), request)
+        sequences = estate.sequences.list_page(ANYONE, SequenceFilter(), request)
+
+    assert [len(scenario.sequences) for scenario in scenarios.items] == [1, 1, 1]
+    assert [len(sequence.task_ids) for sequence in sequences.items] == [1, 1, 1]
+    assert len(statements.said) == 2
+
+
 def test_deleting_a_cycle_takes_as_many_statements_for_fifty_scenarios_as_for_one(
     estate: Estate,
 ) -> None:

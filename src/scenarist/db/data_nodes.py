@@ -70,6 +70,7 @@ _edits_of_jobs = edits.alias("edits_of_jobs")
 _WRITERS = (
     select(_edits_of_jobs.c.job_id.label("item"))
     .where(_edits_of_jobs.c.data_node_id == data_nodes.c.id, _edits_of_jobs.c.job_id.is_not(None))
+    .correlate(data_nodes)
     .order_by(_edits_of_jobs.c.id.desc())
     .limit(literal_column(str(MAX_WRITERS)))
 )

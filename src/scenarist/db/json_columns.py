@@ -72,6 +72,7 @@ def decoded_list(
     """Return the rows of a query with one column as a tuple, in their order.
 
     Args:
+        rows: Names the tables of the enclosing query that it depends on (``correlate``).
         of: The type of each row.
     """
     return _Text(json_list(rows), tuple[of, ...])

@@ -42,6 +42,7 @@ _TASKS = Query(
 _TASK_IDS = (
     select(scenario_tasks.c.task_id.label("item"))
     .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
     .order_by(scenario_tasks.c.position)
 )
 _NODES_OF_TASKS = (
@@ -49,16 +50,19 @@ _NODES_OF_TASKS = (
     .select_from(scenario_tasks)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
     .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
     .order_by(scenario_tasks.c.position, task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _ADDITIONAL = (
     select(scenario_data_nodes.c.data_node_id.label("item"))
     .where(scenario_data_nodes.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
     .order_by(scenario_data_nodes.c.position)
 )
 _TAGS = (
     select(scenario_tags.c.tag.label("item"))
     .where(scenario_tags.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
     .order_by(scenario_tags.c.tag)
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))

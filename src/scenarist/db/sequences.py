@@ -39,6 +39,7 @@ from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, Sequence
 _TASK_IDS = (
     select(sequence_tasks.c.task_id.label("item"))
     .where(sequence_tasks.c.sequence_id == sequences.c.id)
+    .correlate(sequences)
     .order_by(sequence_tasks.c.position)
 )
 _LIST = EntityList(
@@ -59,6 +60,7 @@ _OF_SCENARIO = (
         ).label("item")
     )
     .where(sequences.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
     .order_by(sequences.c.number)
 )
 SEQUENCES = decoded_list(

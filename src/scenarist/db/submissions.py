@@ -45,6 +45,7 @@ from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 _JOBS = (
     select(json_row(jobs.c.id, jobs.c.status, type_coerce(jobs.c.run_at, BigInteger)).label("item"))
     .where(jobs.c.submission_id == submissions.c.id)
+    .correlate(submissions)
     .order_by(jobs.c.number)
 )
 _LIST = EntityList(

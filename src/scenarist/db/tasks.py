@@ -32,6 +32,7 @@ _DATA_NODES = (
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(task_data_nodes.c.task_id == tasks.c.id)
+    .correlate(tasks)
     .order_by(task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _PARENTS = union_all(
