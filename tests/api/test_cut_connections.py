@@ -145,6 +145,8 @@ class World:
 
     def made(self, path: str, **more: Any) -> Any:
         answer = self.ask("POST", path, **more)
+        if answer.status_code == 503:  # the writer's connection was lost with the others
+            answer = self.ask("POST", path, **more)
         assert answer.status_code < 300, answer.text
         return (
             answer.json()
