@@ -1,4 +1,4 @@
-"""A query parameter that is given twice: all values of a filter count, and others are refused."""
+"""Parameters that are given twice, and headers of writes: they count, or they are refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -204,3 +204,44 @@ def test_many_values_of_a_filter_are_looked_for(filled: StartedServer) -> None:
     )
 
     assert known in found
+
+
+# Without authorization, these are refused before anything else.
+OF_IDENTITIES = ("/api/v1/auth", "/api/v1/keys", "/api/v1/users")
+WRITE_HEADERS = {
+    "Content-Encoding": "gzip",
+    "Idempotency-Key": "x",
+    "If-Match": '"x"',
+    "If-Modified-Since": "Sun, 29 Nov 2026 12:00:00 GMT",
+    "If-None-Match": "*",
+    "If-Unmodified-Since": "Sun, 29 Nov 2026 12:00:00 GMT",
+}
+
+
+@pytest.mark.parametrize("name", WRITE_HEADERS)
+def test_a_write_takes_the_headers_that_are_described_and_refuses_those_it_would_ignore(
+    server: StartedServer, described: Document, name: str
+) -> None:
+    unlike = []
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if method == "get" or path.startswith(OF_IDENTITIES):
+                continue
+            references = {item.get("$ref", "") for item in operation.get("parameters", ())}
+            is_described = f"#/components/parameters/{name}" in references
+            answer = server.http.request(
+                method, path.replace("{", "").replace("}", ""), headers={name: WRITE_HEADERS[name]}
+            )
+            is_refused = answer.status_code == 400 and answer.json()["code"] == "header_unsupported"
+            if is_refused == is_described:
+                unlike.append((method, path, answer.status_code))
+
+    assert unlike == []
+
+
+def test_a_write_may_say_that_its_body_is_not_encoded(server: StartedServer) -> None:
+    answer = server.http.post(
+        "/api/v1/scenarios", json={"config_id": "chain"}, headers={"Content-Encoding": "identity"}
+    )
+
+    assert answer.status_code == 201

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
 from litestar import Request
@@ -20,6 +22,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.timestamps import parse_timestamp
 from scenarist.observability import tracing
+from scenarist.schemas import Submit
 from scenarist.services.container import Services
 from scenarist.services.submit_requests import SubmitRequest
 
@@ -47,6 +50,17 @@ authenticated actor, or everybody. Without one of them, the application does not
 PREFERS_BODY = PREFERS_WAIT = {"headers": ("Prefer",)}
 ACCEPTS_IDEMPOTENCY_KEY = {"headers": ("Idempotency-Key",)}
 """Values of ``opt`` that declare request headers for the OpenAPI document."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_IGNORED_BY_WRITES = {
+    b"content-encoding": "send the body as it is, without compression",
+    b"idempotency-key": "it is for submits",
+    b"if-match": "it is for changes of one entity, and writes of a value",
+    b"if-modified-since": "it is for reads of resources with dates",
+    b"if-none-match": "it is for reads; a write compares versions with If-Match",
+    b"if-unmodified-since": "resources have versions and no dates; use If-Match",
+}
+_TAKEN_BY_SOME = frozenset({b"idempotency-key", b"if-match"})
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
@@ -149,14 +163,16 @@ def provide_params(params: type[Any]) -> dict[str, Provide]:
 
 
 async def check_parameters(request: AnyRequest) -> None:
-    """Refuse query parameters that would be ignored: unknown, repeated and null ones.
+    """Refuse query parameters and headers that would be ignored, and repeated and null parameters.
 
     It is ``async`` because Litestar would call a plain function in a thread, which costs more.
 
     Raises:
-        InvalidError: There are unknown parameters (the message lists the known ones), or a
-            parameter that takes one value is repeated or null.
+        InvalidError: There are unknown parameters (the message lists the known ones), a parameter
+            that takes one value is repeated or null, or a header has no meaning for the request.
     """
+    if request.method not in _SAFE_METHODS:
+        _check_headers(request)
     if not request.scope["query_string"]:
         return
     known = request.app.state["parameter_types"][request.route_handler]
@@ -183,6 +199,32 @@ async def check_parameters(request: AnyRequest) -> None:
                 f"{name} cannot be null; leave it out",
                 errors=[{"field": name, "message": "cannot be null"}],
             )
+
+
+def _check_headers(request: AnyRequest) -> None:
+    """Refuse headers that would change what a write does, if it took notice of them."""
+    for raw_name, value in request.scope["headers"]:
+        reason = _IGNORED_BY_WRITES.get(raw_name)
+        if reason is None or value.lower() == b"identity":
+            continue
+        if raw_name in _TAKEN_BY_SOME and _takes_header(request.route_handler, raw_name):
+            continue
+        name = raw_name.decode().title()
+        raise InvalidError(
+            f"{request.method} {request.url.path} does not take the header {name}: {reason}",
+            code="header_unsupported",
+            errors=[{"field": name, "message": reason}],
+        )
+
+
+@lru_cache(maxsize=1024)
+def _takes_header(handler: BaseRouteHandler, name: bytes) -> bool:
+    if name == b"if-match":
+        responses = getattr(handler, "responses", None) or {}
+        return HTTPStatus.PRECONDITION_FAILED in responses
+    body = handler.parsed_fn_signature.parameters.get("data")
+    is_submit = body is not None and body.annotation is Submit
+    return is_submit or "Idempotency-Key" in handler.opt.get("headers", ())
 
 
 def find_parameter_types(handler: BaseRouteHandler) -> dict[str, tuple[Any, ...]]:
