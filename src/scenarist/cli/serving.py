@@ -17,6 +17,7 @@ from scenarist.cli.options import (
 )
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import redact
+from scenarist.system.exiting import exit_soon
 
 if TYPE_CHECKING:
     from scenarist.config import Application, ConfigProblem, ConfigRegistry
@@ -46,6 +47,7 @@ def serve(application: str, /, *, options: ServerOptions = _DEFAULT_SERVER_OPTIO
         from scenarist.server import composition
 
     composition.serve(loaded, settings)
+    exit_soon()
 
 
 def orchestrate(
@@ -61,6 +63,7 @@ def orchestrate(
         from scenarist.server import composition
 
     composition.orchestrate(loaded, settings)
+    exit_soon()
 
 
 def demo(*, options: DemoOptions = _DEFAULT_DEMO_OPTIONS) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +70,7 @@ from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
+from scenarist.system.exiting import open_thread_pool
 
 REQUEST_THREADS = 16
 """Threads that run synchronous handlers; each holds one connection for reads."""
@@ -191,7 +191,7 @@ def serve(
         stack.enter_context(_observe(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
-        threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
+        threads = stack.enter_context(open_thread_pool(REQUEST_THREADS, "request"))
         set_asyncio_executor(threads)
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
