@@ -210,7 +210,6 @@ def test_many_values_of_a_filter_are_looked_for(filled: StartedServer) -> None:
 OF_IDENTITIES = ("/api/v1/auth", "/api/v1/keys", "/api/v1/users")
 WRITE_HEADERS = {
     "Content-Encoding": "gzip",
-    "Idempotency-Key": "x",
     "If-Match": '"x"',
     "If-Modified-Since": "Sun, 29 Nov 2026 12:00:00 GMT",
     "If-None-Match": "*",

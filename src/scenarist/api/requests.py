@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
@@ -22,7 +21,6 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.timestamps import parse_timestamp
 from scenarist.observability import tracing
-from scenarist.schemas import Submit
 from scenarist.services.container import Services
 from scenarist.services.submit_requests import SubmitRequest
 
@@ -54,13 +52,11 @@ ACCEPTS_IDEMPOTENCY_KEY = {"headers": ("Idempotency-Key",)}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _IGNORED_BY_WRITES = {
     b"content-encoding": "send the body as it is, without compression",
-    b"idempotency-key": "it is for submits",
     b"if-match": "it is for changes of one entity, and writes of a value",
     b"if-modified-since": "it is for reads of resources with dates",
     b"if-none-match": "it is for reads; a write compares versions with If-Match",
     b"if-unmodified-since": "resources have versions and no dates; use If-Match",
 }
-_TAKEN_BY_SOME = frozenset({b"idempotency-key", b"if-match"})
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
@@ -207,7 +203,7 @@ def _check_headers(request: AnyRequest) -> None:
         reason = _IGNORED_BY_WRITES.get(raw_name)
         if reason is None or value.lower() == b"identity":
             continue
-        if raw_name in _TAKEN_BY_SOME and _takes_header(request.route_handler, raw_name):
+        if raw_name == b"if-match" and _compares_versions(request.route_handler):
             continue
         name = raw_name.decode().title()
         raise InvalidError(
@@ -217,14 +213,9 @@ def _check_headers(request: AnyRequest) -> None:
         )
 
 
-@lru_cache(maxsize=1024)
-def _takes_header(handler: BaseRouteHandler, name: bytes) -> bool:
-    if name == b"if-match":
-        responses = getattr(handler, "responses", None) or {}
-        return HTTPStatus.PRECONDITION_FAILED in responses
-    body = handler.parsed_fn_signature.parameters.get("data")
-    is_submit = body is not None and body.annotation is Submit
-    return is_submit or "Idempotency-Key" in handler.opt.get("headers", ())
+def _compares_versions(handler: BaseRouteHandler) -> bool:
+    responses = getattr(handler, "responses", None) or {}
+    return HTTPStatus.PRECONDITION_FAILED in responses
 
 
 def find_parameter_types(handler: BaseRouteHandler) -> dict[str, tuple[Any, ...]]:
