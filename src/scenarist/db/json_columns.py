@@ -4,6 +4,7 @@ So one statement reads a page of entities with all that belongs to them, instead
 each kind, whose rows would have to be grouped.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, CompoundSelect, Select, TypeDecorator
@@ -12,7 +13,21 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from scenarist.domain.short_reads import spend
 from scenarist.system.json_decoding import make_text_decoder
+
+
+def count_bytes(decode: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a decoder that raises `LongReadError` instead of decoding more than a short read may.
+
+    SQLAlchemy decodes with it; `db/sql.py` counts the bytes of a whole result instead.
+    """
+
+    def decode_counted(text: str) -> Any:
+        spend(0, len(text))
+        return decode(text)
+
+    return decode_counted
 
 
 class DecodedJson(TypeDecorator[Any]):
@@ -26,7 +41,7 @@ class DecodedJson(TypeDecorator[Any]):
         self.as_type = as_type
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        return make_text_decoder(self.as_type)
+        return count_bytes(make_text_decoder(self.as_type))
 
 
 class _Row(FunctionElement[Any]):

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from scenarist.db.json_columns import DecodedJson
 from scenarist.domain.short_reads import find_row_limit, spend
-from scenarist.system.json_decoding import decode_json
+from scenarist.system.json_decoding import decode_json, make_text_decoder
 
 TRANSLATE_ERROR = "scenarist_translate_error"
 """Name of the execution option with the function that turns an error of the driver into ours.
@@ -187,7 +187,9 @@ def _make_row_type(names: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
 
 def _find_converter(type_: TypeEngine[Any], dialect: Dialect, of_driver: Any) -> _Converter | None:
     if isinstance(type_, JSON) and dialect.name == "sqlite":
-        return decode_json  # instead of two functions that call it
+        return decode_json  # instead of functions that call it
+    if isinstance(type_, DecodedJson):
+        return make_text_decoder(type_.as_type)
     return type_.dialect_impl(dialect).result_processor(dialect, of_driver)
 
 

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
+from scenarist.db.json_columns import count_bytes
 from scenarist.db.leader_lock import FileLeaderLock, LeaderLock
 from scenarist.db.notify.notifications import EVERYTHING, Notifier, Topics
 from scenarist.db.notify.sqlite import SocketNotifier, publish_once, socket_folder_of
@@ -60,7 +61,7 @@ class SqliteDialect:
             self.url,
             isolation_level="AUTOCOMMIT",
             json_serializer=_json_text,
-            json_deserializer=decode_json,
+            json_deserializer=count_bytes(decode_json),
             pool_size=0,
             connect_args={
                 "check_same_thread": False,
