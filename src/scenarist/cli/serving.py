@@ -72,6 +72,7 @@ def demo(*, options: DemoOptions = _DEFAULT_DEMO_OPTIONS) -> None:
         from scenarist.server import composition
 
     composition.serve_demo(read_option_settings(options), print)
+    exit_soon()
 
 
 def check(application: str, /, *, database: Text = None) -> None:
