@@ -1,6 +1,7 @@
 """The shape of the code: rules that a machine can hold."""
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -157,6 +158,23 @@ def test_a_room_says_its_rule(room: Path) -> None:
 
     assert "May import:" in said
     assert "Never here:" in said
+
+
+@pytest.mark.parametrize("room", sorted(PACKAGE.glob("*/__init__.py")), ids=name_of)
+def test_a_room_imports_only_what_its_rule_names(room: Path) -> None:
+    said = ast.get_docstring(tree_of(room)) or ""
+    rule = said.partition("May import:")[2].partition("Never here:")[0]
+    imported = {
+        name.split(".")[1]
+        for module in room.parent.rglob("*.py")
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for name in (f"{node.module}.{alias.name}" for alias in node.names)
+        if name.startswith("scenarist.")
+    }
+
+    unnamed = imported - {room.parent.name, *re.findall(r"[a-z]+", rule)}
+    assert unnamed == set() or "every other package" in rule
 
 
 @pytest.mark.parametrize(
