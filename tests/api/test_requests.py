@@ -244,3 +244,14 @@ def test_a_write_may_say_that_its_body_is_not_encoded(server: StartedServer) -> 
     )
 
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+def test_identity_is_no_version_that_a_write_could_be_asked_to_compare(
+    server: StartedServer, name: str
+) -> None:
+    answer = server.http.post(
+        "/api/v1/scenarios", json={"config_id": "chain"}, headers={name: "identity"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "header_unsupported")

@@ -60,17 +60,16 @@ _IGNORED_BY_WRITES = {
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
+LONGEST_WAIT_SECONDS = 300.0
+LARGEST_VALUE = 64 * 1024 * 1024
+"""Largest body in bytes that is a value of a data node; 413 above it."""
+
 
 def filter_by(kind: type[StrEnum], *sentences: str) -> QueryParameter:
     """Declare a filter by words of an enumeration, which `members_of` reads."""
     return QueryParameter(
         description=" ".join((*sentences, MAY_BE_REPEATED)), schema_extra={"enum": list(kind)}
     )
-
-
-LONGEST_WAIT_SECONDS = 300.0
-LARGEST_VALUE = 64 * 1024 * 1024
-"""Largest body in bytes that is a value of a data node; 413 above it."""
 
 
 @overload
@@ -201,7 +200,7 @@ def _check_headers(request: AnyRequest) -> None:
     """Refuse headers that would change what a write does, if it took notice of them."""
     for raw_name, value in request.scope["headers"]:
         reason = _IGNORED_BY_WRITES.get(raw_name)
-        if reason is None or value.lower() == b"identity":
+        if reason is None or (raw_name, value.lower()) == (b"content-encoding", b"identity"):
             continue
         if raw_name == b"if-match" and _compares_versions(request.route_handler):
             continue
