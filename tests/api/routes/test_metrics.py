@@ -120,12 +120,11 @@ def test_attempts_are_counted_by_task_and_ending_and_timed(tmp_path: Path) -> No
 
 def test_the_transactions_are_timed_and_told_from_what_they_hold(tmp_path: Path) -> None:
     commits, turns = "scenarist_database_commits_total", "scenarist_database_turn_seconds_count"
+    waiting = "scenarist_database_write_wait_seconds"
     with StartedServer(tmp_path) as server:
         earlier, before = samples(server), samples(server)
-        # Until no transaction of the start is open.
-        while [value(earlier, name) for name in (turns, commits)] != [
-            value(before, name) for name in (turns, commits)
-        ]:
+        # Until the transactions of the start are over, and none has begun between two samples.
+        while value(earlier, waiting) > 0 or value(earlier, turns) != value(before, turns):
             earlier, before = before, samples(server)
         server.create("chain")
         after = samples(server)
