@@ -40,7 +40,7 @@ class Post:
     def new_dispatcher(self, *, launch: Launch = at_once) -> None:
         """Start over, as a new server on the same database would."""
         self.launch = launch
-        sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.decrypt)
+        sender = Sender(now=self.clock, may_be_private=True, decrypt=SEAL.decrypt)
         self.dispatcher = Dispatcher(
             self.world.database,
             sender,

@@ -395,7 +395,7 @@ def test_more_transactions_than_are_read_at_a_time_are_all_told(
 def test_stopping_does_not_wait_for_a_slow_receiver(post: Post, receiver: Receiver) -> None:
     receiver.is_open.clear()
     post.subscribe(receiver)
-    sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.decrypt, total_seconds=3600)
+    sender = Sender(now=post.clock, may_be_private=True, decrypt=SEAL.decrypt, total_seconds=3600)
     dispatcher = Dispatcher(post.world.database, sender, now=post.clock, elapsed=post.elapsed)
     post.world.database.subscribe(EVERYTHING, lambda _: dispatcher.wake())
     dispatcher.start()

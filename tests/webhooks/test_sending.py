@@ -27,7 +27,7 @@ def a_sender(*, may_be_private: bool = True, **seconds: float) -> Sender:
     return Sender(
         now=lambda: datetime.now(UTC),
         may_be_private=may_be_private,
-        unseal=SEAL.decrypt,
+        decrypt=SEAL.decrypt,
         **seconds,
     )
 

@@ -16,7 +16,7 @@ from scenarist.domain.selections import MAX_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 from scenarist.system.json_decoding import decode_json
 
-MOST_ROWS = 1_000_000
+_MOST_ROWS = 1_000_000
 _LONGEST_VALUE = 10_000
 """Characters of a text in a condition at most."""
 
@@ -50,7 +50,7 @@ class SelectionParams:
         ),
     ] = None
     limit: Annotated[
-        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
+        int | None, QueryParameter(ge=1, le=_MOST_ROWS, description="At most this many rows.")
     ] = None
 
 

@@ -10,12 +10,7 @@ from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Text, Texts
-from scenarist.cli.printing import (
-    print_entity,
-    print_result,
-    print_rows,
-    to_json,
-)
+from scenarist.cli.printing import print_entity, print_result, print_rows, to_json
 from scenarist.domain.errors import InvalidError
 
 group = App(name="datanode")

@@ -4,12 +4,7 @@ from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import (
-    print_cancelled,
-    print_entity,
-    print_result,
-    print_rows,
-)
+from scenarist.cli.printing import print_cancelled, print_entity, print_result, print_rows
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, Seconds, SubmitFlags, follow_submission
 
 group = App(name="submission")

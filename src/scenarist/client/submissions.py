@@ -111,8 +111,8 @@ class Submissions(Entities[schemas.Submission]):
         idempotency_key: str | None = None,
     ) -> "Submitted":
         """Submit the jobs that failed, were cancelled or abandoned again."""
-        wish = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
-        return submit(self._transport, path_of(self._name, "retry", id), wish, idempotency_key)
+        body = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
+        return submit(self._transport, path_of(self._name, "retry", id), body, idempotency_key)
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a submission with its jobs; the values that they wrote are kept."""
@@ -187,8 +187,8 @@ class Submittable(Entities[EntityT]):
                 the client generates one, so that it can send the request again when the connection
                 breaks.
         """
-        wish = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
-        return submit(self._transport, path_of(self._name, "submit", id), wish, idempotency_key)
+        body = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
+        return submit(self._transport, path_of(self._name, "submit", id), body, idempotency_key)
 
 
 class _Accepted(schemas.Message, kw_only=True, frozen=True):
@@ -198,12 +198,12 @@ class _Accepted(schemas.Message, kw_only=True, frozen=True):
 
 
 def submit(
-    transport: Transport, path: str, wish: schemas.Submit, idempotency_key: str | None
+    transport: Transport, path: str, body: schemas.Submit, idempotency_key: str | None
 ) -> Submitted:
     """Submit something. The request can be repeated: the key makes sure it is accepted once."""
     key = check_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
     headers = {**PREFERS_BODY, "Idempotency-Key": key}
-    call = Call(method="POST", path=path, body=wish, headers=headers)
+    call = Call(method="POST", path=path, body=body, headers=headers)
     return Submitted(transport, transport.fetch(call, _Accepted).submission)
 
 

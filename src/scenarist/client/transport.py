@@ -239,10 +239,10 @@ class Transport:
 
         if isinstance(error, httpx.ReadTimeout):
             return TransportError(f"{self.url} has not responded in time")
-        said = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-            return TransportError(f"{self.url} cannot be reached: {said}")
-        return TransportError(f"the connection to {self.url} was lost: {said}")
+            return TransportError(f"{self.url} cannot be reached: {reason}")
+        return TransportError(f"the connection to {self.url} was lost: {reason}")
 
 
 def path_of(*parts: str) -> str:
@@ -321,13 +321,13 @@ def _is_temporary(failure: ClientError, status: int, call: Call) -> bool:
 
 def _compute_pause(attempt: int, failure: ClientError) -> float | None:
     """Return the pause before the next attempt; None if it would be too long."""
-    asked = failure.retry_seconds if isinstance(failure, ProblemError) else None
-    if asked is not None and asked > _LONGEST_PAUSE_SECONDS:
+    requested = failure.retry_seconds if isinstance(failure, ProblemError) else None
+    if requested is not None and requested > _LONGEST_PAUSE_SECONDS:
         return None
     # Exponential backoff with jitter: clients that were cut off together must not return together.
     longest: float = min(5.0, 0.2 * 2**attempt)
     growing = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-    return max(asked or 0.0, growing)
+    return max(requested or 0.0, growing)
 
 
 def _parse_seconds(header: str | None) -> float | None:

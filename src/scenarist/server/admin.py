@@ -161,11 +161,11 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
             )
         open_secret_keys(settings, database)
         key_files.rotate(file)
-        seal = SecretCipher(open_secret_keys(settings, database))
+        cipher = SecretCipher(open_secret_keys(settings, database))
 
         def work(connection: Connection) -> None:
             subscriber_rows.change_secrets(
-                connection, lambda kept: seal.encrypt(seal.decrypt(kept))
+                connection, lambda kept: cipher.encrypt(cipher.decrypt(kept))
             )
             operation = "secret rotate --forget-old" if forget_old else "secret rotate"
             audit.record_allowed(connection, _build_operator(operation), None, _now())

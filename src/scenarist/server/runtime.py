@@ -66,7 +66,7 @@ class OrchestratorRuntime:
         self.orchestrator.drain()
         self.value_calls.stop_accepting()
 
-    def start(self, stack: ExitStack, seal: SecretCipher) -> None:
+    def start(self, stack: ExitStack, cipher: SecretCipher) -> None:
         """Run jobs and send webhooks until the stack is closed, unless other processes do.
 
         Raises:
@@ -88,7 +88,7 @@ class OrchestratorRuntime:
         stack.callback(orchestrator.stop)
         self._start_output_flusher(stack, executor)
         orchestrator.start(executor)
-        self._start_webhooks(stack, seal)
+        self._start_webhooks(stack, cipher)
         self._start_file_watch(stack)
         self._start_maintenance(stack)
 
@@ -134,12 +134,12 @@ class OrchestratorRuntime:
         stack.callback(flusher.stop)
         flusher.start()
 
-    def _start_webhooks(self, stack: ExitStack, seal: SecretCipher) -> None:
+    def _start_webhooks(self, stack: ExitStack, cipher: SecretCipher) -> None:
         def make() -> Dispatcher:
             sender = Sender(
                 now=self._now,
                 may_be_private=self._settings.webhook_private_addresses,
-                unseal=seal.decrypt,
+                decrypt=cipher.decrypt,
             )
             return Dispatcher(self._database, sender, now=self._now)
 

@@ -47,7 +47,7 @@ class Sender:
     Args:
         may_be_private: Whether messages may be sent to addresses that are not on the public
             Internet.
-        unseal: Decrypts a stored secret.
+        decrypt: Decrypts a stored secret.
         connect_seconds: Timeout for connecting to one address.
         total_seconds: Limit for a whole attempt, whatever the receiver does.
         short_seconds: The same for a receiver that has timed out before.
@@ -58,14 +58,14 @@ class Sender:
         *,
         now: Callable[[], datetime],
         may_be_private: bool,
-        unseal: Callable[[str], str],
+        decrypt: Callable[[str], str],
         connect_seconds: float = 5.0,
         total_seconds: float = 15.0,
         short_seconds: float = 5.0,
     ) -> None:
         self._now = now
         self._may_be_private = may_be_private
-        self._decrypt = unseal
+        self._decrypt = decrypt
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._short_seconds = short_seconds
