@@ -22,7 +22,7 @@ TESTED_IN = {
     "api/routes/test_metrics.py": ["api: request_metrics", "observability: prometheus"],
     "api/routes/test_subscribers.py": ["services: subscribers"],
     "api/routes/test_tasks.py": ["db: tasks provenance", "services: tasks"],
-    "api/test_app.py": ["api: problems responses", "api/routes: health reference"],
+    "api/test_app.py": ["api: problems responses", "api/routes: health"],
     "api/test_appending.py": ["api/routes: values", "storage/operations: appending"],
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
