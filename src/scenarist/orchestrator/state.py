@@ -69,7 +69,7 @@ class FindStopRequests:
 
 @dataclass(frozen=True, slots=True)
 class StepAgain:
-    """Instruction: take another step, as there may be more to claim."""
+    """Instruction: take another step, as there may be something to claim."""
 
 
 Instruction = WriteStep | SubmitJobs | CancelJob | FindStopRequests | StepAgain
@@ -327,7 +327,8 @@ class OrchestratorState:
         attempts -= {(item.number, item.attempt) for item in self._outcomes}  # these have ended
         self.running = {}
         self._given_up |= attempts
-        return [CancelJob(number) for number, _ in sorted(attempts)]
+        # The next step claims under a new lease what this one was to claim.
+        return [*(CancelJob(number) for number, _ in sorted(attempts)), StepAgain()]
 
     def _on_drain(self, event: DrainStarted) -> list[Instruction]:
         self._is_draining = True
