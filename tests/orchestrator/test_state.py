@@ -234,6 +234,12 @@ def test_what_follows_from_an_event(
             id="the retries of this process are known",
         ),
         pytest.param(
+            [CommitNotified(frozenset({Topic.WORK, Topic.RETRIES}), is_own=True)],
+            started(),
+            {"finds_next_due": True},
+            id="a submission that goes on may have retries",
+        ),
+        pytest.param(
             [prepared(1), delivered(outcome(1, JobEvent.RAISED))],
             started(),
             {"finds_next_due": True},

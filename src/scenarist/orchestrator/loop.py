@@ -59,6 +59,8 @@ _REASON_LIMIT = 1_000
 # its outcome ends the wait (docs/decisions/0004).
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
+# Those of this process's own commits that need more than another step.
+_DECIDED_ON = frozenset({Topic.STOP, Topic.RETRIES})
 
 
 _log = structlog.get_logger(__name__)
@@ -212,7 +214,7 @@ class Orchestrator:
 
     def on_commit(self, notification: Notification) -> None:
         """Have a step look for jobs that can run, or that were asked to stop."""
-        if Topic.STOP in notification.topics or not notification.is_own:
+        if not notification.is_own or not _DECIDED_ON.isdisjoint(notification.topics):
             self._events.append(CommitNotified(notification.topics, notification.is_own))
         self._loop.wake()
 
