@@ -176,6 +176,7 @@ class Orchestrator:
     def force_exit(self) -> None:
         """Make `stop` wait no longer for running jobs; safe to call in a signal handler."""
         self._grace_seconds = 0.0
+        self._events.append(DrainStarted())  # `drain` may not have been called yet
         self._drain_until = time.monotonic()
         self._idle_signals.put(None)
 
@@ -193,12 +194,12 @@ class Orchestrator:
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
             self._wait_until_idle()
         self._loop.stop()
-        if self._executor is not None:
-            self._executor.close()
-            self._take_events(self._executor)
-            if self._state.has_outcomes:
-                self.step(claims_too=False)
         try:
+            if self._executor is not None:
+                self._executor.close()
+                self._take_events(self._executor)
+                if self._state.has_outcomes:
+                    self.step(claims_too=False)
             self._lease_keeper.release()
         finally:
             self._lease_keeper.stop()
