@@ -163,6 +163,22 @@ def test_a_file_that_goes_at_the_moment_of_a_commit_leaves_doubt(
         notes_in_file.write(work)
 
 
+def test_after_a_commit_in_doubt_every_listener_reads_the_database(
+    notes_in_file: Database, tmp_path: Path
+) -> None:
+    told: list[Notification] = []
+    notes_in_file.subscribe(frozenset({Topic.WORK}), told.append)
+
+    def work(connection: Connection) -> None:
+        notifications.publish(connection, Topic.WORK, ended=["a job"])
+        (tmp_path / "notes.db").unlink()
+
+    with pytest.raises(InDoubtError):
+        notes_in_file.write(work)
+
+    assert told == [Notification(EVERYTHING)]
+
+
 def test_a_file_that_was_put_back_takes_writes_again(
     notes_in_file: Database, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Queries that go to the driver return what SQLAlchemy returns for the same statements."""
 
+import sqlite3
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -187,3 +188,13 @@ def test_rows_that_are_there_already_are_refused_as_by_sqlalchemy(sampled: Datab
         sampled.write(lambda connection: execute_many(connection, insert(samples), rows))
 
     assert Query(select(samples)).fetch(sampled.reader) == []
+
+
+@pytest.mark.parametrize("fresh_url", ["sqlite"], indirect=True)
+def test_an_error_that_is_not_about_the_database_is_the_drivers(sampled: Database) -> None:
+    query = Query(select(samples.c.number).where(samples.c.number == bindparam("number")))
+
+    with pytest.raises(sqlite3.Error) as caught:
+        query.fetch(sampled.reader, {"number": object()})
+
+    assert caught.value.__cause__ is None

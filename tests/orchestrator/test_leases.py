@@ -3,6 +3,7 @@
 The first one runs a job; what its keeper does, and that of the second, is done by hand.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.loop import Orchestrator
+from servers import PATIENCE_SECONDS
 
 THIRD = timedelta(seconds=LEASE_SECONDS / 3)
 RUNNING, PENDING, COMPLETED = JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED
@@ -308,3 +310,32 @@ def test_an_orchestrator_that_was_idle_for_long_claims_under_a_lease_that_is_fre
     assert world.statuses(submission) == [RUNNING]
     (holder,) = leases.list_all(world.database.reader)
     assert holder.id == first._lease.holder_id
+
+
+def test_the_first_job_after_a_long_idle_time_is_claimed_though_nothing_more_is_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orchestrator, task = world.orchestrator, world.make(lambda draft: draft.task("free", "nothing"))
+    has_stepped, has_submitted = threading.Event(), threading.Event()
+    step = orchestrator.step
+
+    def step_and_tell() -> bool:
+        has_moved = step()
+        has_stepped.set()
+        if world.executor.waiting:
+            has_submitted.set()
+        return has_moved
+
+    monkeypatch.setattr(orchestrator, "step", step_and_tell)
+    orchestrator.start(world.executor)
+    try:
+        assert has_stepped.wait(PATIENCE_SECONDS)
+        world.clock.advance(timedelta(days=2))
+        world.database.write(lambda writer: leases.delete_idle(writer, before=world.clock()))
+
+        world.submit(task)
+
+        assert has_submitted.wait(PATIENCE_SECONDS)
+    finally:
+        monkeypatch.undo()
+        orchestrator.stop()

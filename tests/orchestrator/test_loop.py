@@ -5,10 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from builders import NOON, Draft
 from orchestrator.world import World
-from scenarist.domain.errors import ConflictError
+from scenarist.domain.errors import ConflictError, UnavailableError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
@@ -451,6 +452,40 @@ def test_a_stop_of_the_server_uses_up_no_retry(world: World) -> None:
     world.executor.run()
     world.step()
     assert world.statuses(submission) == [FAILED]
+
+
+def test_nothing_more_is_claimed_after_a_second_signal_that_came_before_the_drain(
+    world: World,
+) -> None:
+    submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+
+    world.orchestrator.force_exit()
+    world.orchestrator.drain()
+    world.step()
+
+    assert world.statuses(submission) == [PENDING]
+
+
+def test_a_stop_while_the_database_takes_no_writes_ends_all_threads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+    world.orchestrator.recover()
+    world.step()
+    world.orchestrator._lease_keeper.start()
+
+    def refuse(work: Callable[[Connection], object]) -> None:
+        raise UnavailableError("the database is away")
+
+    monkeypatch.setattr(world.database, "write", refuse)
+    world.executor.end(JobEvent.SUCCEEDED)
+
+    with pytest.raises(UnavailableError, match="away"):
+        world.orchestrator.stop()
+
+    keeper = world.orchestrator._lease_keeper._loop
+    assert keeper is not None
+    assert not keeper.is_running
 
 
 def test_a_skippable_task_does_not_run_again_while_its_inputs_are_the_same(world: World) -> None:

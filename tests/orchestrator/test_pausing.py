@@ -1,5 +1,7 @@
 """Stories of submissions that are paused, and of an orchestration that is."""
 
+from datetime import timedelta
+
 import pytest
 
 from builders import Draft
@@ -71,6 +73,27 @@ def test_a_resumed_submission_goes_on_where_it_was(world: World, chain: list[Tas
 
     assert resumed.paused_at is None
     assert world.submission(submission).status is SubmissionStatus.COMPLETED
+
+
+def test_a_retry_that_was_put_off_is_waited_for_again_after_a_resume(world: World) -> None:
+    delay = timedelta(seconds=10)
+    submission = world.submit(
+        world.make(lambda draft: draft.task("flaky", "fail", retries=1, retry_delay=delay))
+    )
+    world.step()
+    world.executor.run()
+    world.step()
+    due = world.orchestrator._seconds_to_next_due()
+
+    world.submissions.pause(ANYONE, submission.id)
+    world.step()
+    while_paused = world.orchestrator._seconds_to_next_due()
+    world.submissions.resume(ANYONE, submission.id)
+    world.step()
+
+    assert while_paused is None
+    assert world.orchestrator._seconds_to_next_due() == due
+    assert due is not None
 
 
 def test_others_go_on_beside_a_paused_submission(world: World, chain: list[TaskId]) -> None:

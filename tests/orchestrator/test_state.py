@@ -159,14 +159,20 @@ def commit(state: OrchestratorState, event: StepStarted, **result: Any) -> list[
         pytest.param(
             [prepared(1, 2)],
             LeaseLost(),
-            [CancelJob(1), CancelJob(2)],
+            [CancelJob(1), CancelJob(2), StepAgain()],
             id="with the lease, all jobs are given up",
         ),
         pytest.param(
             [prepared(1, 2), delivered(outcome(1))],
             LeaseLost(),
-            [CancelJob(2)],
+            [CancelJob(2), StepAgain()],
             id="a job that has ended need not be given up",
+        ),
+        pytest.param(
+            [],
+            LeaseLost(),
+            [StepAgain()],
+            id="what was to be claimed under a lost lease is claimed under the next one",
         ),
         pytest.param(
             [prepared(1, 2)],
@@ -226,6 +232,12 @@ def test_what_follows_from_an_event(
             started(),
             {"finds_next_due": False},
             id="the retries of this process are known",
+        ),
+        pytest.param(
+            [CommitNotified(frozenset({Topic.WORK, Topic.RETRIES}), is_own=True)],
+            started(),
+            {"finds_next_due": True},
+            id="a submission that goes on may have retries",
         ),
         pytest.param(
             [prepared(1), delivered(outcome(1, JobEvent.RAISED))],

@@ -59,6 +59,8 @@ _REASON_LIMIT = 1_000
 # its outcome ends the wait (docs/decisions/0004).
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
+# Those of this process's own commits that need more than another step.
+_DECIDED_ON = frozenset({Topic.STOP, Topic.RETRIES})
 
 
 _log = structlog.get_logger(__name__)
@@ -174,6 +176,7 @@ class Orchestrator:
     def force_exit(self) -> None:
         """Make `stop` wait no longer for running jobs; safe to call in a signal handler."""
         self._grace_seconds = 0.0
+        self._events.append(DrainStarted())  # `drain` may not have been called yet
         self._drain_until = time.monotonic()
         self._idle_signals.put(None)
 
@@ -191,12 +194,12 @@ class Orchestrator:
             self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
             self._wait_until_idle()
         self._loop.stop()
-        if self._executor is not None:
-            self._executor.close()
-            self._take_events(self._executor)
-            if self._state.has_outcomes:
-                self.step(claims_too=False)
         try:
+            if self._executor is not None:
+                self._executor.close()
+                self._take_events(self._executor)
+                if self._state.has_outcomes:
+                    self.step(claims_too=False)
             self._lease_keeper.release()
         finally:
             self._lease_keeper.stop()
@@ -212,7 +215,7 @@ class Orchestrator:
 
     def on_commit(self, notification: Notification) -> None:
         """Have a step look for jobs that can run, or that were asked to stop."""
-        if Topic.STOP in notification.topics or not notification.is_own:
+        if not notification.is_own or not _DECIDED_ON.isdisjoint(notification.topics):
             self._events.append(CommitNotified(notification.topics, notification.is_own))
         self._loop.wake()
 

@@ -69,7 +69,7 @@ class FindStopRequests:
 
 @dataclass(frozen=True, slots=True)
 class StepAgain:
-    """Instruction: take another step, as there may be more to claim."""
+    """Instruction: take another step, as there may be something to claim."""
 
 
 Instruction = WriteStep | SubmitJobs | CancelJob | FindStopRequests | StepAgain
@@ -210,7 +210,7 @@ class OrchestratorState:
         self._interrupted: frozenset[int] = frozenset()  # stopped to run again elsewhere
         self._is_draining = False
         self._is_in_doubt = False  # whether jobs may be claimed that are not in `running`
-        self._is_due_unknown = True  # whether other processes may have scheduled retries
+        self._is_due_unknown = True  # whether there may be delayed retries that are not known
         self._next_due: datetime | None = None
         self._stepped_at: datetime | None = None
         # -1: jobs that waited for machines under an earlier server are checked again.
@@ -248,8 +248,9 @@ class OrchestratorState:
         return self._decisions[type(event)](event)
 
     def _on_commit(self, event: CommitNotified) -> list[Instruction]:
-        if Topic.WORK in event.topics and not event.is_own:
-            self._is_due_unknown = True  # the job may be a retry that is due later
+        # A job that another process has put back may be a retry that is due later.
+        if Topic.RETRIES in event.topics or (Topic.WORK in event.topics and not event.is_own):
+            self._is_due_unknown = True
         return [FindStopRequests()] if Topic.STOP in event.topics and self.running else []
 
     def _on_stop_requests(self, event: StopRequestsFound) -> list[Instruction]:
@@ -327,7 +328,8 @@ class OrchestratorState:
         attempts -= {(item.number, item.attempt) for item in self._outcomes}  # these have ended
         self.running = {}
         self._given_up |= attempts
-        return [CancelJob(number) for number, _ in sorted(attempts)]
+        # The next step claims under a new lease what this one was to claim.
+        return [*(CancelJob(number) for number, _ in sorted(attempts)), StepAgain()]
 
     def _on_drain(self, event: DrainStarted) -> list[Instruction]:
         self._is_draining = True

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import GUARDED, PostgresServer
 from scenarist.db.engine import Database
+from scenarist.db.group_commit import Unit, undo_on_rollback
 from scenarist.db.together import pipeline
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
@@ -126,6 +127,25 @@ def test_work_that_makes_light_of_a_lost_connection_is_not_stored(
     with pytest.raises(UnavailableError, match="nothing was changed"):
         notes.write(work)
 
+    assert noted(notes) == []
+
+
+def test_changes_outside_are_undone_for_all_work_that_shared_a_lost_connection(
+    notes: Database, postgres_server: PostgresServer
+) -> None:
+    undone: list[int] = []
+
+    def change(connection: Connection) -> None:
+        undo_on_rollback(connection, lambda: undone.append(1))
+        note(connection, 1)
+
+    def lose(connection: Connection) -> None:
+        end_backends(postgres_server, backend(connection))
+        note(connection, 2)
+
+    notes._commit([Unit(change), Unit(lose)])
+
+    assert undone == [1]
     assert noted(notes) == []
 
 

@@ -40,7 +40,8 @@ def resume_submission(connection: Connection, submission_id: SubmissionId, now: 
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
     connection.execute(_RESTART, {"of": submission_id, "at": now})
-    notifications.publish(connection, Topic.WORK)
+    # Orchestrators have not looked for the retries of paused submissions.
+    notifications.publish(connection, Topic.WORK, Topic.RETRIES)
 
 
 def set_orchestration(

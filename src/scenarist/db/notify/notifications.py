@@ -30,6 +30,7 @@ class Topic(StrEnum):
     WORK = "w"  #: there may be jobs to claim
     STOP = "s"  #: running jobs were asked to stop
     FILES = "f"  #: jobs wait for first values, which may arrive as files
+    RETRIES = "r"  #: there may be delayed retries that orchestrators do not know of
 
 
 Topics = frozenset[Topic]
