@@ -390,9 +390,10 @@ def test_file_that_is_no_parquet_is_told_with_its_path(data: bytes | None, tmp_p
         PARQUET.read(ValueLocation(storage_type="parquet", uri=str(tmp_path / "a.parquet")))
 
 
-def test_values_that_contain_themselves_are_refused() -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_values_that_contain_themselves_are_refused(times: int) -> None:
     value: list[Any] = []
-    value.append(value)
+    value += [value] * times
 
     with pytest.raises(InvalidError, match="column 'a' holds values nested more than 100 levels"):
         write([{"a": value}])

@@ -23,7 +23,7 @@ from scenarist.storage.operations.rewriting import (
 )
 from scenarist.storage.tables.json_data import encode_strict, to_json_data
 from scenarist.storage.tables.retyping import retype
-from storage.formats.test_typed_json import write
+from storage.formats.test_typed_json import Numbers, write
 from storage.kinds_of_values import (
     NOON,
     VALUES,
@@ -312,3 +312,47 @@ def test_an_object_does_not_become_a_category() -> None:
 
     with pytest.raises(InvalidError, match="does not have this form"):
         retype([{"size": ["S"]}], present)
+
+
+TIMES = pd.to_datetime(pd.Series([DAY, None]))
+DURATIONS = pd.to_timedelta(pd.Series([1, None]), unit="D")
+
+
+@pytest.mark.parametrize(
+    ("present", "cells"),
+    [
+        (TIMES, ["2026-01-31T00:00:00", "2026-02-01T00:00:00", None, "2026-02-02T00:00:00"]),
+        (TIMES.dt.tz_localize("UTC"), ["2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z"]),
+        (TIMES[1:], ["2026-02-01T00:00:00"]),
+        (TIMES[:0], ["2026-02-01T00:00:00", None]),
+        (DURATIONS, ["P2D", "P3D", "P4D"]),
+        (DURATIONS[:0], ["P2D"]),
+    ],
+    ids=["times", "with zone", "only null", "no rows", "durations", "no durations"],
+)
+def test_a_time_may_take_the_place_of_a_null_and_be_added(present: Any, cells: list[Any]) -> None:
+    rows = [{"at": cell} for cell in cells]
+
+    frame = retype(rows, pd.DataFrame({"at": present}))
+
+    assert frame["at"].dtype == present.dtype
+    assert as_rest_has_it(frame) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("2026-01-15", "M"),
+        ("2026-01-15T10:00:00", "D"),
+        ("2026-01-15T10:00:00.5", "s"),
+        ("2026-01-15T10:00:00Z", "us"),
+        ("2026-01-15T10:00:00+02:00", "us"),
+    ],
+)
+def test_an_array_of_times_refuses_what_it_would_change(text: str, unit: str) -> None:
+    with pytest.raises(InvalidError, match=r"finer resolution|one of the two has a time zone"):
+        retype([text], np.array([DAY], f"M8[{unit}]"))
+
+
+def test_a_model_with_a_root_is_replaced_by_what_it_is_shown_as() -> None:
+    assert retype({"root": [2, 3]}, Numbers([1])) == Numbers([2, 3])

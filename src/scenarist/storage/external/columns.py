@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ CellConverter = Callable[[Any], Any]
 
 _FLOAT_SCALE = 10
 """Decimal places with which SQLAlchemy converts floats to decimals."""
+
+_ALL_DIGITS = decimal.Context(prec=decimal.MAX_PREC)
 
 
 def infer_type(series: Any, label: str) -> "TypeEngine[Any]":
@@ -75,7 +78,7 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
     """
     from sqlalchemy import types
 
-    kind, label = column.type, column.name
+    kind, label, name = column.type, column.name, column.type.__visit_name__
     has_zone, scale = getattr(kind, "timezone", False), getattr(kind, "scale", None)
     if scale is None and is_float:
         scale = _FLOAT_SCALE
@@ -84,11 +87,11 @@ def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConv
         (types.Date, _to_date),
         (types.Time, lambda cell: _to_time(cell, has_zone=has_zone)),
         (types.Boolean, partial(_require, (bool,), "a truth value")),
-        # Truth values of MySQL are tiny integers.
-        (types.Integer, to_plain_cell if kind.__visit_name__ == "TINYINT" else _to_integer),
+        (types.Integer, _to_tiny_integer if name == "TINYINT" else _to_integer),
         (types.Float, _to_float),
         (types.Numeric, lambda cell: _to_decimal(cell, scale, is_float=is_float)),
-        (types.String, partial(_require, (str,), "text")),
+        # A SET of MySQL, whose type is that of a text.
+        (types.String, to_plain_cell if name == "SET" else partial(_require, (str,), "text")),
         (types.LargeBinary, partial(_require, (bytes, bytearray, memoryview), "bytes")),
     )
     for accepted, convert in converters:
@@ -141,9 +144,14 @@ def _to_integer(cell: Any) -> Any:
     _require_number(cell)
     if isinstance(cell, int):
         return cell
-    if cell % 1 != 0:  # also true for infinity
+    if not math.isfinite(cell) or cell != int(cell):
         raise ValueError("it is not a whole number")
     return int(cell)
+
+
+def _to_tiny_integer(cell: Any) -> Any:
+    # Truth values of MySQL are tiny integers.
+    return cell if isinstance(cell, bool) else _to_integer(cell)
 
 
 def _has_zone(cell: Any) -> bool:
@@ -163,11 +171,15 @@ def _to_decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
     if cell != cell:
         return cell
     number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
-    if scale is not None and number.is_finite() and number != round(number, scale):
+    if scale is not None and number.is_finite() and number != _round(number, scale):
         raise ValueError(f"the column keeps {scale} decimal places")
     if is_float and decimal.Decimal(repr(float(number))) != number:
         raise ValueError("it has more digits than the database keeps")
     return cell
+
+
+def _round(number: decimal.Decimal, scale: int) -> decimal.Decimal:
+    return number.quantize(decimal.Decimal(1).scaleb(-scale), context=_ALL_DIGITS)
 
 
 def _require_number(cell: Any) -> None:

@@ -106,7 +106,12 @@ def to_plain_cell(value: Any) -> Any:
         _require_microseconds(value, value.nanoseconds)
         return value.to_pytimedelta()
     if isinstance(value, numpy.generic):
-        value = value.item()
+        kind, cell = value.dtype.kind, value.item()
+        if kind in "mM" and isinstance(cell, int):
+            # Of nanoseconds, for which Python has no type.
+            make: Any = pandas.Timestamp if kind == "M" else pandas.Timedelta
+            return to_plain_cell(make(value))
+        value = cell
     if value is pandas.NaT or value is pandas.NA or (isinstance(value, float) and value != value):
         return None
     return value

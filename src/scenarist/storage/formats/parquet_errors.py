@@ -150,7 +150,9 @@ def require_one_form(series: Any, label: object) -> None:
                 f"column {label!r} holds objects with different keys, but in Parquet all have"
                 f" the same; give each the same keys, with null for missing ones, {advice}"
             )
-        items = [item for cell in cells if isinstance(cell, list | tuple) for item in cell]
+        # Each list once: the levels of one that contains itself twice would double in size.
+        lists = {id(cell): cell for cell in cells if isinstance(cell, list | tuple)}
+        items = [item for cell in lists.values() for item in cell]
         if any(_form_of(item) == _ZONED for item in items):
             raise InvalidError(
                 f"column {label!r} holds lists of {_ZONED}, which would be read back without"

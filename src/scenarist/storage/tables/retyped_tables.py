@@ -1,5 +1,6 @@
 """Conversion of records and lists from JSON requests to the tables and arrays they replace."""
 
+import datetime
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -102,9 +103,11 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
         return _convert_if_exact(given, dtype)
     if isinstance(dtype, pandas.CategoricalDtype):
         return pandas.Series(_as_categories(cells, dtype, where), index=given.index)
-    cells = retype_items(cells, like.tolist(), where)
+    samples = like.tolist()
+    if dtype.kind in "mM" and like.isna().all():
+        samples = pandas.Series([0], dtype=dtype).tolist()
+    cells = retype_items(cells, samples, where)
     try:
-        _require_forms(cells, dtype)
         made = pandas.Series(cells, index=given.index, dtype=dtype)
     # The column type does not accept the cells.
     except (TypeError, ValueError) as error:
@@ -125,19 +128,6 @@ def _as_categories(cells: list[Any], dtype: Any, where: str) -> Any:
     known = set(categories)
     new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
     return pandas.Categorical(cells, categories=[*categories, *new], ordered=dtype.ordered)
-
-
-def _require_forms(cells: list[Any], dtype: Any) -> None:
-    """Check the cells for a column of times that no present cell has converted."""
-    if dtype.kind not in "mM":
-        return
-    for cell in cells:
-        if isinstance(cell, str | int | float):
-            _require_form(cell, dtype)
-
-
-def _require_form(data: Any, dtype: Any) -> None:
-    (require_iso_timestamp if dtype.kind == "M" else require_iso_duration)(data)
 
 
 def _convert_if_exact(given: Any, dtype: Any) -> Any:
@@ -181,27 +171,45 @@ def _as_array(data: Any, present: Any) -> Any:
         return made
     if kind not in "biufUM":
         raise make_form_error(data, present, "the value")
-    given = numpy.array(data)
     if kind == "M":
-        for item in numpy.array(data, object).ravel():
-            if item is not None:
-                require_iso_timestamp(item)
+        return _as_timestamps(data, present)
+    given = numpy.array(data)
     made = numpy.array(data, present.dtype if kind != "U" else None)
-    is_kept = kind == "M" or is_same(given.tolist(), made.tolist())
+    is_kept = is_same(given.tolist(), made.tolist())
     if not is_kept and given.dtype.kind not in "biufU":
         raise make_form_error(data, present, "the value")
     return made if is_kept else given
 
 
+def _as_timestamps(data: list[Any], present: Any) -> Any:
+    import numpy
+
+    for item in numpy.array(data, object).ravel():
+        if item is not None:
+            _require_no_zone(require_iso_timestamp(item))
+    exact = numpy.array(data, "M8")
+    made = exact.astype(present.dtype)
+    if (made[~numpy.isnat(exact)] != exact[~numpy.isnat(exact)]).any():
+        raise ValueError(f"it has a finer resolution than its type {present.dtype}")
+    return made
+
+
 def _as_scalar(data: Any, present: Any) -> Any:
     kind = present.dtype.kind
-    if kind in "mM":
-        _require_form(data, present.dtype)
+    if kind == "m":
+        raise make_form_error(data, present, "the value")
+    if kind == "M":
+        _require_no_zone(require_iso_timestamp(data))
         return type(present)(data)
     if kind in _PLAIN_KINDS and isinstance(data, bool) == (kind == "b"):
         made = type(present)(data)
         return made if made == data else data
     return retype(data, present.item())
+
+
+def _require_no_zone(moment: datetime.datetime) -> None:
+    if moment.tzinfo is not None:
+        raise ValueError("only one of the two has a time zone")
 
 
 def _require_untruncated(cells: list[Any], kept: list[Any], where: str, dtype: Any) -> None:

@@ -80,7 +80,9 @@ def retype_items(data: list[Any], present: Sequence[Any], where: str) -> list[An
         return data
     forms = [_json_form(item) for item in present]
     known = dict(zip(forms, present, strict=True))
-    pattern = next((item for item in reversed(present) if item is not None), None)
+    # NaT, for example, is shown as null too, and is no pattern for others.
+    samples = [item for item, form in zip(present, forms, strict=True) if form != "null"]
+    kinds, pattern = {type(item) for item in samples}, samples[-1] if samples else None
     items = []
     for position, item in enumerate(data):
         form, is_there = _json_form(item), position < len(present)
@@ -91,7 +93,7 @@ def retype_items(data: list[Any], present: Sequence[Any], where: str) -> list[An
         elif len(kinds) > 1 and not is_there:
             items.append(item)
         else:
-            like = present[position] if is_there and present[position] is not None else pattern
+            like = present[position] if is_there and forms[position] != "null" else pattern
             items.append(retype(item, like, f"{where}[{position}]"))
     return items
 
@@ -187,6 +189,8 @@ def _retype_structure(data: Any, present: Any, where: str) -> Any:
         raise make_form_error(data, present, where)
     made = {key: retype(data[key], fields[key], f"{where}.{key}") for key in fields}
     try:
+        if getattr(kind, "__pydantic_root_model__", False):
+            return kind.model_validate(made["root"])
         if hasattr(kind, "model_validate"):
             return kind.model_validate(made, by_name=True)
         return restore(kind, ObjectState(made, state_of(present).extras))
@@ -221,14 +225,13 @@ def _find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
 
 
 _NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-_FINER_DIGITS = re.compile(r"([.,]\d{6})\d+")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 _DURATION = re.compile(r"[+-]?P")
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def require_iso_timestamp(data: Any) -> None:
-    """Check that data is a date or timestamp in ISO 8601, with up to nine digits of a second.
+def require_iso_timestamp(data: Any) -> datetime.datetime:
+    """Check that data is a date or timestamp in ISO 8601; return it without nanoseconds.
 
     The parsers of pandas and numpy also accept ``02.03.2026``, ``5`` and ``today``.
 
@@ -240,7 +243,7 @@ def require_iso_timestamp(data: Any) -> None:
         raise TypeError("it is not a text")
     if not _DAY.match(data):
         raise ValueError("it is not a date in ISO 8601, such as 2026-01-31")
-    datetime.datetime.fromisoformat(_FINER_DIGITS.sub(r"\1", data))
+    return datetime.datetime.fromisoformat(data)
 
 
 def require_iso_duration(data: Any) -> None:
