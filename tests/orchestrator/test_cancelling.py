@@ -166,7 +166,32 @@ def test_a_job_that_is_cancelled_while_its_time_is_over_is_what_came_first(
     world.step()
 
     job = world.job(submission.job_ids[0])
-    assert (job.status, job.reason) == (status, late if status == "FAILED" else None)
+    reason = late if status == "FAILED" else "cancelled by anyone"
+    assert (job.status, job.reason) == (status, reason)
+
+
+def test_a_running_job_that_is_cancelled_says_by_whom(world: World, chain: list[TaskId]) -> None:
+    submission = world.submit(*chain)
+    world.step()
+    world.cancel(submission.job_ids[0])
+    world.step()
+
+    job = world.job(submission.job_ids[0])
+    assert (job.status, job.reason) == (JobStatus.CANCELED, "cancelled by anyone")
+
+
+def test_a_job_that_succeeds_although_it_was_asked_to_stop_has_no_reason(
+    world: World, chain: list[TaskId]
+) -> None:
+    submission = world.submit(*chain)
+    world.step()
+    world.cancel(submission.job_ids[0])
+
+    world.executor.run()
+    world.run_all()
+
+    job = world.job(submission.job_ids[0])
+    assert (job.status, job.reason) == (JobStatus.COMPLETED, None)
 
 
 def test_a_job_that_was_asked_to_stop_does_not_run_again_after_a_crash(
@@ -180,6 +205,7 @@ def test_a_job_that_was_asked_to_stop_does_not_run_again_after_a_crash(
     world.step()
 
     assert world.statuses(submission) == ["CANCELED", "ABANDONED", "ABANDONED"]
+    assert world.job(submission.job_ids[0]).reason == "cancelled by anyone"
     assert world.executor.waiting == []
 
 

@@ -502,7 +502,7 @@ def test_a_skippable_task_does_not_run_again_while_its_inputs_are_the_same(world
     assert world.statuses(again) == [JobStatus.SKIPPED]
     assert world.submission(again).status == SubmissionStatus.COMPLETED
     assert world.jobs(again)[0].reason == (
-        "its outputs are valid, and newer than the values of its inputs"
+        "its outputs are valid, and were made from the present values of its inputs"
     )
 
     world.data_nodes.write(ANYONE, start, 5)

@@ -160,7 +160,7 @@ def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Complet
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
-        reason="its outputs are valid, and newer than the values of its inputs",
+        reason="its outputs are valid, and were made from the present values of its inputs",
         task_config_id=recipe.config_id,
     )
 

@@ -251,3 +251,27 @@ def test_submitting_takes_preferences_and_a_key(described: Document) -> None:
     names = {parameter.get("$ref", "").rpartition("/")[2] for parameter in item["parameters"]}
     assert {"Prefer", "Idempotency-Key"} <= names
     assert item["requestBody"]["required"] is False
+
+
+@pytest.mark.parametrize("name", ["submitTask", "getJob", "getSubmission", "cancelJob"])
+def test_whatever_takes_preferences_says_that_it_names_the_applied_ones(
+    described: Document, name: str
+) -> None:
+    item = operation(described, name)
+
+    names = {parameter.get("$ref", "").rpartition("/")[2] for parameter in item["parameters"]}
+    assert "Prefer" in names
+    assert "Preference-Applied" in item["responses"]["200"]["headers"]
+
+
+def test_a_download_has_the_media_type_of_its_file(
+    described: Document, server: StartedServer
+) -> None:
+    node_id = server.create("chain")["node_of"]["end"]
+    path = f"/api/v1/datanodes/{node_id}"
+    server.http.put(f"{path}/write", json=1).raise_for_status()
+
+    sent = server.http.get(f"{path}/download").headers["content-type"]
+
+    assert sent == "application/json"
+    assert list(operation(described, "downloadDataNode")["responses"]["200"]["content"]) == ["*/*"]

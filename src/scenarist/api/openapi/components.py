@@ -103,16 +103,14 @@ def response_name(status: int) -> str:
 
 def headers_of(traits: Collection[str]) -> Document:
     """Return the headers of a successful response."""
-    if "tagged" in traits:
-        return {"ETag": _ETAG}
     headers: Document = {}
-    if "tagging" in traits:
+    if "tagged" in traits or "tagging" in traits:
         headers["ETag"] = _ETAG
     if "paged" in traits:
         headers["Link"] = _LINK
     if "located" in traits:
         headers["Location"] = _LOCATION
-    if "submit" in traits:
+    if "preferring" in traits:
         headers["Preference-Applied"] = _PREFERENCE_APPLIED
     return headers
 

@@ -225,12 +225,14 @@ def _iter_shared_statuses(operation: _Operation) -> Iterator[int]:
 
 def _find_traits(operation: _Operation, response_type: Any) -> set[str]:
     """Return which of the features shared by many operations this one has."""
-    traits = set()
+    traits: set[str] = set()
     parameters = {item["name"] for item in operation.description.get("parameters", ())}
     if LOCATION_HEADER in (operation.handler.response_headers or ()):
         traits.add("located")
     if operation.body is Submit:
-        traits.add("submit")
+        traits |= {"submit", "preferring"}
+    if "Prefer" in operation.handler.opt.get("headers", ()):
+        traits.add("preferring")
     if "412" in operation.description["responses"]:
         traits.add("guarded")
     if get_origin(response_type) is Results and "limit" in parameters:

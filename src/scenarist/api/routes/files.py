@@ -69,8 +69,8 @@ class FileOperation(Operation):
         **describe_responses(200, None, "", 404, 409),
         200: ResponseSpec(
             data_container=bytes,
-            description="The unchanged bytes of the value.",
-            media_type=_BYTES,
+            description="The unchanged bytes of the value, with the media type of its format.",
+            media_type="*/*",
             generate_examples=False,
         ),
     },

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, literal_column, select, update
+from sqlalchemy import Connection, Select, bindparam, func, literal_column, select, update
 
 from scenarist.db.among import any_of
 from scenarist.db.jobs.abandon import EndedWhileWaiting, remove_waits
@@ -30,13 +30,13 @@ _CANCEL = (
         holder_id=None,
         not_before=None,
         finished_at=bindparam("at"),
-        reason=bindparam("why"),
+        reason=func.coalesce(bindparam("why"), jobs.c.reason),
     )
 )
 _REQUEST_CANCEL = (
     update(jobs)
     .where(any_of(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
-    .values(cancel_requested_at=bindparam("at"))
+    .values(cancel_requested_at=bindparam("at"), reason=bindparam("why"))
 )
 _CANCEL_REQUESTED = select(jobs.c.number).where(
     _IS_RUNNING, jobs.c.holder_id == bindparam("holder"), jobs.c.cancel_requested_at.is_not(None)
@@ -76,14 +76,15 @@ def cancel(
     Returns:
         The changes, for the event log.
     """
-    running = [job for job in unfinished if job.status is JobStatus.RUNNING]
+    why = f"cancelled by {actor.name}"
+    running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
-        connection.execute(_REQUEST_CANCEL, {"numbers": [job.number for job in running], "at": now})
+        connection.execute(_REQUEST_CANCEL, {"numbers": running, "at": now, "why": why})
         notifications.publish(connection, Topic.STOP)
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
     if not waiting:
         return []
-    return _finish_canceled(connection, waiting, now, f"cancelled by {actor.name}", actor)
+    return _finish_canceled(connection, waiting, now, why, actor)
 
 
 def find_cancel_requested(connection: Connection, holder_id: HolderId) -> list[int]:
@@ -108,17 +109,17 @@ def cancel_lost(
         _IS_RUNNING, jobs.c.cancel_requested_at.is_not(None), jobs.c.holder_id == holder_id
     )
     stopped = [job for job in _read(connection, query) if job.number not in exclude]
-    why = "it was asked to stop, and its server stopped"
-    return _finish_canceled(connection, stopped, now, why) if stopped else []
+    return _finish_canceled(connection, stopped, now) if stopped else []
 
 
 def _finish_canceled(
     connection: Connection,
     unfinished: Sequence[UnfinishedJob],
     now: datetime,
-    why: str,
+    why: str | None = None,
     actor: ActorRef | None = None,
 ) -> list[Event]:
+    """Make jobs CANCELED, with all consequences; without ``why``, they keep their reason."""
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
     ended_waiting = EndedWhileWaiting()

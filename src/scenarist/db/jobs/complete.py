@@ -62,7 +62,7 @@ class RecordedCompletions:
 
 
 _RUNNING_ATTEMPTS = Query(
-    select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
+    select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at, jobs.c.reason).where(
         any_of(jobs.c.number, "numbers"),
         # Bound, not written out: else PostgreSQL uses the index of running jobs, which is full of
         # dead entries.
@@ -129,13 +129,12 @@ def complete_attempts(
     running = _RUNNING_ATTEMPTS.fetch(
         connection, {"numbers": [item.number for item in completions], "holder": holder_id}
     )
-    attempts = {number: (attempt, requested_at) for number, attempt, requested_at in running}
+    attempts = {number: attempt for number, attempt, _, _ in running}
+    requests = {number: (at, why) for number, _, at, why in running if at is not None}
     accepted = [
-        item
-        if (requested_at := attempts[item.number][1]) is None
-        else _resolve_cancellation(item, requested_at)
+        _resolve_cancellation(item, *requests[item.number]) if item.number in requests else item
         for item in completions
-        if item.number in attempts and attempts[item.number][0] == item.attempt
+        if attempts.get(item.number) == item.attempt
     ]
     if not accepted:
         return RecordedCompletions()
@@ -178,19 +177,22 @@ def _to_finished_job(item: Completion) -> FinishedJob:
     )
 
 
-def _resolve_cancellation(item: Completion, requested_at: datetime) -> Completion:
+def _resolve_cancellation(item: Completion, requested_at: datetime, why: str) -> Completion:
     """Return the completion of a job whose cancellation was requested, by what happened first.
 
     A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
     before the request because of its timeout, the job has failed and is not retried.
+
+    Args:
+        why: The reason that was recorded with the request.
     """
-    if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
+    if item.status not in {JobStatus.PENDING, JobStatus.FAILED, JobStatus.CANCELED}:
         return item
     if item.stopped_at is not None and item.stopped_at < requested_at:
         status = next_status(JobStatus.RUNNING, JobEvent.TIMED_OUT)
         return replace(item, status=status, not_before=None, failures=0)
     status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
-    return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
+    return replace(item, status=status, not_before=None, reason=why, stacktrace=None)
 
 
 def _update_jobs(connection: Connection, accepted: Sequence[Completion], now: datetime) -> None:
