@@ -7,7 +7,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import JSON, Connection, Delete, Dialect, Insert, Update
 from sqlalchemy.exc import IntegrityError
@@ -113,7 +113,7 @@ class _Compiled:
             cursor = execute_on_driver(connection, self._text, self._bind(parameters))
             rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
         except self._error as error:
-            raise self._translate(connection, error) from error
+            self._raise(connection, error)
         if limit is not None:
             cursor.close()
             spend(len(rows), self._measure(rows))
@@ -134,7 +134,7 @@ class _Compiled:
                 connection, self._text, bound[0] if is_one else bound, is_many=not is_one
             )
         except self._error as error:
-            raise self._translate(connection, error) from error
+            self._raise(connection, error)
 
     def _bind(self, parameters: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
         given = {**self._defaults, **parameters}
@@ -146,13 +146,14 @@ class _Compiled:
             return tuple(bound)
         return {name: value for (name, _), value in zip(self._parameters, bound, strict=True)}
 
-    def _translate(self, connection: Connection, error: Exception) -> BaseException:
+    def _raise(self, connection: Connection, error: Exception) -> NoReturn:
         if isinstance(error, self._dialect.loaded_dbapi.IntegrityError):
-            return IntegrityError(self._text, None, error)
-        translated: BaseException = connection.get_execution_options()[TRANSLATE_ERROR](
-            connection, error
-        )
-        return translated
+            raise IntegrityError(self._text, None, error) from error
+        translate = connection.get_execution_options()[TRANSLATE_ERROR]
+        translated: BaseException = translate(connection, error)
+        if translated is error:
+            raise error
+        raise translated from error
 
     def _measure(self, rows: Sequence[Any]) -> int:
         """Return the size of what has to be decoded."""
