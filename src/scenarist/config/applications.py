@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from scenarist.config.functions import import_module
+from scenarist.config.functions import import_module, loading_module
 from scenarist.config.registry import Config, ConfigRegistry
 from scenarist.domain.errors import InvalidError
 from scenarist.system.search_path import extend_search_path
@@ -41,22 +41,30 @@ class Application:
 
     Args:
         search_path: The folders that a worker process needs on ``sys.path`` to find its functions:
-            its own folder, and those that its module added.
+            its own folder, the current one, and those that its module added.
         name: The name that it was loaded by.
         file: The file of its module; None for a TOML file.
+        current_folder: The folder in which it was loaded, if that is not its own.
     """
 
     registry: ConfigRegistry
     search_path: tuple[str, ...]
     name: str = ""
     file: str | None = None
+    current_folder: str | None = None
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """The search path without the folder in which it happened to be loaded."""
+        return tuple(folder for folder in self.search_path if folder != self.current_folder)
 
 
 def load_app(app: str) -> Application:
     """Load ``package.module``, ``path/app.py`` or ``path/config.toml``.
 
     Modules are looked up in its folder (for a module, the current folder) after Python's standard
-    library. The file that SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
+    library, and then in the current folder. The file that SCENARIST_CONFIG_PATH (or
+    TAIPY_CONFIG_PATH) names is applied last.
 
     Raises:
         InvalidError: The application cannot be loaded. The message says why, with file and line.
@@ -65,26 +73,48 @@ def load_app(app: str) -> Application:
     if (is_file or set(app) == {"."}) and Path(app).is_dir():
         raise InvalidError(f"{app} is a folder; name a file in it, such as {Path(app, 'app.py')}")
     folder = str(Path(app).resolve().parent if is_file else Path.cwd())
-    extend_search_path([folder])
-    before = set(sys.path) - {folder}
+    current = _find_current_folder()
+    own = [folder] if current is None or current == folder else [folder, current]
+    extend_search_path(own)
+    before = set(sys.path) - set(own)
+    is_module = not app.endswith(".toml")
     module: ModuleType | None = None
-    if app.endswith(".toml"):
-        registry = ConfigRegistry()
-        registry.load(app)
-    else:
-        try:
-            module = _import_file(Path(app).resolve()) if is_file else import_module(app)
-        except InvalidError as error:
-            raise InvalidError(
-                error.message + _make_shadowing_hint(error.message, folder)
-            ) from error
-        registry = _find_registry(module, app)
-    for name in _OVERRIDE_VARIABLES:
-        if override := os.environ.get(name):
-            registry.override(override)
-            break
+    with loading_module((Path(app).stem if is_file else app) if is_module else None):
+        if is_module:
+            module = _import_application(app, folder, is_file=is_file)
+            registry = _find_registry(module, app)
+        else:
+            registry = ConfigRegistry()
+            registry.load(app)
+        for name in _OVERRIDE_VARIABLES:
+            if override := os.environ.get(name):
+                registry.override(override)
+                break
     search_path = tuple(_resolve_path_entry(entry) for entry in sys.path if entry not in before)
-    return Application(registry, search_path, app, getattr(module, "__file__", None))
+    return Application(
+        registry,
+        search_path,
+        app,
+        getattr(module, "__file__", None),
+        current if current != folder else None,
+    )
+
+
+def _find_current_folder() -> str | None:
+    """Return the current folder; None if it is gone, or if it would hide a library."""
+    try:
+        current = str(Path.cwd())
+    except OSError:
+        return None
+    hides = any(name in _LIBRARIES for name, _ in find_shadowing_modules([current]))
+    return None if hides and current not in sys.path and "" not in sys.path else current
+
+
+def _import_application(app: str, folder: str, *, is_file: bool) -> ModuleType:
+    try:
+        return _import_file(Path(app).resolve()) if is_file else import_module(app)
+    except InvalidError as error:
+        raise InvalidError(error.message + _make_shadowing_hint(error.message, folder)) from error
 
 
 def find_declaration_faults(application: Application) -> Iterator[str]:
@@ -192,9 +222,10 @@ def _import_file(file: Path) -> ModuleType:
     name = file.stem
     if not file.is_file():
         raise InvalidError(f"there is no file {file}")
-    if not name.isidentifier():
+    if "." in name:
         raise InvalidError(
-            f"{file}: worker processes import it by name; use a name such as my_app.py"
+            f"{file}: Python cannot import a file with a dot in its name; rename it to "
+            f"{name.replace('.', '_')}.py"
         )
     module = sys.modules.get(name) or import_module(name)
     found = getattr(module, "__file__", None)
