@@ -170,14 +170,14 @@ def test_defaults_are_taken_where_nothing_is_given(registry: ConfigRegistry) -> 
     assert list(registry.data_nodes) == ["orders"]
 
 
-def test_properties_of_the_default_are_left_out_of_another_storage_type(
+def test_scope_and_properties_of_the_default_are_left_out_of_another_storage_type(
     registry: ConfigRegistry,
 ) -> None:
     registry.set_default_data_node_configuration("csv", Scope.CYCLE, has_header=False)
 
     node = registry.configure_json_data_node("plan")
 
-    assert (node.scope, node.properties) == (Scope.CYCLE, {})
+    assert (node.scope, node.properties) == (Scope.SCENARIO, {})
 
 
 def test_a_second_default_starts_from_nothing(registry: ConfigRegistry) -> None:
