@@ -403,3 +403,39 @@ def test_an_entry_of_another_registry_stands_for_the_one_of_its_id(
     task = registry.configure_task("fit", json.dumps, other)
 
     assert task.inputs[0] is node
+
+
+def test_what_a_scenario_lists_twice_is_taken_once(registry: ConfigRegistry) -> None:
+    node = registry.configure_data_node("a")
+    task = registry.configure_task("t", json.dumps, node)
+
+    plan = registry.configure_scenario(
+        "plan", [task, task], [node, node], sequences={"all": [task, "t"]}
+    )
+
+    assert (plan.task_configs, plan.additional_data_node_configs) == ([task], [node])
+    assert plan.sequences == {"all": (task,)}
+    assert registry.check() == []
+
+
+def test_sets_are_kept_as_lists(registry: ConfigRegistry) -> None:
+    node = registry.configure_parquet_data_node("a", read_kwargs={"columns": {"b", "a"}})
+
+    assert node.properties["read_kwargs"] == {"columns": ["a", "b"]}
+    assert registry.check() == []
+
+
+@pytest.mark.parametrize("exposed_type", ["modin", ["modin"], {"Sheet": "modin"}])
+def test_modin_is_read_as_pandas(exposed_type: Any, registry: ConfigRegistry) -> None:
+    registry.configure_excel_data_node("a", exposed_type=exposed_type)
+
+    assert "modin" not in str(registry.data_nodes["a"].properties)
+    assert registry.check() == []
+
+
+def test_the_shared_parameters_of_s3_are_accepted(registry: ConfigRegistry) -> None:
+    registry.configure_s3_object_data_node(
+        "a", "key", "secret", "bucket", "object", aws_s3_object_parameters={"CacheControl": "x"}
+    )
+
+    assert registry.check() == []

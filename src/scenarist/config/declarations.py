@@ -40,6 +40,7 @@ EntryT = TypeVar("EntryT", bound=Entry)
 SectionT = TypeVar("SectionT", JobConfig, CoreConfig, AuthenticationConfig)
 
 _TABLE_CLASSES = {
+    "modin": "pandas",
     "pandas:DataFrame": "pandas",
     "pandas.core.frame:DataFrame": "pandas",
     "numpy:ndarray": "numpy",
@@ -48,7 +49,7 @@ _TABLE_CLASSES = {
     "pyarrow:Table": "pyarrow",
     "pyarrow.lib:Table": "pyarrow",
 }
-"""Classes that can be passed as ``exposed_type``, with the word that storages use for them."""
+"""What can be passed as ``exposed_type``, with the word that storages use: Modin means pandas."""
 
 DEFAULT_ID = "default"
 """The id of the section in each family that supplies defaults."""
@@ -155,6 +156,8 @@ class Declarations:
     ) -> ScenarioConfig:
         """Declare a scenario; values that are not given keep those of the existing entry.
 
+        What is listed twice is taken once.
+
         Args:
             over: Whether to keep sequences and comparators whose names are not given.
         """
@@ -167,8 +170,8 @@ class Declarations:
         keep = over and existing is not None
         entry = ScenarioConfig(
             id=id,
-            tasks=Listed(draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)),
-            additional_data_nodes=Listed(
+            tasks=_take_once(draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)),
+            additional_data_nodes=_take_once(
                 draft.resolve_references(
                     "additional_data_nodes",
                     DataNodeConfig,
@@ -183,7 +186,9 @@ class Declarations:
             sequences=draft.merge_table(
                 "sequences",
                 base.sequences,
-                lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
+                lambda key, value: _take_once(
+                    draft.find_entries(key, TaskConfig, self.tasks, value)
+                ),
                 keep=keep,
             ),
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
@@ -344,6 +349,10 @@ class Declarations:
         else:
             entries[entry.id] = entry
         return entry
+
+
+def _take_once(entries: Iterable[EntryT]) -> Listed[EntryT]:
+    return Listed(dict.fromkeys(entries))
 
 
 def _replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:

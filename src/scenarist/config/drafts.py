@@ -192,6 +192,8 @@ class Draft:
             return value
         if isinstance(value, list | tuple):
             return [self._to_plain(key, item) for item in value]
+        if isinstance(value, set | frozenset):
+            return sorted((self._to_plain(key, item) for item in value), key=repr)
         if isinstance(value, Mapping):
             return {name: self._to_plain(key, item) for name, item in value.items()}
         if isinstance(value, PathLike):

@@ -106,7 +106,6 @@ _MEANT_KEYS = {
     "output": "outputs",
     "task_configs": "tasks",
     "additional_data_node_configs": "additional_data_nodes",
-    "aws_s3_object_parameters": "aws_s3_get_object_parameters",
 }
 """The keys meant by keys of other tools or versions that are spelled too differently to match."""
 
