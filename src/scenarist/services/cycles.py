@@ -147,7 +147,7 @@ class CycleService:
         faults = [
             {"field": name, "message": within}
             for name, given in (("start_date", new.start_at), ("end_date", new.last_at))
-            if given is not None and not around.start_at <= given <= around.end_at
+            if given is not None and not around.start_at <= given < around.end_at
         ]
         if not faults and new.start_at and new.last_at and new.start_at > new.last_at:
             faults = [{"field": "end_date", "message": "must not be before start_date"}]
