@@ -10,6 +10,7 @@ from types import ModuleType
 
 from scenarist.config.functions import import_module, loading_module
 from scenarist.config.registry import Config, ConfigRegistry
+from scenarist.config.taipy_modules import describe_changes
 from scenarist.domain.errors import InvalidError
 from scenarist.system.search_path import extend_search_path
 
@@ -114,7 +115,16 @@ def _import_application(app: str, folder: str, *, is_file: bool) -> ModuleType:
     try:
         return _import_file(Path(app).resolve()) if is_file else import_module(app)
     except InvalidError as error:
-        raise InvalidError(error.message + _make_shadowing_hint(error.message, folder)) from error
+        hint = _make_shadowing_hint(error.message, folder)
+        if "'taipy" in error.message and (file := find_source(app)) is not None:
+            hint = describe_changes(file, [Path(folder)])
+        raise InvalidError(error.message + hint) from error
+
+
+def find_source(app: str) -> Path | None:
+    """Return the Python file of an application, without importing it; None if there is none."""
+    file = Path(app) if app.endswith(".py") else Path(*app.split(".")).with_suffix(".py")
+    return file.resolve() if file.is_file() else None
 
 
 def find_declaration_faults(application: Application) -> Iterator[str]:
@@ -132,11 +142,20 @@ def find_declaration_faults(application: Application) -> Iterator[str]:
             f"declares {missing}, because the code under 'if __name__ == \"__main__\":' (line "
             f"{guard}) runs only when the file is run as a program; move the declarations out of it"
         )
+    elif changes := _describe_changes(application):
+        yield f"declares {missing} here{changes}"
     elif is_empty:
         yield (
             "declares no data node, no task and no scenario; declare them at module level, so that "
             "importing it declares them"
         )
+
+
+def _describe_changes(application: Application) -> str:
+    """Return the changes that a module needs which declares with Taipy's own ``Config``."""
+    if application.file is None or "taipy" not in sys.modules:
+        return ""
+    return describe_changes(Path(application.file), [*map(Path, application.search_path)])
 
 
 def find_shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:

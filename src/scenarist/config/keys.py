@@ -109,8 +109,14 @@ _MEANT_KEYS = {
 }
 """The keys meant by keys of other tools or versions that are spelled too differently to match."""
 
+PIPELINES_INSTEAD = (
+    "pipelines of Taipy 2 are sequences here: list the tasks of all pipelines in the scenario, "
+    "and name each pipeline with its tasks in sequences"
+)
 _HINTS = {
     "cacheable": "set skippable=True on the task",
+    "pipelines": PIPELINES_INSTEAD,
+    "pipeline_configs": PIPELINES_INSTEAD,
 }
 
 

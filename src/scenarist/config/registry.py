@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenarist.config.check import WriteInitialValue, find_problems, find_warnings
 from scenarist.config.data_nodes import DataNodeRegistry, collect_given
@@ -26,6 +26,7 @@ from scenarist.config.entries import (
 )
 from scenarist.config.function_inspection import InspectUses
 from scenarist.config.origins import find_caller_position
+from scenarist.config.taipy_names import find_config_instead
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
 from scenarist.domain.vocabulary import Frequency
@@ -41,6 +42,14 @@ class ConfigRegistry(DataNodeRegistry):
     ``**properties`` of a configure function are further keys of the entry. Custom properties,
     which can have any name, go under ``properties={…}``.
     """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise the error of a missing attribute, with what to write instead."""
+            instead = find_config_instead(name)
+            hint = f"; {instead}" if instead else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     @property
     def data_nodes(self) -> Entries[DataNodeConfig]:
