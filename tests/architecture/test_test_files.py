@@ -39,7 +39,9 @@ TESTED_IN = {
     "config/test_check.py": ["config: check_functions check_sections"],
     "config/test_check_locations.py": ["domain: locations"],
     "config/test_function_inspection.py": ["config: function_uses"],
-    "config/test_registry.py": ["config: data_nodes declarations drafts entries origins"],
+    "cli/test_taipy_changes.py": ["config: taipy_stand_in"],
+    "config/test_taipy_modules.py": ["config: taipy_names"],
+    "config/test_registry.py": ["config: data_nodes declarations drafts origins"],
     "console/test_pages.py": ["console: vendoring"],
     "db/dialects/test_postgresql.py": ["db: together", "db/dialects: base"],
     "db/notify/test_notifications.py": ["db/notify: postgresql sqlite"],
@@ -112,7 +114,6 @@ TESTED_IN = {
         "server: worker_calls",
         "services: edits value_writer worker_calls write_claims",
     ],
-    "storage/external/test_sql_table.py": ["storage/external: columns"],
     "storage/files/test_remote.py": ["storage/files: orphans"],
     "storage/formats/test_csv.py": [
         "storage/formats: csv_reading csv_writing",
