@@ -222,6 +222,18 @@ def test_tasks_and_scenarios_are_changed_by_setting_attributes(
     assert scenario.sequences == {"one": (task,)}
 
 
+def test_sequences_and_comparators_are_declared_by_setting_them(
+    registry: ConfigRegistry, scenario: Any
+) -> None:
+    scenario.sequences["one"] = scenario.task_configs
+    scenario.comparators["note"] = compare
+    scenario.comparators["orders"] = lambda *values: values
+
+    assert sorted(scenario.sequences) == ["all", "one"]
+    assert scenario.comparators["note"][0](1) == [1]
+    assert [problem.where.rpartition(".")[2] for problem in registry.check()] == ["orders"]
+
+
 def test_a_mistake_in_a_value_that_is_set_is_found_by_the_check(registry: ConfigRegistry) -> None:
     node: Any = registry.configure_data_node("a")
 

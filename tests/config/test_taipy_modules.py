@@ -192,6 +192,14 @@ def test_code_that_does_not_run_where_the_module_is_served_is_told_as_such(
     assert change.endswith("scenarist serve (does not run where the module is served)")
 
 
+def test_what_is_imported_from_deep_inside_taipy_is_told_by_its_name(tmp_path: Path) -> None:
+    source = "from taipy.core.data.data_node import DataNode\nnodes: list[DataNode] = []\n"
+
+    (_, change) = changes_of(tmp_path, source)
+
+    assert change.startswith("2: DataNode: entities are read over REST")
+
+
 def test_annotations_that_are_not_evaluated_need_no_change(tmp_path: Path) -> None:
     head = "from __future__ import annotations\nfrom taipy import Scenario\n"
 

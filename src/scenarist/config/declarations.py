@@ -12,6 +12,7 @@ from scenarist.config.entries import (
     Entry,
     JobConfig,
     Listed,
+    NamedValues,
     ScenarioConfig,
     TaskConfig,
     find_known_keys,
@@ -180,21 +181,37 @@ class Declarations:
                 )
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
-            comparators=draft.merge_table(
-                "comparators", base.comparators, draft.name_functions, keep=keep
+            comparators=self._make_named_values(
+                id,
+                "comparators",
+                draft.merge_table("comparators", base.comparators, draft.name_functions, keep=keep),
             ),
-            sequences=draft.merge_table(
+            sequences=self._make_named_values(
+                id,
                 "sequences",
-                base.sequences,
-                lambda key, value: _take_once(
-                    draft.find_entries(key, TaskConfig, self.tasks, value)
+                draft.merge_table(
+                    "sequences",
+                    base.sequences,
+                    lambda key, value: _take_once(
+                        draft.find_entries(key, TaskConfig, self.tasks, value)
+                    ),
+                    keep=keep,
                 ),
-                keep=keep,
             ),
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
         return self._store("SCENARIO", self.scenarios, entry)
+
+    def _make_named_values(
+        self, scenario_id: str, table: str, values: Mapping[str, Any]
+    ) -> NamedValues:
+        def declare(name: str, value: object) -> None:
+            self.require_open()
+            given = {table: {name: value}}
+            self.declare_scenario(scenario_id, given, find_caller_position(), over=True)
+
+        return NamedValues(values, declare)
 
     def change(self, entry: Entry, key: str, value: object) -> None:
         """Change one value of an entry, as a later configure call would; None removes it.
@@ -288,7 +305,7 @@ class Declarations:
             where = (f"SCENARIO.{scenario.id}", f"{table}.{name}")
             self.faults.pop(where, None)
             self.objects.pop(where, None)
-        changes: dict[str, Any] = {table: present}
+        changes = {table: self._make_named_values(scenario.id, table, present)}
         overwrite(scenario, replace(scenario, **changes))
 
     def declare_section(

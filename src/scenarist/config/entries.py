@@ -53,6 +53,17 @@ class Listed(tuple[EntryT, ...]):
         return [*other, *self] if isinstance(other, list) else NotImplemented
 
 
+class NamedValues(dict[str, Any]):
+    """The sequences or comparators of a scenario by name. To set one is to declare it."""
+
+    def __init__(self, values: Mapping[str, Any], declare: Callable[[str, object], None]) -> None:
+        super().__init__(values)
+        self._declare = declare
+
+    def __setitem__(self, name: str, value: object) -> None:
+        self._declare(name, value)
+
+
 class EntryDeclarations(Protocol):
     """The part of the declarations that changes an entry."""
 

@@ -334,7 +334,9 @@ class _Module(ast.NodeVisitor):
         while isinstance(root, ast.Attribute):
             root = root.value
         alias = root.id if isinstance(root, ast.Name) else ""
-        place = next((at for at, part in enumerate(path) if part not in MODULES), len(path) - 1)
+        first = len(self._bound[alias]) - 1  # what is imported, or a module of it
+        places = (at for at in range(first, len(path)) if path[at] not in MODULES)
+        place = next(places, len(path) - 1)
         name, rest = path[place], path[place + 1 :]
         is_gui = not GUI_MODULES.isdisjoint(path[:place])
         if is_gui or name not in EQUIVALENTS:
@@ -342,7 +344,7 @@ class _Module(ast.NodeVisitor):
             self._add(node.lineno, f"{shown}: {find_instead(name, is_gui=is_gui)}")
             return
         self._used.add(alias)
-        if place > len(self._bound[alias]):
+        if place > first + 1:
             self._add(node.lineno, f"write {name}, after from scenarist import {name}")
         if not rest:
             return
