@@ -305,7 +305,7 @@ class Declarations:
             where = (f"SCENARIO.{scenario.id}", f"{table}.{name}")
             self.faults.pop(where, None)
             self.objects.pop(where, None)
-        changes = {table: self._make_named_values(scenario.id, table, present)}
+        changes: dict[str, Any] = {table: self._make_named_values(scenario.id, table, present)}
         overwrite(scenario, replace(scenario, **changes))
 
     def declare_section(
