@@ -262,3 +262,26 @@ a = ["builtins:max"]
 "s 1" = ["fit:SECTION"]
 """
     )
+
+
+@pytest.mark.parametrize("section", ["gui", "VERSION_MIGRATION.migration_fcts", "MIGRATION"])
+def test_sections_of_taipy_that_mean_nothing_here_are_ignored(section: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[{section}]\ndark_mode = 'True:bool'\n")
+    registry = ConfigRegistry()
+
+    registry.load(str(file))
+
+    assert registry.check() == []
+
+
+def test_pipelines_of_taipy_2_are_told_to_be_sequences(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[PIPELINE.p]\ntasks = []\n\n[SCENARIO.s]\npipelines = ['p:SECTION']\n")
+    registry = ConfigRegistry()
+
+    registry.load(str(file))
+
+    assert [
+        "pipelines of Taipy 2 are sequences here" in problem.message for problem in registry.check()
+    ] == [True, True]

@@ -15,12 +15,9 @@ from scenarist.domain.errors import InvalidError
 
 _FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")  # in the order in which they refer to one another
 _SECTIONS = ("TAIPY", "CORE", "JOB", "AUTHENTICATION", "SCENARIST")
-_SECTIONS_INSTEAD = {
-    "PIPELINE": PIPELINES_INSTEAD,
-    "GUI": "Scenarist serves no pages of an application; remove the section",
-    "MIGRATION": "entities need no migration; remove the section",
-    "VERSION_MIGRATION": "entities need no migration; remove the section",
-}
+_IGNORED_SECTIONS = ("GUI", "MIGRATION", "VERSION_MIGRATION")
+"""Sections of Taipy that concern its pages, and its own records."""
+
 _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
@@ -51,10 +48,10 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
     sections = (*_SECTIONS, *_FAMILIES)
     known = ", ".join(f"[{name}]" for name in sections)
     for name in document:
-        if name not in sections:
+        if name not in sections and name.upper() not in _IGNORED_SECTIONS:
             near = get_close_matches(name.upper(), sections, n=1)
             hint = f"did you mean [{near[0]}]?" if near else f"the sections are {known}"
-            hint = _SECTIONS_INSTEAD.get(name.upper(), hint)
+            hint = PIPELINES_INSTEAD if name.upper() == "PIPELINE" else hint
             _add_fault(declarations, file, name, f"unknown section; {hint}")
 
 
