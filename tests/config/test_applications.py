@@ -124,10 +124,13 @@ def test_a_module_that_is_in_none_of_the_folders_is_told_with_them(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("main", ["__main__", "__mp_main__"])
 @pytest.mark.parametrize("app", ["my-plant.py", "plants/my-plant.py", "plants.my-plant"])
-def test_functions_of_the_main_program_are_those_of_the_module_that_is_loaded(app: str) -> None:
+def test_functions_of_the_main_program_are_those_of_the_module_that_is_loaded(
+    app: str, main: str
+) -> None:
     folder = "" if app == "my-plant.py" else "plants/"
-    write("exported.toml", "[TASK.fit]\nfunction = '__main__.fit:function'\n")
+    write("exported.toml", f"[TASK.fit]\nfunction = '{main}.fit:function'\n")
     write(
         f"{folder}my-plant.py",
         "from scenarist import Config\ndef fit():\n    pass\nConfig.load('exported.toml')\n",

@@ -132,6 +132,7 @@ def test_a_rewritten_module_is_python_and_imports_no_taipy(parts: list[str]) -> 
         ("Config.configure_scenario_from_tasks('s', [])", "call configure_scenario with the tasks"),
         ("Config.configure_scenario('s', pipeline_configs=[])", "pipeline_configs in configure_"),
         ("Config.configure_job_executions(nb_of_workers=2)", "write max_nb_of_workers"),
+        ("Config.configure_generic_data_node('a', read_fct_params=[])", "write read_fct_args"),
         ("tp.Config.configure_data_node('a', cacheable=True)", "set skippable=True on the task"),
         ("Config.configure_csv_data_node('a', owner='me')", "properties={'owner': …}"),
         ("Config.configure_task('a', lambda: 1)", "lambda in configure_task: workers find"),
@@ -203,7 +204,9 @@ def test_what_is_imported_from_deep_inside_taipy_is_told_by_its_name(tmp_path: P
 def test_annotations_that_are_not_evaluated_need_no_change(tmp_path: Path) -> None:
     head = "from __future__ import annotations\nfrom taipy import Scenario\n"
 
-    (*_, change) = changes_of(tmp_path, f"{head}def f(x: Scenario) -> Scenario: ...\n")
+    (*_, change) = changes_of(
+        tmp_path, f"{head}def f(x: Scenario) -> Scenario: ...\nx: Scenario | None = None\n"
+    )
 
     assert change.endswith("(does not run where the module is served)")
 

@@ -27,6 +27,8 @@ _FOREIGN_PREFIXES = (
 """Path prefixes of code that is not the author's: Python's and this package's."""
 
 
+_MAIN_MODULES = ("__main__", "__mp_main__")
+
 _served_module: ContextVar[str | None] = ContextVar("served_module", default=None)
 
 
@@ -43,8 +45,8 @@ def loading_module(name: str | None) -> Iterator[None]:
 def parse_function_name(text: str) -> str:
     """Return a name as ``package.module:name``; accept a dot in place of the colon.
 
-    The module ``__main__``, which Taipy writes for functions of the program itself, is the one
-    that is being loaded.
+    The module ``__main__`` (or ``__mp_main__``), which Taipy writes for functions of the program
+    itself, is the one that is being loaded.
 
     Raises:
         InvalidError: The text is not such a name.
@@ -53,7 +55,7 @@ def parse_function_name(text: str) -> str:
     if match is None:
         raise InvalidError(f"{text!r} does not name a function; write 'package.module:name'")
     module = match[1]
-    if module == "__main__":
+    if module in _MAIN_MODULES:
         module = _served_module.get() or module
     return f"{module}:{match[2]}"
 
@@ -95,9 +97,9 @@ def import_module(name: str) -> Any:
     Raises:
         InvalidError: It does not exist or its code fails. The message says why and in which line.
     """
-    if name == "__main__":
+    if name in _MAIN_MODULES:
         raise InvalidError(
-            "'__main__' is the running program, which differs between processes; use the name "
+            f"{name!r} is the running program, which differs between processes; use the name "
             "under which its file can be imported, or serve the Python file that loads this one"
         )
     try:

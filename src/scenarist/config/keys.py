@@ -100,6 +100,8 @@ _MEANT_KEYS = {
     "decimal": "read_kwargs",
     "na_values": "read_kwargs",
     "nb_of_workers": "max_nb_of_workers",
+    "read_fct_params": "read_fct_args",
+    "write_fct_params": "write_fct_args",
     "retry": "retries",
     "max_retries": "retries",
     "input": "inputs",

@@ -270,6 +270,15 @@ class _Module(ast.NodeVisitor):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self._visit_function(node)
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if self._has_lazy_annotations:
+            self._visit_unless_served([node.annotation])
+        else:
+            self.visit(node.annotation)
+        for item in (node.target, node.value):
+            if item is not None:
+                self.visit(item)
+
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._visit_unless_served([node.body])
 

@@ -96,6 +96,8 @@ KEYWORDS_INSTEAD = {
     "pipeline_configs": PIPELINES_INSTEAD,
     "pipelines": PIPELINES_INSTEAD,
     "nb_of_workers": "write max_nb_of_workers",
+    "read_fct_params": "write read_fct_args",
+    "write_fct_params": "write write_fct_args",
     "cacheable": "set skippable=True on the task that writes the data node",
 }
 """What to write instead of arguments that configure functions no longer have."""
