@@ -113,6 +113,23 @@ def test_a_current_folder_that_would_hide_a_library_is_not_searched(tmp_path: Pa
     assert load_app("apps/my_plant.py").search_path == (str(tmp_path / "apps"),)
 
 
+@pytest.mark.parametrize(
+    ("app", "advice"),
+    [
+        ("config/config.py", "serve it as the module config.config"),
+        ("config.py", "rename the file"),
+    ],
+)
+def test_a_file_that_hides_the_package_of_its_name_is_told(app: str, advice: str) -> None:
+    write("config/helpers.py", "")
+    write(app, "import config.helpers\n")
+
+    with pytest.raises(InvalidError) as refused:
+        load_app(app)
+
+    assert refused.value.message.endswith(f"; it hides the package of that name, so {advice}")
+
+
 def test_a_module_that_is_in_none_of_the_folders_is_told_with_them(tmp_path: Path) -> None:
     write("apps/config.toml", "[TASK.fit]\nfunction = 'far_steps.fit:function'\n")
 

@@ -4,6 +4,7 @@ import ast
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -116,9 +117,20 @@ def _import_application(app: str, folder: str, *, is_file: bool) -> ModuleType:
         return _import_file(Path(app).resolve()) if is_file else import_module(app)
     except InvalidError as error:
         hint = _make_shadowing_hint(error.message, folder)
+        if f"'{Path(app).stem}' is not a package" in error.message and is_file:
+            hint = f"; it hides the package of that name, so {_name_module(app)}"
         if "'taipy" in error.message and (file := find_source(app)) is not None:
             hint = describe_changes(file, [Path(folder)])
         raise InvalidError(error.message + hint) from error
+
+
+def _name_module(app: str) -> str:
+    """Return the advice to name a file as a module, or to rename it if that is not possible."""
+    with suppress(ValueError):
+        path = Path(app).resolve().relative_to(Path.cwd())
+        if len(path.parts) > 1:
+            return f"serve it as the module {'.'.join(path.with_suffix('').parts)}"
+    return "rename the file"
 
 
 def find_source(app: str) -> Path | None:
