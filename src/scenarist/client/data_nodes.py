@@ -231,7 +231,7 @@ class DataNodes(Entities[schemas.DataNode]):
     def lock(
         self, id: str, *, editor_id: str | None = None, seconds: float = 1800
     ) -> schemas.DataNode:
-        """Keep others from writing the data node, for a time in seconds.
+        """Keep others from writing the data node, for some seconds or until its editor writes.
 
         Raises:
             ConflictError: Another editor has locked it, or a job that has not ended uses it.

@@ -215,9 +215,9 @@ def lock_data_node(
 ) -> JsonResponse:
     """Lock a data node: only its editor can write it, and submits that would write it are refused.
 
-    The lock lasts for `seconds`; the same editor may lock it again to extend it. Returns 409 for a
-    read-only data node, and while another editor has locked it, an unfinished job uses it, or a
-    worker is writing it.
+    The lock lasts for `seconds`, or until its editor has written a value; the same editor may lock
+    the data node again to extend it. Returns 409 for a read-only data node, and while another
+    editor has locked it, an unfinished job uses it, or a worker is writing it.
     """
     node = services_of(request).data_nodes.lock(
         actor_of(request),
