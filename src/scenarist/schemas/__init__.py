@@ -54,6 +54,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
+from scenarist.schemas.plans import OnePlan, Plan, PlannedTask, PlanOptions
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -127,6 +128,7 @@ __all__ = [
     "OneJob",
     "OneKey",
     "OneOrchestration",
+    "OnePlan",
     "OneScenario",
     "OneSequence",
     "OneSubmission",
@@ -136,6 +138,9 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
+    "Plan",
+    "PlanOptions",
+    "PlannedTask",
     "Problem",
     "Request",
     "Results",

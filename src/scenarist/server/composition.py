@@ -63,6 +63,7 @@ from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
+from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
@@ -312,6 +313,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits = read_value_limits(settings)
+    submissions = SubmissionService(
+        database, canceller, now=now, version=version, declared=declared
+    )
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
@@ -334,9 +338,8 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
-        submissions=SubmissionService(
-            database, canceller, now=now, version=version, declared=declared
-        ),
+        plans=PlanService(database, submissions, now=now, declared=declared),
+        submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
