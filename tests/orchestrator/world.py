@@ -27,7 +27,7 @@ from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
-from scenarist.services.plans import PlannedTask, PlanService
+from scenarist.services.plans import PlanService, TaskPlan
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 from scenarist.services.value_writer import ValueWriter
@@ -107,7 +107,7 @@ class World:
         database.subscribe(EVERYTHING, lambda notification: self.ended.extend(notification.ended))
         self.canceller = Canceller(database, now=clock)
         self.submissions = SubmissionService(database, self.canceller, now=clock, version="test")
-        self.plans = PlanService(database, self.submissions, now=clock)
+        self.plans = PlanService(database, now=clock)
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
@@ -193,7 +193,7 @@ class World:
             raise answer
         return answer
 
-    def plan(self, *task_ids: TaskId, force: bool = False) -> list[PlannedTask]:
+    def plan(self, *task_ids: TaskId, force: bool = False) -> list[TaskPlan]:
         """Plan what `submit` would run."""
         sequence_id = self._make_sequence(task_ids)
         return self.plans.plan(ANYONE, EntityType.SEQUENCE, sequence_id, force=force)

@@ -190,7 +190,7 @@ class Submittable(Entities[EntityT]):
         body = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
         return submit(self._transport, path_of(self._name, "submit", id), body, idempotency_key)
 
-    def plan(self, id: str, *, force: bool = False) -> schemas.Plan:
+    def plan(self, id: str, *, force: bool = False) -> schemas.SubmitPlan:
         """Return what a submit would run now, and why; nothing is changed.
 
         Raises:

@@ -54,7 +54,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
-from scenarist.schemas.plans import OnePlan, Plan, PlannedTask, PlanOptions
+from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, SubmitPlan
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -138,7 +138,6 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
-    "Plan",
     "PlanOptions",
     "PlannedTask",
     "Problem",
@@ -157,6 +156,7 @@ __all__ = [
     "Submission",
     "SubmissionAnswer",
     "Submit",
+    "SubmitPlan",
     "Subscriber",
     "SubscriberCreated",
     "Task",

@@ -313,9 +313,6 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits = read_value_limits(settings)
-    submissions = SubmissionService(
-        database, canceller, now=now, version=version, declared=declared
-    )
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
@@ -338,8 +335,10 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
-        plans=PlanService(database, submissions, now=now, declared=declared),
-        submissions=submissions,
+        plans=PlanService(database, now=now, declared=declared),
+        submissions=SubmissionService(
+            database, canceller, now=now, version=version, declared=declared
+        ),
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
