@@ -109,7 +109,7 @@ class World:
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
-            ValueWriter(database, now=clock),
+            ValueWriter(database, now=clock, version="test"),
             _no_worker,
             folder=str(folder),
             now=clock,

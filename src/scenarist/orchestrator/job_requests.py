@@ -66,6 +66,7 @@ class RecipeCache:
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
             return recipe
+        recipe = replace(recipe, version=self._declared.version)
         inputs = [node.config_id for node in recipe.inputs]
         outputs = [node.config_id for node in recipe.outputs]
         fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)

@@ -84,6 +84,7 @@ _CLAIM = Query(
         jobs.c.lost_together,
         jobs.c.force,
         func.coalesce(jobs.c.pending_since, jobs.c.created_at),
+        jobs.c.version,
     )
 )
 _REQUEUE = (
@@ -184,6 +185,7 @@ class Claim:
     force: bool
     pending_since: datetime
     claimed_at: datetime
+    version: str  #: of the application that accepted it, or ran its last attempt
     made_of: str | None = None  #: the provenance of its outputs, if its task is skippable
 
 
@@ -220,6 +222,7 @@ class TaskRecipe:
     Args:
         is_live: Whether it comes from the present declaration (decision 81).
         code_digest: Digest of the declared function's code; None when the code cannot be read.
+        version: The version of the application that runs it; None if it is not known.
         mismatch: Why the declaration does not fit the task, so that it cannot run.
     """
 
@@ -237,6 +240,7 @@ class TaskRecipe:
     outputs: tuple[TaskDataNode, ...]
     is_live: bool = False
     code_digest: str | None = None
+    version: str | None = None
     mismatch: str | None = None
 
 
@@ -260,6 +264,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             bool(force),
             pending_since,
             now,
+            version,
         )
         for (
             number,
@@ -272,6 +277,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             lost_together,
             force,
             pending_since,
+            version,
         ) in rows
     ]
     claims.sort(key=lambda claim: claim.number)
