@@ -96,6 +96,7 @@ TESTED_IN = {
     "orchestrator/test_places.py": ["db: places", "services: placement"],
     "orchestrator/test_pruning.py": ["db: pruning", "domain: retention", "services: pruning"],
     "server/test_http_protocol.py": ["server: http_rejections"],
+    "server/test_versions.py": ["db: servers"],
     "services/test_authentication.py": ["db: sessions"],
     "services/test_comparisons.py": ["db: comparisons"],
     "services/test_declarations.py": ["domain: behaviours", "services: reconciliation"],
@@ -112,7 +113,6 @@ TESTED_IN = {
         "server: worker_calls",
         "services: edits value_writer worker_calls write_claims",
     ],
-    "storage/external/test_sql_table.py": ["storage/external: columns"],
     "storage/files/test_remote.py": ["storage/files: orphans"],
     "storage/formats/test_csv.py": [
         "storage/formats: csv_reading csv_writing",

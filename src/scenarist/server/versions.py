@@ -63,7 +63,7 @@ class VersionMonitor:
         self._others: Sequence[ConnectedServer] = ()
         self._logged: set[str] = set()
         self._is_started = False
-        self._loop = BackgroundLoop("versions", self._run_once, on_error=self._log_failure)
+        self._loop = BackgroundLoop("versions", self.check, on_error=self._log_failure)
 
     def find_others(self) -> list[str]:
         """Return the versions of other processes that differ from that of this process, sorted."""
@@ -84,10 +84,8 @@ class VersionMonitor:
         except UnavailableError as error:
             _log.warning("this server stays registered", reason=error.message)
 
-    def _on_commit(self, notification: Notification) -> None:
-        self._loop.wake()
-
-    def _run_once(self) -> None:
+    def check(self) -> None:
+        """Register this process if it is not, and find the others; called by its thread."""
         if not self._is_started:
             self._database.write(
                 lambda connection: server_rows.replace_all(connection, self._own, self._now())
@@ -107,6 +105,9 @@ class VersionMonitor:
                 own=self.version,
             )
         self._logged = others
+
+    def _on_commit(self, notification: Notification) -> None:
+        self._loop.wake()
 
     def _log_failure(self, error: Exception) -> float:
         if isinstance(error, UnavailableError):
