@@ -166,6 +166,12 @@ PAGES: dict[str, dict[tuple[str, str], list[Case]]] = {
         ("GET", "READER"): listing(CYCLE),
         ("POST", "EDITOR"): [
             Case("the dates of a day", 201, {**MESSAGE, "cycle": CYCLE}, body=CYCLE_BODY),
+            Case(
+                "the example of the page",
+                201,
+                {**MESSAGE, "cycle": CYCLE},
+                body={**CYCLE_BODY, "end_date": DAY},
+            ),
             Case("a day that has a cycle", 200, {**MESSAGE, "cycle": CYCLE}, body=OLD_DAY),
             Case(
                 "the frequency as responses write it",
