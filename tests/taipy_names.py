@@ -5,20 +5,18 @@ Run it with an interpreter that has taipy-core.
 
 import inspect
 import json
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
-import taipy as tp
-from taipy import Config
-
-SPELLED = {
-    inspect.Parameter.VAR_KEYWORD: "**{}",
-    inspect.Parameter.VAR_POSITIONAL: "*{}",
-}
+tp: Any = import_module("taipy")  # not installed where types are checked
+Config = tp.Config
 
 
-def parameters_of(function: object) -> list[str]:
+def parameters_of(function: Callable[..., Any]) -> list[str]:
     """Return the names of the parameters, as they are written in a signature."""
     return [
-        SPELLED.get(one.kind, "{}").format(one.name)
+        f"**{one.name}" if one.kind is one.VAR_KEYWORD else one.name
         for one in inspect.signature(function).parameters.values()
     ]
 
