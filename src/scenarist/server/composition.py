@@ -207,7 +207,12 @@ def serve(
         # Signals before and after `run` must neither be lost nor prevent the cleanup after it.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, http_server.handle_exit)
-        structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
+        structlog.get_logger(__name__).info(
+            "serving",
+            address=address,
+            pid=os.getpid(),
+            version=server.orchestration.versions.version,
+        )
         if when_up is not None:
             when_up(server, address)
         http_server.run(sockets=[listener])
@@ -247,7 +252,9 @@ def orchestrate(application: Application, settings: Settings) -> None:
             signal.signal(number, handle_exit)
         database.listen()
         orchestration.start(stack, SecretCipher(open_secret_keys(settings, database)))
-        structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
+        structlog.get_logger(__name__).info(
+            "orchestrating", pid=os.getpid(), version=orchestration.versions.version
+        )
         signals.get()
         orchestration.drain()
 
