@@ -3,6 +3,8 @@
 import inspect
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from api.test_documented_requests import PAGES
 from scenarist import Client, Config
+from servers import StartedServer
 from taipy_environment import needs_taipy, run_with_taipy
 
 TESTS = Path(__file__).parents[1]
@@ -41,6 +44,37 @@ def words(cell: str) -> list[str]:
 
 
 CONFIG = {cells[0].strip("`"): cells[1:] for cells in rows("Config") if len(cells) == 3}
+
+
+APPLICATION = """
+from taipy import Config, Frequency, Scope
+
+
+def double(number):
+    return 2 * number
+
+
+number = Config.configure_data_node("number", default_data=21, scope=Scope.CYCLE)
+doubled = Config.configure_json_data_node("doubled")
+task = Config.configure_task("double", double, number, doubled)
+Config.configure_scenario("heating", [task], frequency=Frequency.MONTHLY)
+"""
+
+
+def test_the_way_over_leads_to_a_finished_submission(tmp_path: Path) -> None:
+    changed = re.findall(r"^-(from taipy .*)\n\+(.*)$", PAGE, re.MULTILINE)
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    ((before, after),) = changed
+    app = tmp_path / "app.py"
+    app.write_text(APPLICATION.replace(before, after))
+
+    with StartedServer(tmp_path, app=str(app)) as server:
+        program = example.replace("http://127.0.0.1:5000", server.address)
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+
+    assert (done.stdout, done.stderr) == ("COMPLETED\n", "")
 
 
 @needs_taipy

@@ -24,7 +24,7 @@ DEFAULT_VERSION = "latest"
 """The version of an application that has none."""
 
 _COMMIT = re.compile(r"^# branch\.oid ([0-9a-f]{12})", re.MULTILINE)
-_GIT_SECONDS = 5.0  # for both calls of git
+_GIT_SECONDS = 5.0  # for each call of git
 _GIT_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"})
 _RETRY_SECONDS = 1.0
 
