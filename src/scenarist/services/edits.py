@@ -52,16 +52,16 @@ def make_edit(
     *,
     at: datetime,
     actor: str | None,
-    comment: str | None = None,
+    version: str,
 ) -> Edit:
-    """Return the edit of a value that no job wrote."""
+    """Return the edit of a value that no job wrote, and that this process has stored."""
     return Edit(
         id=edit_id,
         data_node_id=data_node_id,
         created_at=at,
         job_id=None,
         actor=actor,
-        comment=comment,
+        comment=None,
         uri=written.uri,
         content=written.content,
         size=written.size,
@@ -70,4 +70,5 @@ def make_edit(
         rendition=written.rendition,
         is_complete=written.is_complete,
         stamp=written.stamp,
+        version=version,
     )

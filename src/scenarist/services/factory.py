@@ -274,7 +274,9 @@ class EntityBuilder:
         if known is not None and known.written is not None:
             known.is_used = True
             edit_id = ids.EditId(known.target.edit_id)
-            return self._make_default_edit(node, edit_id, known.written)
+            return make_edit(
+                node.id, edit_id, known.written, at=self.now, actor=None, version=self.version
+            )
         edit_id = ids.EditId(make_uuid(self.now))
         target = WriteTarget(
             data_node_id=node.id,
@@ -292,7 +294,7 @@ class EntityBuilder:
         replacement = FileReplacement(written)  # replaces nothing: there is no file yet
         undo_on_rollback(self.connection, replacement.undo)
         replacement.publish()
-        return self._make_default_edit(node, edit_id, written)
+        return make_edit(node.id, edit_id, written, at=self.now, actor=None, version=self.version)
 
     def find_existing_edit(self, node: DataNode) -> Edit | None:
         """Return the edit of a value that already exists at the place of a data node, if any.
@@ -313,12 +315,6 @@ class EntityBuilder:
             elif is_output and write.data_node_id != node.id:
                 return None
         return make_file_edit(node.id, ids.EditId(make_uuid(self.now)), state, self.now)
-
-    def _make_default_edit(
-        self, node: DataNode, edit_id: ids.EditId, written: WrittenValue
-    ) -> Edit:
-        edit = make_edit(node.id, edit_id, written, at=self.now, actor=None)
-        return replace(edit, version=self.version)
 
 
 def make_bare_edit(node: DataNode, at: datetime, *, version: str | None) -> Edit:

@@ -147,15 +147,15 @@ class ValueWriter:
                 value.written,
                 at=now,
                 actor=options.editor(actor),
-                comment=options.comment,
+                version=self._version,
             )
             made_of = provenance.find_provenance(connection, node.id)
             edit = replace(
                 edit,
+                comment=options.comment,
                 written_to=node.place,
                 made_of=made_of,
                 author=actor.ref,
-                version=self._version,
             )
             data_node_rows.add_edits(connection, [edit])
             changes = propagate.release_readers(connection, [node.id], now)
