@@ -29,7 +29,7 @@ def load_declared(application: Application, version: str | None = None) -> Decla
         )
         for config in application.registry.tasks.values()
     }
-    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios), version)
+    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios), version=version)
 
 
 def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:
