@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from api.test_documented_requests import PAGES
 from scenarist import Client, Config
+from scenarist.config.keys import TASK_KEYS, known_keys
+from scenarist.server.settings import Settings
 from servers import StartedServer
 from taipy_environment import needs_taipy, run_with_taipy
 
@@ -100,13 +103,18 @@ def test_a_function_takes_the_parameters_of_taipy_or_the_row_speaks_of_them(name
     assert answer
 
 
-def test_what_a_row_adds_is_there() -> None:
-    """A name in code in the last column is a parameter, a key, or explained by its sentence."""
-    added = set(words(CONFIG["configure_task"][1]))
+@pytest.mark.parametrize("name", CONFIG)
+def test_what_a_row_adds_is_a_parameter_a_key_or_a_setting(name: str) -> None:
+    known = {
+        *inspect.signature(getattr(Config, name)).parameters,
+        *known_keys(name.removeprefix("configure_").removesuffix("_data_node")),
+        *TASK_KEYS,
+        *(setting.name for setting in fields(Settings)),
+        *words(CONFIG[name][0]),
+    }
 
-    assert added - {"cpus", "gpus", "memory"} <= set(
-        inspect.signature(Config.configure_task).parameters
-    )
+    named = {word for word in words(CONFIG[name][1]) if re.fullmatch("[a-z0-9_]*[a-z_]", word)}
+    assert named - known == set()
 
 
 SECTIONS = {"[JOB]", "[CORE]"}
