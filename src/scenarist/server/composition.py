@@ -310,12 +310,10 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     authorization: AuthComponents,
     now: Callable[[], datetime],
 ) -> Services:
-    registry = application.registry
+    registry, orchestrator = application.registry, orchestration.orchestrator
+    version, declared, zone = orchestration.versions.version, orchestration.declared, settings.zone
     canceller = Canceller(database, now=now)
-    version = orchestration.versions.version
     writer = ValueWriter(database, now=now, version=version)
-    zone, declared = settings.zone, orchestration.declared
-    orchestrator = orchestration.orchestrator
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits = read_value_limits(settings)
