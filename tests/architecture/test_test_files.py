@@ -97,6 +97,7 @@ TESTED_IN = {
     "orchestrator/test_plans.py": ["db: plans", "services: plans"],
     "orchestrator/test_pruning.py": ["db: pruning", "domain: retention", "services: pruning"],
     "server/test_http_protocol.py": ["server: http_rejections"],
+    "server/test_versions.py": ["db: servers"],
     "services/test_authentication.py": ["db: sessions"],
     "services/test_comparisons.py": ["db: comparisons"],
     "services/test_declarations.py": ["domain: behaviours", "services: reconciliation"],

@@ -14,6 +14,7 @@ from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import rows as job_rows
 from scenarist.db.notify.notifications import EVERYTHING
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import DataNode, Edit, Job, Submission
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
@@ -111,7 +112,7 @@ class World:
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
-            ValueWriter(database, now=clock),
+            ValueWriter(database, now=clock, version="test"),
             _no_worker,
             folder=str(folder),
             now=clock,
@@ -124,7 +125,7 @@ class World:
         self.gone.add(f"process {self._processes}")
         return self.another_orchestrator()
 
-    def another_orchestrator(self) -> Orchestrator:
+    def another_orchestrator(self, declared: DeclaredConfigs | None = None) -> Orchestrator:
         """Start one more; from now on it is the one whose steps are taken."""
         self._processes += 1
         self.orchestrator = Orchestrator(
@@ -137,6 +138,7 @@ class World:
                 is_gone=self.gone.__contains__,
                 elapsed=lambda: self.clock.at.timestamp(),
             ),
+            declared=declared,
         )
         self.executor = HandExecutor(self.orchestrator.deliver)
         self.orchestrator.attach(self.executor)

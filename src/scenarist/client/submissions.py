@@ -43,6 +43,7 @@ class Submissions(Entities[schemas.Submission]):
         entity_type: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         status: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

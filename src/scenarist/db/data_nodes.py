@@ -202,6 +202,7 @@ def list_page(
             match_any(data_nodes.c.config_id, wanted.config_id),
             match_any(data_nodes.c.storage_type, wanted.storage_type),
             match_any(data_nodes.c.scope, wanted.scope),
+            match_any(data_nodes.c.version, wanted.version),
         ],
     )
     if wanted.scenario_id:
@@ -265,6 +266,7 @@ def to_edit(row: Any) -> Edit:
         kept_as=row.kept_as,
         stamp=row.stamp,
         made_of=row.made_of,
+        version=row.version,
         author=ref_of(row.author, row.author_id),
     )
 
@@ -287,6 +289,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "code_digest": edit.code_digest,
         "stamp": edit.stamp,
         "made_of": edit.made_of,
+        "version": edit.version,
         "author": None if edit.author is None else edit.author.name,
         "author_id": None if edit.author is None else edit.author.id,
     }

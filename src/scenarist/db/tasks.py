@@ -115,7 +115,11 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
 def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
     query, branches = apply_filters(
         _LIST.query,
-        [match_any(tasks.c.id, wanted.id), match_any(tasks.c.config_id, wanted.config_id)],
+        [
+            match_any(tasks.c.id, wanted.id),
+            match_any(tasks.c.config_id, wanted.config_id),
+            match_any(tasks.c.version, wanted.version),
+        ],
     )
     for link, owner, owner_ids in (
         (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),

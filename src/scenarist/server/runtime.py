@@ -22,6 +22,7 @@ from scenarist.orchestrator.output_flusher import OutputFlusher
 from scenarist.orchestrator.process_watch import identify_own_process
 from scenarist.server.paths import get_storage_location
 from scenarist.server.settings import Settings
+from scenarist.server.versions import VersionMonitor, find_app_version
 from scenarist.server.worker_calls import VALUE_WORKERS, CallWorkers
 from scenarist.services.file_watch import FileWatch
 from scenarist.services.maintenance import Maintenance
@@ -46,12 +47,18 @@ class OrchestratorRuntime:
         *,
         now: Callable[[], datetime],
     ) -> None:
+        version = find_app_version(application, settings)
+        self.versions = VersionMonitor(database, version, now=now)
         self._application = application
         self._settings = settings
         self._database = database
         self._now = now
         self.declared = reconcile(
-            application, database, folder=get_storage_location(settings), now=now
+            application,
+            database,
+            folder=get_storage_location(settings),
+            now=now,
+            version=version,
         )
         self._call_workers = CallWorkers(self._open_workers)
         self._value_workers = CallWorkers(self._open_value_workers)
@@ -75,6 +82,8 @@ class OrchestratorRuntime:
         """
         orchestrator, settings = self._job_runner, self._settings
         stack.callback(self._value_workers.close)
+        stack.callback(self.versions.stop)
+        self.versions.start()
         if orchestrator is None:
             stack.callback(self._call_workers.close)
             return

@@ -55,11 +55,16 @@ class NewValue:
 
 
 class ValueWriter:
-    """Records values: adds the edit and the event, and releases the jobs that wait for a value."""
+    """Records values: adds the edit and the event, and releases the jobs that wait for a value.
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    Args:
+        version: The version of the application, with which edits are labelled.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime], version: str) -> None:
         self._database = database
         self._now = now
+        self._version = version
 
     def check(
         self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
@@ -142,10 +147,16 @@ class ValueWriter:
                 value.written,
                 at=now,
                 actor=options.editor(actor),
-                comment=options.comment,
+                version=self._version,
             )
             made_of = provenance.find_provenance(connection, node.id)
-            edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
+            edit = replace(
+                edit,
+                comment=options.comment,
+                written_to=node.place,
+                made_of=made_of,
+                author=actor.ref,
+            )
             data_node_rows.add_edits(connection, [edit])
             changes = propagate.release_readers(connection, [node.id], now)
             event_log.add(connection, [make_update_event(node.id, actor), *changes], now)

@@ -11,6 +11,7 @@ import {
   Form,
   Heading,
   Loaded,
+  Version,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
 import { labelOf, nameOf } from "./format.js";
@@ -228,7 +229,10 @@ function EditDialog({ scenario, close }) {
         <input name="tags" defaultValue=${scenario.tags.join(", ")} autocomplete="off" />
       <//>
     <//>
-    <${Facts} facts=${[["Identifier", html`<code>${scenario.id}</code>`]]} />
+    <${Facts} facts=${[
+      ["Version", html`<${Version} version=${scenario.version} parts=${["scenarios"]} />`],
+      ["Identifier", html`<code>${scenario.id}</code>`],
+    ]} />
   <//>`;
 }
 
