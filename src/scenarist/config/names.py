@@ -24,6 +24,19 @@ _EXCEPTIONS = [
 _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
+class FunctionName(str):
+    """The name of a function, ``package.module:name``. To call it is to call the function."""
+
+    __slots__ = ()
+
+    @property
+    def __name__(self) -> str:
+        return self.rpartition(":")[2]
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return look_up(self)(*arguments, **options)
+
+
 def resolve_function_name(value: object, given: NamedObjects | None = None) -> str:
     """Return the name ``package.module:name`` of a function or class, given as object or name.
 
@@ -81,7 +94,7 @@ def _resolve_exception_name(item: object, given: NamedObjects | None) -> str:
 
 def find_name_fault(name: str, value: object) -> str | None:
     """Return why a name does not resolve to the object that was passed; None if it does."""
-    found = _look_up(name)
+    found = look_up(name)
     if _is_same(found, value):
         return None
     leads = "nothing" if found is None else f"another object{_locate_definition(found)}"
@@ -95,7 +108,7 @@ def find_name_fault(name: str, value: object) -> str | None:
 def _find_name(value: object, home: str) -> str | None:
     """Return a name that resolves to the object now: its own, else that of a variable."""
     own = _get_own_name(value)
-    if own is not None and _is_same(_look_up(own), value):
+    if own is not None and _is_same(look_up(own), value):
         return own
     for module in _iter_modules(value, home):
         for name, item in list(vars(module).items()):
@@ -106,7 +119,7 @@ def _find_name(value: object, home: str) -> str | None:
     if isinstance(value, _METHODS) and not isinstance(owner, types.ModuleType | None):
         found = _find_name(owner, home)
         name = f"{found}.{getattr(value, '__name__', '')}"
-        return name if found is not None and _is_same(_look_up(name), value) else None
+        return name if found is not None and _is_same(look_up(name), value) else None
     return None
 
 
@@ -134,8 +147,8 @@ def _iter_modules(value: object, home: str) -> Iterator[types.ModuleType]:
             yield module
 
 
-def _look_up(name: str) -> Any:
-    """Return the object of a name in this process; None if there is none."""
+def look_up(name: str) -> Any:
+    """Return the object that a name leads to in this process; None if there is none."""
     module, _, path = name.partition(":")
     main = sys.modules.get("__main__")
     if main is not None and module == _module_name("__main__") and module not in sys.modules:

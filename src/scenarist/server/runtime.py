@@ -1,7 +1,5 @@
 """Wires the orchestrator, webhooks and maintenance of a process, or their replacements."""
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -130,7 +128,7 @@ class OrchestratorRuntime:
 
     def _worker_options(self) -> WorkerOptions:
         return WorkerOptions(
-            search_path=_find_search_path(self._application),
+            search_path=self._application.search_path,
             modules=_find_modules(self._application),
             max_jobs=self._settings.worker_jobs,
             max_memory=self._settings.worker_bytes,
@@ -176,18 +174,6 @@ class OrchestratorRuntime:
 def read_value_limits(settings: Settings) -> ValueLimits:
     """Return the limits for values in requests from the settings."""
     return ValueLimits(memory=settings.value_bytes, columns=settings.value_columns)
-
-
-def _find_search_path(application: Application) -> tuple[str, ...]:
-    """Return the search path of workers: that of this process, including the current folder."""
-    try:
-        current = os.getcwd()
-    except OSError:  # it has been removed
-        return application.search_path
-    is_searched = "" in sys.path or current in sys.path
-    if not is_searched or current in application.search_path:
-        return application.search_path
-    return (*application.search_path, current)
 
 
 def _find_modules(application: Application) -> tuple[str, ...]:

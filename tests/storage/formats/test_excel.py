@@ -149,10 +149,34 @@ def test_table_without_a_named_sheet_is_the_only_one() -> None:
     assert rows_of(written) == {"Sheet1": CITIES}
 
 
-def test_object_of_columns_is_one_table() -> None:
-    written = write({"city": ["Oslo", "Rome"], "days": [3, 5]})
+def test_object_of_columns_is_one_table_where_the_sheet_is_named() -> None:
+    written = write({"city": ["Oslo", "Rome"], "days": [3, 5]}, sheet_name="Cities")
 
-    assert rows_of(written) == {"Sheet1": CITIES}
+    assert rows_of(written, sheet_name="Cities") == CITIES
+
+
+@pytest.mark.parametrize(
+    "days", [[3, 5], (3, 5), pd.Series([3, 5], name="0"), np.array([3, 5]), [[3], [5]]]
+)
+def test_object_is_one_of_sheets_where_none_is_named(days: object) -> None:
+    written = write({"Cities": CITIES, "Days": days, "Free": []})
+
+    assert rows_of(written) == {"Cities": CITIES, "Days": [{"0": 3}, {"0": 5}], "Free": []}
+
+
+def test_object_of_lists_is_one_of_sheets_where_none_is_named() -> None:
+    written = write({"city": ["Oslo", "Rome"], "days": [3]})
+
+    assert rows_of(written) == {"city": [{"0": "Oslo"}, {"0": "Rome"}], "days": [{"0": 3}]}
+
+
+@pytest.mark.parametrize("count", [2, 3_000])
+def test_sheets_beside_those_declared_are_written_and_not_read(count: int) -> None:
+    written = write({"A": PRICES, "B": PRICES * count}, sheet_name="A")
+
+    assert rows_of(written, sheet_name="A") == PRICES
+    assert json.loads(written.rendition) == PRICES
+    assert rows_of(written).keys() == {"A", "B"}
 
 
 def test_empty_table_is_a_sheet_among_others() -> None:
@@ -167,7 +191,7 @@ def test_objects_of_empty_lists_are_sheets_where_sheets_are_listed() -> None:
     assert rows_of(written) == {"A": [], "B": []}
 
 
-def test_sheets_other_than_those_declared_are_refused() -> None:
+def test_a_value_without_one_of_the_declared_sheets_is_refused() -> None:
     with pytest.raises(InvalidError, match="sheet_name declares 'A', 'B'; the value has 'A', 'C'"):
         write({"A": CITIES, "C": CITIES}, sheet_name=["A", "B"])
 
@@ -490,9 +514,9 @@ def test_cell_that_a_workbook_cannot_hold_is_refused(cell: object, message: str)
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        ({"a": ["x", "y\x01"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
-        ({"a": [1, "\x0b"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
-        ({"a\x1f": [1]}, "'a\\x1f' of a column of sheet 'Sheet1'"),
+        ([{"a": "x"}, {"a": "y\x01"}], "row 2 of column 'a' of sheet 'Sheet1'"),
+        ([{"a": 1}, {"a": "\x0b"}], "row 2 of column 'a' of sheet 'Sheet1'"),
+        ([{"a\x1f": 1}], "'a\\x1f' of a column of sheet 'Sheet1'"),
         ({"s\x00": [{"a": 1}]}, "the name of sheet 's\\x00'"),
     ],
 )
