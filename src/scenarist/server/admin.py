@@ -241,7 +241,7 @@ def import_taipy(
         NotFoundError: There is no such folder or version.
         InvalidError: The folder is none of an application of Taipy, or the application here has
             errors; the message lists them.
-        ConflictError: Another process has changed the same entities; import again.
+        ConflictError: Another process has deleted entities of this import meanwhile.
         UnavailableError: The database or the storage cannot be used; says why.
     """
     check_application(application)

@@ -64,7 +64,7 @@ def import_taipy(
     Raises:
         NotFoundError: There is no such folder or version.
         InvalidError: The folder is none of an application of Taipy 3.1 to 4.1.
-        ConflictError: Another process has changed the same entities; import again.
+        ConflictError: Another process has deleted entities of this import meanwhile.
         UnavailableError: The database or the storage cannot be used; says why.
     """
     records = request.read()

@@ -103,6 +103,7 @@ class EntityPlanner:
                 self.nodes[record.id] = self._make_data_node(record, key[1])
                 if record.id not in known:
                     self._plan.data_nodes.append(self.nodes[record.id])
+                    self._leave_out_lock(record)
             self.ids[record.id] = same
             if same in by_id:
                 self.existing[record.id] = by_id[same]
@@ -349,9 +350,9 @@ class EntityPlanner:
         )
 
     def _check_name(self, record: TaipyScenario) -> str | None:
-        name = _get_name(record)
+        name = record.properties.get("name")
         try:
-            return None if name is None else validate_name(name)
+            return None if name is None else validate_name(str(name))
         except InvalidError as error:
             self._plan.leave_out(f"name of {record.id}", error.message)
             return None
@@ -384,6 +385,13 @@ class EntityPlanner:
         except InvalidError as error:
             self._plan.leave_out(f"properties of {entry}", error.message)
             return {}
+
+    def _leave_out_lock(self, record: TaipyDataNode) -> None:
+        until = record.editor_expiration_date
+        if record.editor_id and (until is None or self._source.to_utc(until) > self._source.now):
+            self._plan.leave_out(
+                f"lock of {record.id}", f"the editor {record.editor_id!r} can lock it again here"
+            )
 
     def _leave_out_subscribers(self, entry: str, subscribers: Sequence[Mapping[str, Any]]) -> None:
         names = ", ".join(

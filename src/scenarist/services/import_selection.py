@@ -7,6 +7,7 @@ from typing import TypeVar
 from scenarist.domain.entities import Cycle
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import CycleId
+from scenarist.domain.planning import TaskLinks, find_cycle
 from scenarist.domain.properties import validate_name, validate_properties
 from scenarist.services.cycles import make_cycle
 from scenarist.services.import_plan import ImportPlan, ImportSource
@@ -89,7 +90,14 @@ class ImportSelection:
             _first_missing(record.tasks, self.tasks)
             or _first_missing(record.additional_data_nodes, self.data_nodes)
             or _first_missing(cycle, self.cycles)
+            or self._find_loop(record)
         )
+
+    def _find_loop(self, record: TaipyScenario) -> str | None:
+        tasks = [self.tasks[item] for item in dict.fromkeys(record.tasks)]
+        links = [TaskLinks(t.id, tuple(t.input_ids), tuple(t.output_ids)) for t in tasks]
+        loop = find_cycle(links)
+        return None if loop is None else f"its tasks form a cycle: {' -> '.join(loop)}"
 
     def _find_owner_fault(self, owner_id: str | None) -> str | None:
         if owner_id is None or owner_id in self.scenarios or owner_id in self.cycles:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from scenarist.config import ConfigRegistry
 from scenarist.db import audit, event_log, importing
@@ -24,6 +23,7 @@ from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import ConflictError, InDoubtError, ScenaristError, UnavailableError
+from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.import_report import ImportReport
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import ChangeType, EntityKind
@@ -104,7 +104,7 @@ class ImportService:
 
         Raises:
             DeniedError: The actor is no administrator.
-            ConflictError: Something else has changed the database meanwhile; run it again.
+            ConflictError: Another process has deleted entities of this import meanwhile.
             UnavailableError: A value could not be stored.
         """
         actor.require(Permission.ADMINISTER)
@@ -193,7 +193,8 @@ class ImportService:
         edit = item.edit
         target = WriteTarget(
             data_node_id=edit.data_node_id,
-            edit_id=edit.id,
+            # New at each attempt, as files are named after it: a killed import leaves its files.
+            edit_id=make_uuid(self._now()),
             storage_type=value.storage_type,
             folder=self._folder,
             properties=resolve_properties(value.properties) if value.path is None else {},
@@ -260,18 +261,20 @@ def _write(
 ) -> ImportPlan:
     """Store what the database does not have yet; return it.
 
+    What exists is decided again, as only one transaction writes at a time.
+
     Raises:
-        ConflictError: Another process has changed the database since the values were stored.
+        ConflictError: An entity whose values are in place was deleted since they were stored.
     """
     plan = make_plan(connection, source)
     if any(item.edit.id not in stored for item in plan.edits):
-        raise _make_conflict()
+        raise ConflictError(
+            "another process has deleted entities of this import meanwhile; nothing was imported, "
+            "import again"
+        )
     audit.record_allowed(connection, actor, None, now)
-    try:
-        _add_entities(connection, plan)
-        importing.add_ended(connection, plan.submissions)
-    except IntegrityError:
-        raise _make_conflict() from None
+    _add_entities(connection, plan)
+    importing.add_ended(connection, plan.submissions)
     updated = _add_edits(connection, plan, stored)
     changes = [*_list_events(plan, updated, actor)]
     changes += propagate.release_readers(connection, updated, now)
@@ -281,16 +284,12 @@ def _write(
 
 
 def _add_entities(connection: Connection, plan: ImportPlan) -> None:
-    wanted: list[str] = [item.id for item in plan.cycles]
-    wanted += [item.id for item in plan.data_nodes]
-    wanted += [item.id for item in plan.tasks]
-    stored = [
-        *(cycle_rows.find_or_create(connection, cycle)[0].id for cycle in plan.cycles),
-        *(data_node_rows.find_or_create(connection, node)[0] for node in plan.data_nodes),
-        *(task_rows.find_or_create(connection, task)[0] for task in plan.tasks),
-    ]
-    if stored != wanted:
-        raise _make_conflict()
+    for cycle in plan.cycles:
+        cycle_rows.find_or_create(connection, cycle)
+    for node in plan.data_nodes:
+        data_node_rows.find_or_create(connection, node)
+    for task in plan.tasks:
+        task_rows.find_or_create(connection, task)
     for scenario in plan.scenarios:
         scenario_rows.add(connection, scenario)
     for sequence in plan.sequences:
@@ -362,10 +361,3 @@ def _discard_values(stored: Iterable[_Stored]) -> None:
     for item in stored:
         if item.written is not None:
             discard(item.written)
-
-
-def _make_conflict() -> ConflictError:
-    return ConflictError(
-        "another process has changed the same entities in the database; nothing was imported, "
-        "import again"
-    )

@@ -138,12 +138,12 @@ def find_folder(folder: Path, values: Path | None = None) -> TaipyFolder:
         InvalidError: No application of Taipy has kept records there.
     """
     for given in (folder, values):
-        if given is not None and not given.is_dir():
+        if given is not None and not os.path.isdir(given):
             raise NotFoundError(f"there is no folder {given}")
     more = () if values is None else (_to_plain(values),)
     start = _to_plain(folder)
     for root, entities in ((start, start / ENTITY_FOLDER), (start.parent, start)):
-        if (entities / "version.json").is_file() or (entities / "version").is_dir():
+        if os.path.isfile(entities / "version.json") or os.path.isdir(entities / "version"):
             return TaipyFolder(root, entities, more)
     raise InvalidError(
         f"{folder} is no folder of an application of Taipy: neither it nor {ENTITY_FOLDER} in it "

@@ -1,5 +1,6 @@
 """Where the values of Taipy's data nodes are."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def find_value_file(application: TaipyApplication, node: TaipyDataNode) -> Path:
     if path is None:
         raise UnreadableFileError(f"its file {text} is missing")
     folder.require_inside(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UnreadableFileError(f"{path} is not a regular file")
     return path
 
