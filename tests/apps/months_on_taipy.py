@@ -11,6 +11,8 @@ from taipy.core import Orchestrator
 
 
 def as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
     if hasattr(value, "to_dict"):
         return value.to_dict("records")
     return json.loads(json.dumps(value, default=str))

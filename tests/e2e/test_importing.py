@@ -145,13 +145,7 @@ def test_values_are_as_taipy_reads_them_with_the_dates_of_their_edits(months: Mo
         }
         values = months.values_of(scenario["id"])
         for config_id, told in scenario["data_nodes"].items():
-            value = values[config_id]
-            if config_id == "sheet":  # a workbook is read with the names of its sheets
-                (value,) = value.values()
-                (told["value"],) = (
-                    told["value"].values() if isinstance(told["value"], dict) else [told["value"]]
-                )
-            assert value == told["value"], config_id
+            assert values[config_id] == told["value"], config_id
             assert dates[config_id] == told["last_edit_date"], config_id
 
 
