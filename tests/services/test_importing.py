@@ -32,6 +32,7 @@ from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 from scenarist.services.cancellation import Canceller
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitOptions
+from scenarist.taipy.applications import read_application
 from scenarist.taipy.folders import find_folder
 from signed_in import ADMIN
 from taipy_folders import COMPUTED, WRITTEN, TaipyFolder
@@ -674,3 +675,61 @@ def test_whatever_is_damaged_the_rest_is_imported_once(
             assert scenario_rows.find(database.reader, scenario_id) is not None
         for job in taipy.jobs():
             assert job.status.is_finished
+
+
+def test_a_value_that_was_missing_comes_with_a_later_import(taipy: Import) -> None:
+    taipy.source.plan(7)
+    number = taipy.source.record_of_config("number")
+    path = taipy.source.root / f"user_data/pickles/{number}.p"
+    path.rename(path.with_suffix(".aside"))
+    taipy.run()
+    path.with_suffix(".aside").rename(path)
+
+    report = taipy.run()
+
+    assert added(report) == {"edits": 1}
+    assert taipy.newest_edit("number").rendition == "7"
+
+
+def test_a_submission_with_a_job_that_cannot_be_read_comes_whole_with_a_later_import(
+    taipy: Import,
+) -> None:
+    scenario_id = taipy.source.plan()
+    (job,) = taipy.source.entities.glob("jobs/*")
+    (submission,) = taipy.source.entities.glob("submission/*")
+    taipy.source.change(submission.stem, job_ids=[job.stem])
+    text = job.read_text()
+    job.write_text(text[:-9])
+
+    first = taipy.run()
+    job.write_text(text)
+    second = taipy.run()
+
+    assert list(said(first.left_out)) == [job.stem, submission.stem]
+    assert added(second) == {"submissions": 1, "jobs": 1}
+    assert scenario_rows.exists(taipy.database.reader, scenario_id)
+
+
+def test_a_value_in_a_table_stays_there_and_keeps_its_date(taipy: Import) -> None:
+    taipy.registry = declare(
+        storage_type="sql_table", db_name="d", db_engine="sqlite", table_name="t"
+    )
+    taipy.source.plan()
+    number = taipy.source.record_of_config("number")
+    taipy.source.change(number, storage_type="sql_table", data_node_properties={})
+
+    report = taipy.run()
+
+    assert (report.left_out, report.notes) == ((), ())
+    edit = taipy.newest_edit("number")
+    assert edit.created_at == datetime.fromisoformat(WRITTEN).replace(tzinfo=UTC)
+    assert (edit.uri, edit.content) == (None, None)
+
+
+def test_the_folder_of_the_records_may_be_named_instead(taipy: Import) -> None:
+    taipy.source.plan()
+
+    records = read_application(find_folder(taipy.source.entities))
+
+    assert len(records.scenarios) == 1
+    assert find_folder(taipy.source.entities) == find_folder(taipy.source.root)

@@ -179,8 +179,8 @@ class EditPlanner:
         )
         found = self._find_value(record, node)
         if found is None:
-            yield ImportedEdit(edit=last, config_id=record.config_id, is_newest=False)
-        elif found.value is None or found.value.is_copied:
+            return  # so that a later import brings it, if its value is there then
+        if found.value is None or found.value.is_copied:
             yield ImportedEdit(
                 edit=last,
                 config_id=record.config_id,

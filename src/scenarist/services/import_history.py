@@ -41,6 +41,7 @@ class HistoryPlanner:
         self._ids = ids
         self._plan = plan
         self._last_edits = self._find_last_edits()
+        self._unread = {remark.entry for remark in source.records.left_out}
 
     def plan(self) -> None:
         records = self._source.records
@@ -73,6 +74,8 @@ class HistoryPlanner:
             fault = f"its entity_type {record.entity_type[:100]!r} is unknown"
         elif record.entity_id not in self._ids:
             fault = f"what was submitted, {record.entity_id}, is not imported"
+        elif unread := self._unread.intersection(record.job_ids):
+            fault = f"its job {min(unread)} could not be read"
         if fault is not None:
             self._plan.leave_out(record.id, fault)
         return fault is None

@@ -115,10 +115,11 @@ class ImportService:
             zone=self._zone,
             now=self._now(),
         )
+        _, newest = event_log.find_bounds(self._database.reader)
         plan = make_plan(self._database.reader, source)
         opened = self._open_values(plan.edits)
         if not is_dry_run:
-            plan = self._store_and_write(actor, source, plan, opened)
+            plan = self._store_and_write(actor, source, plan, opened, newest)
         for item in plan.edits:
             if item.value is not None and (fault := opened[item.edit.id].fault) is not None:
                 plan.note(f"value of {item.edit.data_node_id}", f"it cannot be opened: {fault}")
@@ -130,6 +131,7 @@ class ImportService:
         source: ImportSource,
         plan: ImportPlan,
         opened: Mapping[str, _Opened],
+        newest: int,
     ) -> ImportPlan:
         stored: dict[str, _Stored] = {}
         try:
@@ -137,9 +139,15 @@ class ImportService:
                 stored[item.edit.id] = self._store(
                     source.records.folder, item, opened.get(item.edit.id, _Opened())
                 )
-            plan = self._database.write(
-                lambda connection: _write(connection, actor, source, stored, self._now())
-            )
+            planned = plan
+
+            def work(connection: Connection) -> ImportPlan:
+                # Only one transaction writes at a time, so this is what the database has.
+                is_same = event_log.find_bounds(connection)[1] == newest
+                plan = planned if is_same else make_plan(connection, source)
+                return _write(connection, actor, plan, stored, self._now())
+
+            plan = self._database.write(work)
         except InDoubtError:
             raise
         except BaseException:
@@ -255,18 +263,15 @@ def make_plan(connection: Connection, source: ImportSource) -> ImportPlan:
 def _write(
     connection: Connection,
     actor: Actor,
-    source: ImportSource,
+    plan: ImportPlan,
     stored: Mapping[str, _Stored],
     now: datetime,
 ) -> ImportPlan:
-    """Store what the database does not have yet; return it.
-
-    What exists is decided again, as only one transaction writes at a time.
+    """Store what is planned; return the plan, without the values that could not be read.
 
     Raises:
         ConflictError: An entity whose values are in place was deleted since they were stored.
     """
-    plan = make_plan(connection, source)
     if any(item.edit.id not in stored for item in plan.edits):
         raise ConflictError(
             "another process has deleted entities of this import meanwhile; nothing was imported, "
@@ -286,10 +291,8 @@ def _write(
 def _add_entities(connection: Connection, plan: ImportPlan) -> None:
     for cycle in plan.cycles:
         cycle_rows.find_or_create(connection, cycle)
-    for node in plan.data_nodes:
-        data_node_rows.find_or_create(connection, node)
-    for task in plan.tasks:
-        task_rows.find_or_create(connection, task)
+    data_node_rows.add_many(connection, plan.data_nodes)
+    task_rows.add_many(connection, plan.tasks)
     for scenario in plan.scenarios:
         scenario_rows.add(connection, scenario)
     for sequence in plan.sequences:
@@ -305,12 +308,14 @@ def _add_edits(
     kept: dict[str, Mapping[str, Any]] = {}
     for item in plan.edits:
         made = stored[item.edit.id]
-        edit = replace(made.item.edit, made_of=item.edit.made_of, code_digest=item.edit.code_digest)
         if made.fault is not None:
-            plan.leave_out(f"value of {edit.data_node_id}", made.fault)
-        (newest if item.is_newest and made.fault is None else past).append(edit)
-        if item.kept_as is not None and made.fault is None:
+            plan.leave_out(f"value of {item.edit.data_node_id}", made.fault)
+            continue
+        edit = replace(made.item.edit, made_of=item.edit.made_of, code_digest=item.edit.code_digest)
+        (newest if item.is_newest else past).append(edit)
+        if item.kept_as is not None:
             kept[edit.id] = item.kept_as
+    plan.edits = [item for item in plan.edits if stored[item.edit.id].fault is None]
     data_node_rows.add_edits_only(connection, past)
     data_node_rows.add_edits(connection, newest)
     importing.keep_as(connection, kept)

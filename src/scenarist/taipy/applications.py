@@ -115,7 +115,7 @@ class _Reader:
                     record = decode_record(self.folder.read(path, limit=MAX_RECORD_BYTES), kind)
                     _check_id(record, path, form)
                 except (RecordError, UnreadableFileError) as error:
-                    self.left_out.append(Remark(_name_entry(path), str(error)))
+                    self.left_out.append(Remark(path.stem, str(error)))
                     continue
                 other = getattr(record, "version", version)
                 if other == version:
@@ -179,10 +179,6 @@ def _check_id(record: TaipyRecord, path: Path, form: re.Pattern[str]) -> None:
     config_id = getattr(record, "config_id", "valid")
     if not config_id.isidentifier():
         raise RecordError(f"its config_id {config_id[:100]!r} is no identifier")
-
-
-def _name_entry(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
 
 
 def _find_versions(folder: TaipyFolder) -> _Versions:

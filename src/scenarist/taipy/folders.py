@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenarist.domain.errors import InvalidError, NotFoundError
@@ -31,6 +31,7 @@ class TaipyFolder:
     root: Path
     entities: Path
     values: tuple[Path, ...] = ()
+    _real: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, path: Path, *, limit: int | None = None) -> bytes:
         """Return the content of a file below one of the folders.
@@ -65,18 +66,26 @@ class TaipyFolder:
         Raises:
             UnreadableFileError: It does.
         """
+        folders = [self._find_real(str(item)) for item in (self.root, self.entities, *self.values)]
         try:
-            real = os.path.realpath(path)
+            real = os.path.join(self._find_real(str(path.parent)), path.name)
+            if os.path.islink(path) or path.name == "..":
+                real = os.path.realpath(path)
         except (OSError, ValueError) as error:
             raise UnreadableFileError(f"{path} cannot be read: {error}") from None
-        for folder in (self.root, self.entities, *self.values):
-            if os.path.commonpath([os.path.realpath(folder), real]) == os.path.realpath(folder):
-                return
+        if any(os.path.commonpath([folder, real]) == folder for folder in folders):
+            return
         is_link = real != os.path.abspath(path)
         raise UnreadableFileError(
             f"{path} {f'is a link to {real}, which' if is_link else ''} is outside of {self.root}; "
             "name the folder that it is in with --values, if it belongs to the application"
         )
+
+    def _find_real(self, folder: str) -> str:
+        """Return the path of a folder without links; looked up once for all files in it."""
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return self._real[folder]
 
     def iter_records(self, name: str) -> Iterator[Path]:
         """Yield the files of records in a folder below that of the records, sorted by name.
