@@ -96,7 +96,7 @@ class Import:
 
 
 def added(report: ImportReport) -> dict[str, int]:
-    return {plural: count.added for plural, count in report.counts.items() if count.added}
+    return {f"{kind}s": count.added for kind, count in report.counts.items() if count.added}
 
 
 def said(remarks: Sequence[Any]) -> dict[str, str]:

@@ -200,7 +200,7 @@ def test_a_second_import_adds_nothing(taipy: Import) -> None:
     report = taipy.run()
 
     assert added(report) == {}
-    assert report.counts["data nodes"].present == 2
+    assert report.counts["data node"].present == 2
     after = taipy.dump()
     assert {name for name, rows in after.items() if rows != before[name]} == {"audit"}
 

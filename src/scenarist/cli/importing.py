@@ -57,9 +57,9 @@ def taipy(
 def _print_report(report: "ImportReport", done: str) -> None:
     release = f", written by Taipy {report.release}" if report.release else ""
     print(f"{done} version {report.version}{release}:")
-    for plural, count in report.counts.items():
-        present = f" ({count.present} were there already)" if count.present else ""
-        print(f"  {count.added} {plural}{present}")
+    for kind, count in report.counts.items():
+        present = f" ({count.present} exist already)" if count.present else ""
+        print(f"  {count.added} {kind}{'' if count.added == 1 else 's'}{present}")
     _print_remarks("Left out:", report.left_out)
     _print_remarks("Note:", report.notes)
 

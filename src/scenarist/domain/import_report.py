@@ -31,7 +31,7 @@ class ImportReport:
     Args:
         version: The version of the application that was imported.
         release: The release of Taipy that wrote it; empty if it is not known.
-        counts: By the plural of the kind.
+        counts: By the name of the kind.
         left_out: What is not imported, with the reason.
         notes: What is imported but differs from the source, or will not work as it did there.
     """

@@ -101,22 +101,21 @@ class ImportPlan:
     def to_report(self, source: ImportSource) -> ImportReport:
         jobs = sum(len(its_jobs) for _, its_jobs in self.submissions)
         added = {
-            "cycles": (EntityKind.CYCLE, len(self.cycles)),
-            "scenarios": (EntityKind.SCENARIO, len(self.scenarios)),
-            "sequences": (EntityKind.SEQUENCE, len(self.sequences)),
-            "tasks": (EntityKind.TASK, len(self.tasks)),
-            "data nodes": (EntityKind.DATA_NODE, len(self.data_nodes)),
-            "submissions": (EntityKind.SUBMISSION, len(self.submissions)),
-            "jobs": (EntityKind.JOB, jobs),
+            "cycle": (EntityKind.CYCLE, len(self.cycles)),
+            "scenario": (EntityKind.SCENARIO, len(self.scenarios)),
+            "sequence": (EntityKind.SEQUENCE, len(self.sequences)),
+            "task": (EntityKind.TASK, len(self.tasks)),
+            "data node": (EntityKind.DATA_NODE, len(self.data_nodes)),
+            "submission": (EntityKind.SUBMISSION, len(self.submissions)),
+            "job": (EntityKind.JOB, jobs),
         }
         counts = {
-            plural: ImportCount(count, self.present[kind])
-            for plural, (kind, count) in added.items()
+            name: ImportCount(count, self.present[kind]) for name, (kind, count) in added.items()
         }
         return ImportReport(
             version=source.records.version,
             release=source.records.release,
-            counts={**counts, "edits": ImportCount(len(self.edits), self.present_edits)},
+            counts={**counts, "edit": ImportCount(len(self.edits), self.present_edits)},
             left_out=(*source.records.left_out, *self.left_out),
             notes=tuple(self.notes),
         )
