@@ -30,6 +30,7 @@ TESTED_IN = {
         "cli: scenarios sequences submissions submitting watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
+    "cli/test_importing.py": ["server: importing"],
     "cli/test_terminals.py": ["cli: prompts"],
     "client/test_client.py": [
         "client: cycles entities errors jobs orchestration scenarios sequences submissions",
@@ -105,6 +106,13 @@ TESTED_IN = {
     "services/test_declarations.py": ["domain: behaviours", "services: reconciliation"],
     "services/test_drift.py": ["db: drift"],
     "services/test_entity_costs.py": ["db: cycles data_nodes scenarios sequences"],
+    "services/test_importing.py": [
+        "db: importing",
+        "domain: import_report",
+        "services: import_edits import_entities import_history import_plan import_selection",
+        "storage/operations: opening",
+        "taipy: applications folders records values",
+    ],
     "services/test_keys.py": ["db: keys"],
     "services/test_locks.py": ["db: locks"],
     "services/test_permissions.py": ["services: container"],
