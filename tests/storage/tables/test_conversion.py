@@ -262,7 +262,7 @@ def test_empty_cells_are_null_besides_the_texts_that_an_argument_of_pandas_names
 @pytest.mark.parametrize("form", ["polars", "pyarrow", "stream"])
 def test_lists_and_objects_of_polars_stay_exact(form: str) -> None:
     polars: Any = pytest.importorskip("polars")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"texts": ["a", None], "raw": [b"x"], "kinds": ["k"], "one": {"id": 2**53 + 1, "t": "x"}},
         {"texts": [], "raw": [None], "kinds": None, "one": {"id": None, "t": None}},
         {"texts": None, "raw": None, "kinds": ["l"], "one": None},
