@@ -112,7 +112,6 @@ TESTED_IN = {
         "server: worker_calls",
         "services: edits value_writer worker_calls write_claims",
     ],
-    "storage/external/test_sql_table.py": ["storage/external: columns"],
     "storage/files/test_remote.py": ["storage/files: orphans"],
     "storage/formats/test_csv.py": [
         "storage/formats: csv_reading csv_writing",
