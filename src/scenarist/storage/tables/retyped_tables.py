@@ -134,7 +134,8 @@ def _convert_if_exact(given: Any, dtype: Any) -> Any:
     """Convert a column to a type if that changes none of its cells; else return it unchanged."""
     try:
         cast = given.astype(dtype)
-        is_kept = bool(cast.isna().equals(given.isna()))
+        # As arrays: the mask of a sparse column is sparse.
+        is_kept = bool((cast.isna().to_numpy() == given.isna().to_numpy()).all())
         cells, kept = given[given.notna()].tolist(), cast[given.notna()].tolist()
     except (TypeError, ValueError, OverflowError):
         return given
