@@ -340,12 +340,15 @@ def _check_rows(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
 def _make_unique_labels(header: list[Any]) -> list[Any]:
     """Return the names of columns as pandas assigns them: none is empty, and all are unique."""
     labels: dict[Any, None] = {}
+    # Of each name, the last number: from there on, the search takes no longer the more there are.
+    numbers: dict[Any, int] = {}
     for position, name in enumerate(header):
         label = unique = f"Unnamed: {position}" if name is None else name
-        number = 0
+        number = numbers.get(label, 0)
         while unique in labels:
             number += 1
             unique = f"{label}.{number}"
+        numbers[label] = number
         labels[unique] = None
     return list(labels)
 
