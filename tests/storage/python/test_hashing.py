@@ -10,6 +10,7 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import ValueLocation
+from scenarist.storage.operations.rewriting import prepare_rewrite_safely
 from scenarist.storage.python.data_frames import unique_texts
 from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.registry import read_json
@@ -104,6 +105,16 @@ WORK: dict[str, Callable[[int], object]] = {
         {str(-1 - number): 1 for number in range(size)}, dict.fromkeys(range(size), 1)
     ),
 }
+
+
+def test_document_that_names_no_type_is_replaced_without_comparing_the_parts() -> None:
+    location = ValueLocation(storage_type="json", content=json.dumps([{"a": 1}] * 200).encode())
+
+    def replace(size: int) -> None:
+        data: list[object] = [[]] * size
+        assert prepare_rewrite_safely(data, "json", {}, location) is data
+
+    assert _count(replace, 200) == _count(replace, 100)
 
 
 @pytest.mark.parametrize("kind", WORK)

@@ -134,6 +134,13 @@ def has_class_names(location: ValueLocation) -> bool:
     return not _has_codec(location.properties) and CLASS_PATTERN.search(text) is not None
 
 
+def may_hold_other_types(location: ValueLocation) -> bool:
+    """Whether a document may hold values of types that JSON lacks, or a number that is not one."""
+    text = value_files.decode(location, lambda file: _read_text(file, location))
+    is_typed = TYPE_MARKER in text and not _has_codec(location.properties)
+    return is_typed or "NaN" in text or "Infinity" in text
+
+
 def _write_encoded(value: object, target: WriteTarget) -> WrittenValue:
     encoder = _load_codec(target.properties.get("encoder"), json.JSONEncoder, "encoder")
 
