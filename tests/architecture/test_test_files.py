@@ -56,7 +56,7 @@ TESTED_IN = {
     "e2e/test_pruning.py": ["cli: databases"],
     "e2e/test_start.py": [
         "cli: serving",
-        "server: composition paths runtime",
+        "server: composition paths",
         "system: file_modes search_path",
     ],
     "e2e/test_traces.py": ["observability: tracing", "orchestrator: spans"],

@@ -129,7 +129,7 @@ class OrchestratorRuntime:
     def _worker_options(self) -> WorkerOptions:
         return WorkerOptions(
             search_path=self._application.search_path,
-            modules=_find_modules(self._application),
+            modules=find_worker_modules(self._application),
             max_jobs=self._settings.worker_jobs,
             max_memory=self._settings.worker_bytes,
             log_level=self._settings.job_log_level or self._settings.log_level,
@@ -176,10 +176,14 @@ def read_value_limits(settings: Settings) -> ValueLimits:
     return ValueLimits(memory=settings.value_bytes, columns=settings.value_columns)
 
 
-def _find_modules(application: Application) -> tuple[str, ...]:
+def find_worker_modules(application: Application) -> tuple[str, ...]:
     """Return the modules that jobs need, which workers import before the first job."""
     registry = application.registry
     names = {task.function.partition(":")[0] for task in registry.tasks.values()}
-    if any(node.storage_type in TABLE_STORAGE_TYPES for node in registry.data_nodes.values()):
+    storage_types = {node.storage_type for node in registry.data_nodes.values()}
+    if not storage_types.isdisjoint(TABLE_STORAGE_TYPES):
         names.add("pandas")
+    if "excel" in storage_types:
+        # It registers names of XML: a worker whose job imported it would have to be replaced.
+        names.add("openpyxl")
     return tuple(sorted(names - {""}))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from scenarist.db import importing
 from scenarist.db.importing import ExistingNode
 from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.freshness import digest_provenance
 from scenarist.domain.identifiers import (
     DataNodeId,
     EditId,
@@ -21,7 +22,6 @@ from scenarist.domain.identifiers import (
     ensure_later_edit_id,
     make_stable_uuid,
 )
-from scenarist.domain.lifecycle import digest_provenance
 from scenarist.domain.named_files import file_path
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, FILE_STORAGE_TYPES, JobStatus
 from scenarist.services.import_plan import ImportedEdit, ImportedValue, ImportPlan, ImportSource

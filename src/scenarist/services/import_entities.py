@@ -258,7 +258,7 @@ class EntityPlanner:
         )
 
     def _make_task(self, record: TaipyTask) -> Task:
-        function = f"{record.function_module}:{record.function_name}"
+        function = FunctionName(f"{record.function_module}:{record.function_name}")
         config = self._source.registry.tasks.get(record.config_id) or TaskConfig(
             id=record.config_id, function=function, skippable=record.skippable
         )
