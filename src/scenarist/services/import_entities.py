@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from scenarist.config.entries import TaskConfig
+from scenarist.config.names import FunctionName
 from scenarist.db import importing
 from scenarist.db.importing import ExistingNode
 from scenarist.domain import entities
