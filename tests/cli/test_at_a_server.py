@@ -93,8 +93,10 @@ def test_a_scenario_is_created_listed_shown_and_deleted(shell: Shell) -> None:
     )  # fmt: skip
 
     head, row = table(shell.lines("scenario", "list", "--name", "winter"))
-    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED"]
+    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED", "VERSION"]
     assert row[:5] == [made, "winter", "no", "cold,", "draft"]
+    assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "latest")) == 2
+    assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "1.0")) == 1
     shown = shell.json("scenario", "show", made)
     assert shown["properties"] == {"team": "fuel", "year": 2026}
     assert f"id                     {made}" in shell.lines("scenario", "show", made)
@@ -144,6 +146,18 @@ def test_a_sequence_of_task_configs_is_submitted_and_waited_for(
     jobs = table(shell.lines("job", "list", "--submission", submission))
     assert [row[1] for row in jobs] == ["STATUS", "COMPLETED", "COMPLETED"]
     assert shell.line("sequence", "delete", sequence) == f"Sequence {sequence} was deleted."
+
+
+def test_what_a_submit_would_run_is_shown_before(shell: Shell, scenario: str) -> None:
+    head, first, second, summary = shell.lines("scenario", "plan", scenario)
+
+    assert head.split() == ["TASK", "ACTION", "SECONDS", "BECAUSE"]
+    assert first.startswith("first")
+    assert second.split()[:2] == ["second", "RUN"]
+    assert summary.startswith("2 RUN")
+    sequence_id = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
+    planned = shell.json("sequence", "plan", sequence_id, "--force")
+    assert [task["reason"] for task in planned["tasks"]] == ["NOT_SKIPPABLE"]
 
 
 def test_a_submission_is_watched_line_by_line_where_there_is_no_terminal(

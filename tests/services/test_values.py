@@ -353,7 +353,7 @@ class TestWritesByAWorker:
                 before()
                 return inner(computation)
 
-            recorder = ValueWriter(server.database, now=clock)
+            recorder = ValueWriter(server.database, now=clock, version="test")
             return ValueService(
                 server.database, recorder, compute, folder=str(tmp_path / "data"), now=clock
             )

@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Switch, Text, Texts
+from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
     parse_pair,
     print_entity,
@@ -74,6 +75,7 @@ def list_scenarios(
     config: Texts = None,
     name: Texts = None,
     tag: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -83,17 +85,19 @@ def list_scenarios(
         config: Only those of this config. Can be repeated, like the other filters.
         name: Only those with this name.
         tag: Only those with this tag.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.scenarios.list(config_id=config, name=name, tag=tag),
+            client.scenarios.list(config_id=config, name=name, tag=tag, version=version),
             {
                 "id": lambda scenario: scenario.id,
                 "name": lambda scenario: scenario.name,
                 "primary": lambda scenario: scenario.primary_scenario,
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
+                "version": lambda scenario: scenario.version,
             },
             as_json=access.json,
             limit=limit,
@@ -130,6 +134,18 @@ def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFA
         for error in compared.errors:
             print_to_stderr(f"{error.data_node_config_id}: {error.message}")
     return 1 if compared.errors else 0
+
+
+@group.command
+def plan(scenario: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+    """Show what a submit would run now, and why, without submitting.
+
+    Args:
+        scenario: Its identifier.
+        force: Plan a submit with this option.
+    """
+    with open_client(access) as client:
+        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force))
 
 
 @group.command

@@ -3,7 +3,8 @@
 from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
-from scenarist.cli.options import Number, Texts
+from scenarist.cli.options import Number, Switch, Texts
+from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import print_entity, print_result, print_rows
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
 
@@ -32,6 +33,7 @@ def list_sequences(
     *,
     scenario: Texts = None,
     name: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -40,16 +42,18 @@ def list_sequences(
     Args:
         scenario: Only those of this scenario. Can be repeated, like the other filters.
         name: Only those with this name.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.sequences.list(scenario_id=scenario, name=name),
+            client.sequences.list(scenario_id=scenario, name=name, version=version),
             {
                 "id": lambda sequence: sequence.id,
                 "name": lambda sequence: sequence.name,
                 "tasks": lambda sequence: len(sequence.tasks),
                 "created": lambda sequence: sequence.creation_date,
+                "version": lambda sequence: sequence.version,
             },
             as_json=access.json,
             limit=limit,
@@ -65,6 +69,18 @@ def show(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         print_entity(client.sequences.get(sequence), as_json=access.json)
+
+
+@group.command
+def plan(sequence: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+    """Show what a submit would run now, and why, without submitting.
+
+    Args:
+        sequence: Its identifier.
+        force: Plan a submit with this option.
+    """
+    with open_client(access) as client:
+        plan_and_print(client.sequences.plan, sequence, access, force=bool(force))
 
 
 @group.command

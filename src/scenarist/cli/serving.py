@@ -47,7 +47,7 @@ def serve(application: str, /, *, options: ServerOptions = _DEFAULT_SERVER_OPTIO
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _load(application, options)
+    loaded, settings = load_with_settings(application, options)
     with _exempt_from_collection():
         from scenarist.server import composition
 
@@ -63,7 +63,7 @@ def orchestrate(
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _load(application, options)
+    loaded, settings = load_with_settings(application, options)
     with _exempt_from_collection():
         from scenarist.server import composition
 
@@ -157,7 +157,7 @@ def _exempt_from_collection() -> Iterator[None]:
     gc.enable()
 
 
-def _load(application: str, options: Options) -> "tuple[Application, Settings]":
+def load_with_settings(application: str, options: Options) -> "tuple[Application, Settings]":
     """Load an application, and read the settings together with its own."""
     from scenarist.config import load_app
 

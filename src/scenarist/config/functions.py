@@ -119,6 +119,11 @@ def _name_folders() -> str:
     return f", nor in {' or '.join(folders)}" if folders else ""
 
 
+def is_own_file(path: str) -> bool:
+    """Whether a file belongs to the author, not to Python, this package or an installed one."""
+    return bool(path) and not path.startswith(_FOREIGN_PREFIXES) and "site-packages" not in path
+
+
 def _describe(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
@@ -137,6 +142,6 @@ def _locate_error(error: BaseException) -> str | None:
         for frame, line in traceback.walk_tb(error.__traceback__)
         if not frame.f_code.co_filename.startswith(_FOREIGN_PREFIXES)
     ]
-    own = [position for position in frames if "site-packages" not in position[0]]
+    own = [position for position in frames if is_own_file(position[0])]
     positions = own or frames
     return f"{positions[-1][0]}:{positions[-1][1]}" if positions else None

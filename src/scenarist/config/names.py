@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.config.functions import import_function, parse_function_name
+from scenarist.config.functions import import_function, is_own_file, parse_function_name
 from scenarist.config.origins import find_calling_module
 from scenarist.domain.errors import InvalidError
 
@@ -138,13 +138,29 @@ def _get_own_name(value: object) -> str | None:
 
 
 def _iter_modules(value: object, home: str) -> Iterator[types.ModuleType]:
-    """Yield the loaded modules that may have a variable for the object, its own first."""
+    """Yield the loaded modules that may have a variable for the object.
+
+    Its own module comes first. The one that declares it comes last, after the others of the
+    application: it is still being executed, and a variable such as that of a loop may change.
+    """
     inner = value.func if isinstance(value, functools.partial) else None
     names = [getattr(item, "__module__", None) for item in (value, inner)]
-    for name in dict.fromkeys([*names, home]):
+    others = [
+        name for name, module in list(sys.modules.items()) if _is_of_application(module, home)
+    ]
+    for name in dict.fromkeys([*names, *others, home]):
         module = sys.modules.get(name) if isinstance(name, str) else None
         if isinstance(module, types.ModuleType):
             yield module
+
+
+def _is_of_application(module: object, home: str) -> bool:
+    """Whether a loaded module belongs to the application, besides the one that declares."""
+    if not isinstance(module, types.ModuleType) or module.__name__ == home:
+        return False
+    if module.__name__.partition(".")[0] == home.partition(".")[0]:
+        return True
+    return is_own_file(str(vars(module).get("__file__") or ""))
 
 
 def look_up(name: str) -> Any:

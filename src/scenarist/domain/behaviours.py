@@ -63,10 +63,12 @@ class DeclaredConfigs:
     Args:
         tasks: Tasks by config id.
         scenarios: Config ids of scenarios.
+        version: The version of the application; None if it is not known.
     """
 
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
+    version: str | None = None
 
     def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""

@@ -8,8 +8,8 @@ from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
 
 
-def load_declared(application: Application) -> DeclaredConfigs:
-    """Return what an application declares, with digests of the code of its tasks."""
+def load_declared(application: Application, version: str | None = None) -> DeclaredConfigs:
+    """Return what an application of this version declares, with digests of its tasks' code."""
     digests = CodeDigests(application.search_path)
     tasks = {
         config.id: DeclaredTask(
@@ -29,7 +29,7 @@ def load_declared(application: Application) -> DeclaredConfigs:
         )
         for config in application.registry.tasks.values()
     }
-    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios))
+    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios), version=version)
 
 
 def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:

@@ -271,7 +271,9 @@ class EntityBuilder:
         if known is not None and known.written is not None:
             known.is_used = True
             edit_id = ids.EditId(known.target.edit_id)
-            return make_edit(node.id, edit_id, known.written, at=self.now, actor=None)
+            return make_edit(
+                node.id, edit_id, known.written, at=self.now, actor=None, version=self.version
+            )
         edit_id = ids.EditId(make_uuid(self.now))
         target = WriteTarget(
             data_node_id=node.id,
@@ -289,7 +291,7 @@ class EntityBuilder:
         replacement = FileReplacement(written)  # replaces nothing: there is no file yet
         undo_on_rollback(self.connection, replacement.undo)
         replacement.publish()
-        return make_edit(node.id, edit_id, written, at=self.now, actor=None)
+        return make_edit(node.id, edit_id, written, at=self.now, actor=None, version=self.version)
 
     def find_existing_edit(self, node: DataNode) -> Edit | None:
         """Return the edit of a value that already exists at the place of a data node, if any.
@@ -299,7 +301,7 @@ class EntityBuilder:
         """
         is_output = node.config_id in self.outputs
         if find_storage(node.storage_type).is_external:
-            return None if is_output else make_bare_edit(node, self.now)
+            return None if is_output else make_bare_edit(node, self.now, version=None)
         state = find_file_state(node.storage_type, node.properties)
         if state is None:
             return None
@@ -312,8 +314,12 @@ class EntityBuilder:
         return make_file_edit(node.id, ids.EditId(make_uuid(self.now)), state, self.now)
 
 
-def make_bare_edit(node: DataNode, at: datetime) -> Edit:
-    """Return an edit for a value that was not written through its data node."""
+def make_bare_edit(node: DataNode, at: datetime, *, version: str | None) -> Edit:
+    """Return an edit for a value that was not written through its data node.
+
+    Args:
+        version: The version of the application, if it is the cause of the edit.
+    """
     return Edit(
         id=ids.EditId(make_uuid(at)),
         data_node_id=node.id,
@@ -328,4 +334,5 @@ def make_bare_edit(node: DataNode, at: datetime) -> Edit:
         python_type=None,
         rendition=None,
         is_complete=False,
+        version=version,
     )

@@ -59,11 +59,15 @@ class ValueWriter:
     """Records values: adds the edit and the event, and releases the jobs that wait for a value.
 
     A write by the editor that has locked the data node releases the lock, in the same transaction.
+
+    Args:
+        version: The version of the application, with which edits are labelled.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime], version: str) -> None:
         self._database = database
         self._now = now
+        self._version = version
 
     def check(
         self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
@@ -146,10 +150,16 @@ class ValueWriter:
                 value.written,
                 at=now,
                 actor=options.editor(actor),
-                comment=options.comment,
+                version=self._version,
             )
             made_of = provenance.find_provenance(connection, node.id)
-            edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
+            edit = replace(
+                edit,
+                comment=options.comment,
+                written_to=node.place,
+                made_of=made_of,
+                author=actor.ref,
+            )
             data_node_rows.add_edits(connection, [edit])
             if node.locked_by is not None:  # by this editor, or the check would have refused
                 set_lock(connection, node.id, None, None, None)

@@ -728,6 +728,48 @@ def test_cells_of_a_mixed_column_keep_their_types_with_arguments_of_pandas() -> 
     assert json.loads(written.rendition) == rows
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"read_kwargs": {"skiprows": 2}},
+        {"read_kwargs": {"skiprows": 2, "na_values": ["-"]}},
+        {"read_kwargs": {"skiprows": 2, "usecols": ["code", "n", "ok"]}, "dtype": {"code": "str"}},
+        {"read_kwargs": {"skiprows": 2, "decimal": ","}, "dtype": {"code": "str", "ok": "str"}},
+    ],
+)
+def test_text_stays_text_with_arguments_of_pandas(properties: dict[str, Any]) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Plan"], ["2026"], ["code", "n", "ok"], ["007", 1, "True"], ["042", 2, None]):
+        book.active.append(row)
+    file = BytesIO()
+    book.save(file)
+
+    shown = json.loads(read_json(a_place(file.getvalue(), sheet_name="Sheet", **properties)))
+
+    assert shown == [{"code": "007", "n": 1, "ok": "True"}, {"code": "042", "n": 2, "ok": None}]
+
+
+def test_text_is_parsed_where_an_argument_of_pandas_says_so() -> None:
+    book = openpyxl.Workbook()
+    for row in (["price"], ["1.000,50"], ["0,99"]):
+        book.active.append(row)
+    file = BytesIO()
+    book.save(file)
+    options = {"decimal": ",", "thousands": "."}
+
+    shown = json.loads(read_json(a_place(file.getvalue(), sheet_name="Sheet", read_kwargs=options)))
+
+    assert shown == [{"price": 1000.5}, {"price": 0.99}]
+
+
+def test_codes_written_with_arguments_of_pandas_keep_their_zeros() -> None:
+    target = a_target(sheet_name="S", read_kwargs={"na_values": ["-"]})
+
+    written = find_storage("excel").write([{"plz": "01067", "n": 1}], target)
+
+    assert json.loads(written.rendition) == [{"plz": "01067", "n": 1}]
+
+
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64])
 def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "plan.xlsx").write_bytes(content)
@@ -739,7 +781,6 @@ def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("value", "properties"),
     [
-        ({"plz": ["01067", "01069"], "n": [1, 2]}, {"read_kwargs": {"na_values": ["-"]}}),
         ({"a": ["1.000", "x"], "b": [1.5, 2.0]}, {"read_kwargs": {"na_values": ["x"]}}),
         ({"a": ["x", "y"], "b": [1, 2]}, {"read_kwargs": {"skiprows": 1}}),
         ({"a": ["x #1", "y"], "b": [1, 2]}, {"read_kwargs": {"comment": "#"}}),

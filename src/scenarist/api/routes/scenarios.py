@@ -24,6 +24,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     provide_params,
     services_of,
@@ -119,6 +120,7 @@ class ScenarioListParams(DatedListParams):
     tag: RepeatedFilter = None
     primary: FromQuery[bool | None] = None
     name: RepeatedFilter = None
+    version: VersionFilter = None
 
 
 @get(
@@ -140,6 +142,7 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         tag=unique_values(params.tag),
         is_primary=params.primary,
         name=unique_values(params.name),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

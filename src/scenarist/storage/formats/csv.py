@@ -254,13 +254,15 @@ class _Dialect:
         options: dict[str, Any] = {
             "sep": self.separator,
             "header": 0 if self.has_header else None,
-            "keep_default_na": False,
-            "na_values": [""],
             "dtype_backend": "numpy_nullable",
             **({} if "engine" in self.read_kwargs else _default_engine_arguments()),
             **({} if self.dtype is None else {"dtype": self.dtype}),
             **self.read_kwargs,
         }
+        options |= conversion.null_arguments(
+            self.read_kwargs,
+            lambda given: pandas.read_csv(BytesIO(text), **{**options, **given}).columns,
+        )
         dtype, quoted, dates = options.get("dtype"), list[Any](), dict[Any, str]()
         if dtype is None or isinstance(dtype, Mapping):
             quoted = self._find_quoted_columns(text, options)

@@ -51,7 +51,8 @@ class ExcelStorage:
     Row labels that have a name, or are not integers, become columns. A sheet ends at its last row
     that has a value; a table whose last row holds only nulls is refused.
 
-    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply,
+    except that text stays text unless an argument such as ``decimal`` says how to parse it;
     ``dtype`` declares types.
     """
 
@@ -162,18 +163,16 @@ def _is_workbook(file: BinaryIO) -> bool:
 def _load(file: BinaryIO, properties: Mapping[str, Any]) -> dict[str, Any]:
     names, has_header = _sheet_names(properties), _has_header(properties)
     given = conversion.get_pandas_arguments(properties, "read_kwargs", _READ_REFUSED)
+    dtype = properties.get("dtype")
     if given:
         options = {
             "header": 0 if has_header else None,
-            "keep_default_na": False,
-            "na_values": [""],
             "dtype_backend": "numpy_nullable",
             **given,
         }
-        frames = workbooks.load_with_pandas(file, names, options)
+        frames = workbooks.load_with_pandas(file, names, options, dtype)
     else:
         frames = workbooks.load(file, names, has_header)
-    dtype = properties.get("dtype")
     return {name: dtypes.apply_dtypes(frame, dtype) for name, frame in frames.items()}
 
 
