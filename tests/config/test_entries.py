@@ -289,6 +289,15 @@ def test_sections_tell_what_is_assumed(registry: ConfigRegistry) -> None:
     assert registry.core.no_such_key is None
 
 
+def test_entries_and_sections_have_the_name_of_their_section(registry: ConfigRegistry) -> None:
+    named = registry.configure_data_node("a", name="mine")
+    plain = registry.configure_csv_data_node("b")
+
+    assert (named.name, plain.name) == ("mine", "DATA_NODE")
+    assert registry.configure_task("t", len).name == "TASK"
+    assert (registry.core.name, registry.job_config.name) == ("CORE", "JOB")
+
+
 def test_sections_are_changed_by_setting_attributes(registry: ConfigRegistry) -> None:
     core = registry.core
 

@@ -101,7 +101,8 @@ class Entry:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = resolve(self.properties.get(name))
         if value is None:
-            return self._find_default_value(name)
+            # Without a property of that name, the name is that of the section, as Taipy has it.
+            return self.family if name == "name" else self._find_default_value(name)
         if name in FUNCTION_KEYS and isinstance(value, str) and ":" in value:
             return self._find_object(name, value)
         return value
@@ -293,6 +294,7 @@ class UniqueSection:
 class JobConfig(UniqueSection):
     """The section [JOB]."""
 
+    name: ClassVar[str] = "JOB"
     mode: str = "development"
     max_nb_of_workers: int | str | None = None  #: None: the setting ``workers`` decides
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -310,6 +312,7 @@ class JobConfig(UniqueSection):
 class CoreConfig(UniqueSection):
     """The section [CORE]."""
 
+    name: ClassVar[str] = "CORE"
     root_folder: str = "./taipy/"
     storage_folder: str = "user_data/"
     taipy_storage_folder: str = ".taipy/"
@@ -326,6 +329,7 @@ class CoreConfig(UniqueSection):
 class AuthenticationConfig(UniqueSection):
     """The section [AUTHENTICATION]."""
 
+    name: ClassVar[str] = "AUTHENTICATION"
     protocol: str | None = None
     roles: Mapping[str, Sequence[str]] | None = None
     passwords: Mapping[str, str] | None = field(default=None, repr=False)

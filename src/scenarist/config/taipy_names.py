@@ -29,7 +29,7 @@ MODULES = frozenset(
 
 GUI_MODULES = frozenset({"gui", "gui_core", "builder", "extensions", "designer"})
 
-_CLIENT = "or scenarist.Client (docs/client.md)"
+_CLIENT = "or with scenarist.Client (docs/from-taipy.md)"
 _IN_GUI = (
     "Scenarist serves no pages of an application: its console shows scenarios and data; keep "
     "pages in a program of their own, which works with the server through scenarist.Client"
