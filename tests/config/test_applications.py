@@ -159,6 +159,16 @@ def test_functions_of_the_main_program_are_those_of_the_module_that_is_loaded(
     assert registry.check() == []
 
 
+def test_a_module_of_functions_that_imports_taipy_is_told_where_to_look() -> None:
+    write("tp_steps.py", "from taipy import Config\ndef fit():\n    pass\n")
+    write("config.toml", "[TASK.fit]\nfunction = 'tp_steps.fit:function'\n")
+
+    (problem,) = load_app("config.toml").registry.check()
+
+    assert "tp_steps.py:1: ModuleNotFoundError: No module named 'taipy'" in problem.message
+    assert problem.message.endswith("check --from-taipy lists what such a module needs")
+
+
 def test_functions_of_the_main_program_are_unknown_to_a_file_that_is_loaded_alone() -> None:
     write("exported.toml", "[TASK.fit]\nfunction = '__main__.fit:function'\n")
 

@@ -85,6 +85,8 @@ def find_import_fault(name: str) -> str | None:
     try:
         import_function(name)
     except InvalidError as error:
+        if "No module named 'taipy" in error.message:
+            return f"{error.message}; scenarist check --from-taipy lists what such a module needs"
         return error.message
     except Exception as error:  # noqa: BLE001 - modules of the application may raise anything
         return f"looking up {name!r} failed: {_describe(error)}"
