@@ -1,5 +1,6 @@
 """What entries and sections tell of themselves, and how they are changed."""
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -232,6 +233,14 @@ def test_sequences_and_comparators_are_declared_by_setting_them(
     assert sorted(scenario.sequences) == ["all", "one"]
     assert scenario.comparators["note"][0](1) == [1]
     assert [problem.where.rpartition(".")[2] for problem in registry.check()] == ["orders"]
+
+
+def test_entries_can_be_copied(registry: ConfigRegistry, scenario: ScenarioConfig) -> None:
+    copies = [copy.copy(entry) for entry in (scenario, *scenario.tasks, *scenario.data_nodes)]
+
+    assert copies == [scenario, *scenario.tasks, *scenario.data_nodes]
+    assert copies[0].frequency is Frequency.MONTHLY
+    assert copy.deepcopy(scenario).tasks[0].inputs[0].scope is Scope.CYCLE
 
 
 def test_a_mistake_in_a_value_that_is_set_is_found_by_the_check(registry: ConfigRegistry) -> None:

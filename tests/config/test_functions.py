@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scenarist.config.functions import find_import_fault, import_function
+from scenarist.config.functions import (
+    find_import_fault,
+    import_function,
+    loading_module,
+    parse_function_name,
+)
 from scenarist.config.names import resolve_function_name
 from scenarist.domain.errors import InvalidError
 
@@ -35,6 +40,14 @@ def test_a_class_method_is_known_by_its_class() -> None:
 
 def test_a_dotted_name_is_split_at_its_last_dot() -> None:
     assert resolve_function_name("plant.steps.fit") == "plant.steps:fit"
+
+
+@pytest.mark.parametrize(
+    "name", ["__main__.Outer.Row", "__mp_main__.Outer.Row", "__main__:Outer.Row"]
+)
+def test_what_is_within_the_main_program_is_within_the_module_that_is_loaded(name: str) -> None:
+    with loading_module("plant.my-app"):
+        assert parse_function_name(name) == "plant.my-app:Outer.Row"
 
 
 def test_a_name_with_a_colon_is_kept() -> None:

@@ -118,6 +118,13 @@ class Entry:
         else:
             declarations.change(self, name, value)
 
+    def __getstate__(self) -> list[Any]:
+        return [object.__getattribute__(self, item.name) for item in fields(self)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for item, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, item.name, value)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and other.id == self.id
 

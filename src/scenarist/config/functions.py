@@ -28,6 +28,7 @@ _FOREIGN_PREFIXES = (
 
 
 _MAIN_MODULES = ("__main__", "__mp_main__")
+_OF_MAIN = re.compile(rf"({'|'.join(_MAIN_MODULES)})\.({_PATH})")
 
 _served_module: ContextVar[str | None] = ContextVar("served_module", default=None)
 
@@ -51,7 +52,7 @@ def parse_function_name(text: str) -> str:
     Raises:
         InvalidError: The text is not such a name.
     """
-    match = _NAME.fullmatch(text) or _DOTTED.fullmatch(text)
+    match = _NAME.fullmatch(text) or _OF_MAIN.fullmatch(text) or _DOTTED.fullmatch(text)
     if match is None:
         raise InvalidError(f"{text!r} does not name a function; write 'package.module:name'")
     module = match[1]
