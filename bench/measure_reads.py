@@ -162,7 +162,8 @@ def measure_plan(folder: Path, *, count: int) -> list[Row]:
     """PLAN: how long the plan of 300 tasks takes, beside reading their scenario."""
     with scenarist(folder) as server:
         web = f"/scenarios/{server.create('web')}"
-        plans, reads = [], []
+        plans: list[float] = []
+        reads: list[float] = []
         for _ in range(count):
             for seconds, method, path in ((plans, "POST", f"{web}/plan"), (reads, "GET", web)):
                 begin = time.perf_counter()
