@@ -419,6 +419,18 @@ def test_a_file_that_declares_nothing_is_told() -> None:
     assert len(list(find_declaration_faults(load_app("empty_one.toml")))) == 1
 
 
+def test_a_module_that_declares_with_taipy_itself_is_told_what_to_change() -> None:
+    write("taipy/__init__.py", "class Config:\n    configure_data_node = print\n")
+    write("my_plant.py", "from taipy import Config\nConfig.configure_data_node('orders')\n")
+
+    (fault,) = find_declaration_faults(load_app("my_plant.py"))
+
+    assert fault == (
+        "declares nothing here; it is written for Taipy, and needs these changes:\n"
+        "  my_plant.py:1: from taipy import Config → from scenarist import Config"
+    )
+
+
 def test_declarations_in_two_registries_are_refused() -> None:
     write(
         "my_plant.py",

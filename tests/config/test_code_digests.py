@@ -1,5 +1,6 @@
 """The digest of a function's code changes with all code that it may run, and with no other."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -92,3 +93,11 @@ def test_it_is_of_all_functions_through_which_a_value_goes(folder: Path) -> None
 
     assert functions == ["unused:encode", "lib.rates:Row"]
     assert digest(folder, "app:run", *functions) != digest(folder)
+
+
+def test_modules_of_python_are_its_own_also_when_it_is_installed_in_a_searched_folder() -> None:
+    around = Path(json.__file__).parents[2]
+
+    searched = CodeDigests([str(around)]).digest_of(["json:dumps"])
+
+    assert searched == CodeDigests([]).digest_of(["json:dumps"])

@@ -77,13 +77,13 @@ class CodeDigests:
         return self._modules[name]
 
     def _read_module(self, name: str, tops: set[str]) -> _ModuleCode | None:
-        spec = self._find_spec(name)
         top = name.partition(".")[0]
-        if spec is None or not self._is_own(spec):
-            if top in sys.stdlib_module_names:
-                return _ModuleCode(sys.version, frozenset())
-            if spec is None or top not in tops:
-                return None
+        # Python's own modules come before those of the application, wherever Python is installed.
+        if top in sys.stdlib_module_names:
+            return _ModuleCode(sys.version, frozenset())
+        spec = self._find_spec(name)
+        if spec is None or (not self._is_own(spec) and top not in tops):
+            return None
         if spec.origin is None:
             return _ModuleCode("", frozenset())  # a namespace package has no code
         loader: Any = spec.loader
