@@ -244,6 +244,7 @@ def import_taipy(
         ConflictError: Another process has deleted entities of this import meanwhile.
         UnavailableError: The database or the storage cannot be used; says why.
     """
+    records = request.read()
     check_application(application)
     opened = open_database(settings, make=True)
     if request.is_dry_run:
@@ -253,7 +254,8 @@ def import_taipy(
             database,
             settings,
             application,
-            request,
+            records,
+            is_dry_run=request.is_dry_run,
             actor=_build_operator("import taipy"),
             now=_now,
         )

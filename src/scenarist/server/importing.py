@@ -54,22 +54,20 @@ def import_taipy(
     database: Database,
     settings: Settings,
     application: Application,
-    request: ImportRequest,
+    records: TaipyApplication,
     *,
+    is_dry_run: bool,
     actor: Actor,
     now: Callable[[], datetime],
 ) -> ImportReport:
     """Import what an application of Taipy left, for the same application as it is here.
 
     Raises:
-        NotFoundError: There is no such folder or version.
-        InvalidError: The folder is none of an application of Taipy 3.1 to 4.1.
         ConflictError: Another process has deleted entities of this import meanwhile.
         UnavailableError: The database or the storage cannot be used; says why.
     """
-    records = request.read()
     export_secrets(application.registry)
-    folder = (get_storage_location if request.is_dry_run else prepare_storage)(settings)
+    folder = (get_storage_location if is_dry_run else prepare_storage)(settings)
     with _open_workers(application) as compute:
         service = ImportService(
             database,
@@ -80,7 +78,7 @@ def import_taipy(
             now=now,
             compute=compute,
         )
-        return service.run(actor, records, is_dry_run=request.is_dry_run)
+        return service.run(actor, records, is_dry_run=is_dry_run)
 
 
 @contextmanager
