@@ -96,7 +96,7 @@ def test_an_import_is_in_the_audit_with_the_login_of_the_operator(
 def test_what_cannot_be_imported_is_said_in_one_line_and_nothing_is_made(
     folder: Path, terminal: Terminal, arguments: list[str], said: str
 ) -> None:
-    told = terminal.mistake(folder, "import", "taipy", *arguments, "--app=app.toml", "--dry-run")
+    told = terminal.mistake(folder, "import", "taipy", *arguments, "--app=app.toml")
 
     assert said in told
     assert not Path(settings_in(folder).database.removeprefix("sqlite:///")).exists()

@@ -11,6 +11,7 @@ from scenarist.domain.identifiers import (
     ScenarioId,
     find_sequence_name_fault,
     make_sequence_id,
+    make_stable_uuid,
     make_uuid,
 )
 
@@ -42,6 +43,21 @@ def test_a_plain_name_stands_in_the_identifier_with_its_blanks_as_the_documentat
     assert make_sequence_id("with space", SCENARIO) == (
         "SEQUENCE_withTPSPACEspace_SCENARIO_sales_0af956f2"
     )
+
+
+@given(st.lists(st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1)), min_size=2))  # noqa: DTZ001
+def test_stable_uuids_of_later_times_are_greater_and_of_the_same_equal(
+    times: list[datetime],
+) -> None:
+    made = [make_stable_uuid(at.replace(tzinfo=UTC), f"node {at}") for at in sorted(times)]
+
+    assert made == sorted(made)
+    assert len(set(made)) == len(set(times))
+    assert {uuid.UUID(item).version for item in made} == {7}
+
+
+def test_a_stable_uuid_depends_on_its_source() -> None:
+    assert make_stable_uuid(NOON, "one") != make_stable_uuid(NOON, "other")
 
 
 def test_any_other_name_is_a_slug_with_a_digest() -> None:

@@ -81,9 +81,10 @@ def import_months(folder: Path, database: str, *options: str) -> str:
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Months]:
     folder = tmp_path_factory.mktemp("months")
-    told = run_months(folder, "1.0", "1", "4", "failing")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("TZ", "UTC")  # as the dates of Taipy have no zone
+        told = run_months(folder, "1.0", "1", "4", "failing")
         with StartedServer(folder, str(MONTHS)) as server:
             printed = import_months(folder, server.database)
             yield Months(folder, told, printed, server)
@@ -206,7 +207,7 @@ def test_the_next_month_continues(months: Months) -> None:
 
 
 def to_naive(text: str) -> str:
-    """Return a date as Taipy writes it: that of the machine, which is in UTC."""
+    """Return a date as Taipy writes it."""
     return datetime.fromisoformat(text).replace(tzinfo=None).isoformat()
 
 

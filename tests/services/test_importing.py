@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from builders import NOON, an_edit
 from empty_databases import copy_to
-from scenarist.config import ConfigRegistry
+from scenarist.config import Application, ConfigRegistry
 from scenarist.db import audit as audit_rows
 from scenarist.db import cycles as cycle_rows
 from scenarist.db import data_nodes as data_node_rows
@@ -30,6 +30,8 @@ from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Role
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 from scenarist.services.cancellation import Canceller
+from scenarist.services.declarations import load_declared
+from scenarist.services.drift import find_drift
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitOptions
 from scenarist.taipy.applications import read_application
@@ -733,3 +735,36 @@ def test_the_folder_of_the_records_may_be_named_instead(taipy: Import) -> None:
 
     assert len(records.scenarios) == 1
     assert find_folder(taipy.source.entities) == find_folder(taipy.source.root)
+
+
+def test_what_is_imported_does_not_differ_from_the_application(taipy: Import) -> None:
+    taipy.registry = declare(validity_period="2d")
+    shared = taipy.source.node("shared", "s", scope="GLOBAL")
+    taipy.source.plan(month=1, additional_data_nodes=[shared])
+    taipy.run()
+
+    declared = load_declared(Application(taipy.registry, ()))
+    drift = find_drift(taipy.database.reader, taipy.registry, declared)
+
+    assert drift.lines == []
+
+
+def test_values_of_unchanged_inputs_are_fresh_and_of_changed_ones_are_not(taipy: Import) -> None:
+    first = taipy.source.plan()
+    (result,) = taipy.source.entities.glob("data_nodes/DATANODE_result_*")
+    second = taipy.source.plan(2)
+    changed = sorted(taipy.source.entities.glob("data_nodes/DATANODE_number_*"))[-1].stem
+    taipy.source.edit(changed, 41, at="2024-01-12T00:00:00")
+    taipy.run()
+
+    made_of = {
+        row.data_node_id: row.made_of
+        for row in taipy.database.reader.execute(
+            select(tables.edits.c.data_node_id, tables.edits.c.made_of)
+        )
+        if row.data_node_id.startswith("DATANODE_result")
+    }
+
+    assert first != second
+    assert made_of.pop(result.stem) is not None
+    assert list(made_of.values()) == [None]

@@ -31,6 +31,7 @@ from scenarist.server.paths import (
     get_storage_location,
     open_secret_keys,
     prepare_database_file,
+    prepare_storage,
 )
 from scenarist.server.preflight import check_application
 from scenarist.server.settings import Settings
@@ -244,19 +245,20 @@ def import_taipy(
         ConflictError: Another process has deleted entities of this import meanwhile.
         UnavailableError: The database or the storage cannot be used; says why.
     """
+    records = request.read()
     check_application(application)
-    opened = open_database(settings, make=True)
     if request.is_dry_run:
-        opened = _open_to_compare(settings)
-    with opened as database:
-        return importing.import_taipy(
-            database,
-            settings,
-            application,
-            request,
-            actor=_build_operator("import taipy"),
-            now=_now,
-        )
+        opened, folder = _open_to_compare(settings), get_storage_location(settings)
+    else:
+        opened, folder = open_database(settings, make=True), prepare_storage(settings)
+    with (
+        opened as database,
+        importing.open_import_service(
+            database, settings, application, folder=folder, now=_now
+        ) as service,
+    ):
+        actor = _build_operator("import taipy")
+        return service.run(actor, records, is_dry_run=request.is_dry_run)
 
 
 def generate_secret_key() -> str:

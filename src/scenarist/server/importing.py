@@ -8,11 +8,8 @@ from pathlib import Path
 
 from scenarist.config import Application
 from scenarist.db.engine import Database
-from scenarist.domain.import_report import ImportReport
-from scenarist.domain.permissions import Actor
 from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.server.paths import get_storage_location, prepare_storage
 from scenarist.server.settings import Settings
 from scenarist.server.worker_calls import CallWorkers, build_compute
 from scenarist.services.declarations import load_declared
@@ -50,28 +47,23 @@ class ImportRequest:
         return read_application(find_folder(Path(self.folder), values), self.version)
 
 
-def import_taipy(
+@contextmanager
+def open_import_service(
     database: Database,
     settings: Settings,
     application: Application,
-    request: ImportRequest,
     *,
-    actor: Actor,
+    folder: str,
     now: Callable[[], datetime],
-) -> ImportReport:
-    """Import what an application of Taipy left, for the same application as it is here.
+) -> Iterator[ImportService]:
+    """Provide the service that imports into a database, with a worker of the application.
 
-    Raises:
-        NotFoundError: There is no such folder or version.
-        InvalidError: The folder is none of an application of Taipy 3.1 to 4.1.
-        ConflictError: Another process has deleted entities of this import meanwhile.
-        UnavailableError: The database or the storage cannot be used; says why.
+    Args:
+        folder: Where values are stored.
     """
-    records = request.read()
     export_secrets(application.registry)
-    folder = (get_storage_location if request.is_dry_run else prepare_storage)(settings)
     with _open_workers(application) as compute:
-        service = ImportService(
+        yield ImportService(
             database,
             application.registry,
             load_declared(application),
@@ -80,7 +72,6 @@ def import_taipy(
             now=now,
             compute=compute,
         )
-        return service.run(actor, records, is_dry_run=request.is_dry_run)
 
 
 @contextmanager
