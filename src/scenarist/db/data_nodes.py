@@ -153,19 +153,7 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
     """Return the stored data node with the same config and owner, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(data_nodes)
-        .values(
-            id=node.id,
-            config_id=node.config_id,
-            owner_id=node.owner_id,
-            scope=node.scope,
-            storage_type=node.storage_type,
-            properties=dict(node.properties),
-            validity_seconds=node.validity,
-            created_at=node.created_at,
-            version=node.version,
-            declaration=node.declaration,
-            place=node.place,
-        )
+        .values(_node_row(node))
         .on_conflict_do_nothing()
         .returning(data_nodes.c.number)
     ).first()
@@ -178,6 +166,28 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
         else data_nodes.c.owner_id.is_(None),
     )
     return DataNodeId(connection.execute(known).scalar_one()), False
+
+
+def add_many(connection: Connection, nodes: Sequence[DataNode]) -> None:
+    """Store data nodes of which there are none with the same config and owner."""
+    if nodes:
+        connection.execute(insert(data_nodes), [_node_row(node) for node in nodes])
+
+
+def _node_row(node: DataNode) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "config_id": node.config_id,
+        "owner_id": node.owner_id,
+        "scope": node.scope,
+        "storage_type": node.storage_type,
+        "properties": dict(node.properties),
+        "validity_seconds": node.validity,
+        "created_at": node.created_at,
+        "version": node.version,
+        "declaration": node.declaration,
+        "place": node.place,
+    }
 
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:

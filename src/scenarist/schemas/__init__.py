@@ -54,6 +54,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
+from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, SubmitPlan
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -127,6 +128,7 @@ __all__ = [
     "OneJob",
     "OneKey",
     "OneOrchestration",
+    "OnePlan",
     "OneScenario",
     "OneSequence",
     "OneSubmission",
@@ -136,6 +138,8 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
+    "PlanOptions",
+    "PlannedTask",
     "Problem",
     "Request",
     "Results",
@@ -152,6 +156,7 @@ __all__ = [
     "Submission",
     "SubmissionAnswer",
     "Submit",
+    "SubmitPlan",
     "Subscriber",
     "SubscriberCreated",
     "Task",

@@ -63,6 +63,7 @@ from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
+from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
@@ -339,6 +340,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
+        plans=PlanService(database, now=now, declared=declared),
         submissions=SubmissionService(
             database, canceller, now=now, version=version, declared=declared
         ),

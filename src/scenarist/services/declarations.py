@@ -15,7 +15,7 @@ def load_declared(application: Application, version: str | None = None) -> Decla
         config.id: DeclaredTask(
             inputs=tuple(node.id for node in config.inputs),
             outputs=tuple(node.id for node in config.outputs),
-            behaviour=Behaviour.of(config),
+            behaviour=replace(Behaviour.of(config), function=str(config.function)),
             code_digest=digests.digest_of(
                 [
                     config.function,

@@ -1,7 +1,7 @@
 """Creates data nodes and tasks from their configs, with their first values."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -45,13 +45,12 @@ def get_config(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> Con
     Raises:
         NotFoundError: There is none; the message lists the existing configs.
     """
-    config = configs.get(config_id)
-    if config is None:
+    if config_id not in configs:
         known = ", ".join(configs) or "none"
         raise NotFoundError(
             f"no {kind} config has the identifier {config_id[:100]!r}; there are: {known}"
         )
-    return config
+    return configs[config_id]
 
 
 class EntityFactory:
@@ -219,18 +218,16 @@ class EntityBuilder:
         Args:
             nodes: Its data nodes, by the identifier of their config.
         """
-        scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
-        narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
         task_id, is_new = task_rows.find_or_create(
             self.connection,
             Task(
                 id=ids.make_task_id(config.id, make_uuid(self.now)),
                 config_id=config.id,
-                owner_id=self.owners.get(narrowest),
+                owner_id=self.owners.get(config.scope),
                 parent_ids=(),
                 input_ids=tuple(nodes[node.id] for node in config.inputs),
                 output_ids=tuple(nodes[node.id] for node in config.outputs),
-                function=config.function,
+                function=str(config.function),
                 skippable=config.skippable,
                 timeout=config.timeout,
                 retries=config.retries,

@@ -1,7 +1,6 @@
 """Submissions: submit entities, and read, cancel, pause, resume and delete submissions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -9,61 +8,40 @@ from sqlalchemy import Connection
 
 from scenarist.db import audit, deletions, event_log, named_files
 from scenarist.db import submissions as submission_rows
-from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs import pause as pausing
 from scenarist.db.jobs import propagate
 from scenarist.db.jobs.cancel import UnfinishedJob
-from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, PlannedJob, enqueue
-from scenarist.db.locks import find_locks
+from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, enqueue
 from scenarist.db.paging import Page
 from scenarist.domain.behaviours import DeclaredConfigs
-from scenarist.domain.entities import Event, Submission, Task
+from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import (
     ConflictError,
-    InvalidError,
     ScenaristError,
     UnavailableError,
 )
 from scenarist.domain.identifiers import (
-    DataNodeId,
-    TaskId,
     make_job_id,
     make_submission_id,
     make_uuid,
 )
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import ChangeType, EntityKind, EntityType, SubmissionStatus
 from scenarist.services.cancellation import Canceller
-from scenarist.services.declarations import find_task_fault
 from scenarist.services.deletions import make_deletion_events
 from scenarist.services.submit_requests import (
     SubmitBatch,
     SubmitOptions,
     SubmitRequest,
-    check_declared,
-    check_locks,
+    TaskFinder,
     find_earlier,
-    find_sequence_tasks,
-    find_task_ids,
-    find_tasks_to_retry,
     get_submission,
+    open_batch,
 )
 from scenarist.storage.registry import find_file_state
-
-_PLAN_CACHE_LIMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _PlannedTask:
-    id: TaskId
-    config_id: str
-    inputs: tuple[DataNodeId, ...]
-    outputs: tuple[DataNodeId, ...]
-    fault: str | None  #: why it cannot run as declared now
 
 
 class SubmissionService:
@@ -83,12 +61,11 @@ class SubmissionService:
         version: str,
         declared: DeclaredConfigs | None = None,
     ) -> None:
-        self._declared = declared
+        self._tasks = TaskFinder(declared)
         self._database = database
         self._canceller = canceller
         self._now = now
         self._version = version
-        self._plans: dict[tuple[TaskId, ...], tuple[_PlannedTask, ...]] = {}
 
     def submit(
         self, actor: Actor, entity_type: EntityType, entity_id: str, options: SubmitOptions
@@ -112,9 +89,7 @@ class SubmissionService:
         now = self._now()
 
         def work(connection: Connection) -> list[Submission | ScenaristError]:
-            batch = SubmitBatch(
-                connection, find_sequence_tasks(connection, requests), find_locks(connection, now)
-            )
+            batch = open_batch(connection, requests, now)
             results = [self._accept_or_refuse(batch, request, now) for request in requests]
             awaited = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
             if awaited:
@@ -247,25 +222,12 @@ class SubmissionService:
 
     def _accept(self, batch: "SubmitBatch", request: SubmitRequest, now: datetime) -> Submission:
         options = request.options
-        task_ids = (
-            find_task_ids(batch, request, self._declared)
-            if request.retry_of is None
-            else find_tasks_to_retry(batch, request)
-        )
-        plan = self._plan(batch.connection, task_ids)
-        check_declared(request.entity_id, [task.fault for task in plan if task.fault is not None])
         planned = [
             PlannedJob(
                 make_job_id(task.config_id, make_uuid(now)), task.id, task.inputs, task.outputs
             )
-            for task in plan
+            for task in self._tasks.find(batch, request)
         ]
-        check_locks(batch.locks, planned)
-        if len(planned) > JOBS_LIMIT:
-            raise InvalidError(
-                f"{request.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
-                "jobs, so submit it in sequences"
-            )
         submission = Submission(
             id=make_submission_id(make_uuid(now)),
             entity_id=request.entity_id,
@@ -293,30 +255,6 @@ class SubmissionService:
             )
         )
         return submission
-
-    def _plan(
-        self, connection: Connection, task_ids: tuple[TaskId, ...]
-    ) -> tuple[_PlannedTask, ...]:
-        """Return tasks in the order of their data flow; cached, since tasks are immutable."""
-        plan = self._plans.get(task_ids)
-        if plan is None:
-            tasks = {task.id: task for task in task_rows.get_many(connection, task_ids)}
-            ordered = order_tasks(
-                [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks.values()]
-            )
-            plan = tuple(
-                _PlannedTask(
-                    task.id, task.config_id, task.input_ids, task.output_ids, self._fault_of(task)
-                )
-                for task in (tasks[TaskId(links.id)] for links in ordered)
-            )
-            if len(self._plans) >= _PLAN_CACHE_LIMIT:
-                self._plans.clear()
-            self._plans[task_ids] = plan
-        return plan
-
-    def _fault_of(self, task: Task) -> str | None:
-        return None if self._declared is None else find_task_fault(task, self._declared)
 
 
 def _find_edits(

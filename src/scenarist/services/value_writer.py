@@ -13,6 +13,7 @@ from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
 from scenarist.db.jobs import propagate
+from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
 from scenarist.domain.identifiers import EditId, ensure_later_edit_id
@@ -56,6 +57,8 @@ class NewValue:
 
 class ValueWriter:
     """Records values: adds the edit and the event, and releases the jobs that wait for a value.
+
+    A write by the editor that has locked the data node releases the lock, in the same transaction.
 
     Args:
         version: The version of the application, with which edits are labelled.
@@ -158,6 +161,8 @@ class ValueWriter:
                 author=actor.ref,
             )
             data_node_rows.add_edits(connection, [edit])
+            if node.locked_by is not None:  # by this editor, or the check would have refused
+                set_lock(connection, node.id, None, None, None)
             changes = propagate.release_readers(connection, [node.id], now)
             event_log.add(connection, [make_update_event(node.id, actor), *changes], now)
             audit.record_allowed(connection, actor, node.id, now)

@@ -15,6 +15,7 @@ import {
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
 import { labelOf, nameOf } from "./format.js";
 import { Graph } from "./graph.js";
+import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
 import { Tags, tagsOf } from "./scenarios.js";
@@ -170,6 +171,7 @@ function ScenarioHeading({ scenario }) {
         title=${reason("submit")}
         run=${() => submitEntity("scenarios", scenario.id)}
       />`}
+      <${PlanButton} kind="scenarios" id=${scenario.id} />
       ${can("edit") &&
       html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&
