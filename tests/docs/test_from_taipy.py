@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api.test_documented_requests import PAGES
-from scenarist import Client, Config
+from scenarist import Client, Config, ConfigRegistry
 from scenarist.config.keys import TASK_KEYS, known_keys
 from scenarist.server.settings import Settings
 from servers import StartedServer
@@ -127,6 +127,23 @@ def test_each_attribute_has_a_row() -> None:
     assert {f"Config.{name}" for name in TAIPY["attributes"]} <= all_words
     for kind, attributes in TAIPY["entries"].items():
         assert any({*attributes} == {*words(cell)} - SECTIONS for cell in named), kind
+
+
+def test_what_is_the_same_is_there() -> None:
+    registry = ConfigRegistry()
+    node = registry.configure_data_node("node")
+    task = registry.configure_task("task", print, node)
+    entries = {
+        "DataNodeConfig": node,
+        "TaskConfig": task,
+        "ScenarioConfig": registry.configure_scenario("scenario", [task]),
+        "JobConfig": registry.job_config,
+        "CoreSection": registry.core,
+    }
+
+    assert [name for name in TAIPY["attributes"] if not hasattr(registry, name)] == []
+    for kind, attributes in TAIPY["entries"].items():
+        assert [name for name in attributes if not hasattr(entries[kind], name)] == [], kind
 
 
 FUNCTIONS = rows("Functions of Taipy")

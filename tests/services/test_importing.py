@@ -136,7 +136,7 @@ def test_jobs_keep_their_times_and_edits_of_4_1_find_their_job(taipy: Import) ->
     assert job.run_at == datetime(2024, 1, 10, 9, 31, 1, tzinfo=UTC)
     assert job.finished_at == datetime(2024, 1, 10, 9, 31, 3, tzinfo=UTC)
     edit = taipy.newest_edit("result")
-    assert edit.job_id == job.id
+    assert (edit.job_id, edit.version) == (job.id, job.version)
     assert edit.created_at == datetime.fromisoformat(COMPUTED).replace(tzinfo=UTC)
 
 

@@ -46,11 +46,13 @@ class Subscribers:
 class Subscribable(Submittable[EntityT]):
     """Scenarios and sequences, which have submissions and subscribers."""
 
-    def submissions(self, id: str, *, status: AnyOf | None = None) -> Listing[schemas.Submission]:
+    def submissions(
+        self, id: str, *, status: AnyOf | None = None, version: AnyOf | None = None
+    ) -> Listing[schemas.Submission]:
         """List the submissions of this entity only: a scenario's do not include its sequences'."""
         path = path_of(self._name, id, "submissions")
         results = schemas.Results[schemas.Submission]
-        return Listing(self._transport, path, results, {"status": status})
+        return Listing(self._transport, path, results, {"status": status, "version": version})
 
     def subscribers(self, id: str) -> Subscribers:
         return Subscribers(self._transport, (self._name, id))

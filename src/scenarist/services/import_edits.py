@@ -162,6 +162,7 @@ class EditPlanner:
             python_type=None,
             rendition=None,
             is_complete=False,
+            version=record.version,
         )
 
     def _plan_node(

@@ -40,6 +40,7 @@ function FactTable({ scenarios }) {
     ["Primary", (scenario) => (scenario.primary_scenario ? "yes" : "no")],
     ["Tags", (scenario) => scenario.tags.join(", ") || "–"],
     ["Created", (scenario) => html`<${Timestamp} at=${scenario.creation_date} />`],
+    ["Version", (scenario) => scenario.version],
   ];
   return html`<div class="table"><table>
     <${TableHead} scenarios=${scenarios} />

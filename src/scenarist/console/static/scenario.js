@@ -11,7 +11,6 @@ import {
   Form,
   Heading,
   Loaded,
-  Version,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
 import { labelOf, nameOf } from "./format.js";
@@ -190,6 +189,9 @@ function ScenarioHeading({ scenario }) {
       >`}
       ${scenario.primary_scenario && html`<span class="mark">primary</span>`}
       <${Tags} tags=${scenario.tags} />
+      <a class="quiet" href=${linkTo(["scenarios"], { version: scenario.version })}
+        >Version ${scenario.version}</a
+      >
       ${!scenario.is_submittable &&
       html`<span class="hint">Jobs would wait: ${reason("submit")}</span>`}
     </div>
@@ -229,10 +231,7 @@ function EditDialog({ scenario, close }) {
         <input name="tags" defaultValue=${scenario.tags.join(", ")} autocomplete="off" />
       <//>
     <//>
-    <${Facts} facts=${[
-      ["Version", html`<${Version} version=${scenario.version} parts=${["scenarios"]} />`],
-      ["Identifier", html`<code>${scenario.id}</code>`],
-    ]} />
+    <${Facts} facts=${[["Identifier", html`<code>${scenario.id}</code>`]]} />
   <//>`;
 }
 
