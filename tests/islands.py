@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import ctypes
 import os
 import random
 import signal
@@ -111,6 +112,10 @@ def forks(how: str, mark: str) -> str:
 def ends_itself() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS)
+
+
+def crashes() -> None:
+    ctypes.string_at(0)
 
 
 def interrupts_a_program() -> int:

@@ -181,12 +181,18 @@ def test_what_a_variable_of_another_module_holds_is_what_runs(folder: Path) -> N
         "doubled = functools.partial(operator.mul, 2)\n"
         "root = operator.attrgetter('real')\n"
         "class Scale(functools.partial): pass\n"
+        "class Proxy:\n"
+        "    def __getattribute__(self, name): raise RuntimeError(name)\n"
+        "request = Proxy()\n"
         "tripled = Scale(operator.mul, 3)\n"
+        "parts = 'a-b'.partition\n"
     )
     module = declared(
         folder,
         "registry.configure_task(f't{len(given)}', value, x)",
-        f"import {helpers} as h\nfor f in (h.doubled, h.root, h.tripled):\n    declare(f)\n",
+        f"import {helpers} as h\n"
+        "for f in (h.doubled, h.root, h.tripled, h.parts):\n"
+        "    declare(f)\n",
     )
 
     assert module.registry.check() == []
@@ -195,6 +201,7 @@ def test_what_a_variable_of_another_module_holds_is_what_runs(folder: Path) -> N
         f"{helpers}:doubled",
         f"{helpers}:root",
         f"{helpers}:tripled",
+        f"{helpers}:parts",
     ]
 
 

@@ -21,9 +21,9 @@ def test_a_known_secret_is_in_no_message(secret: str, before: str, after: str) -
         assert form not in redact(f"{before}{form}{after}").replace("***", "\0")
 
 
-@pytest.mark.parametrize("secret", ["abc", "true", "None", ""])
-def test_what_is_too_short_or_a_word_of_python_is_no_secret(secret: str) -> None:
-    text = "abc is true or None"
+@pytest.mark.parametrize("secret", ["abc", "true", "None", "", "data", "value", "node"])
+def test_what_is_too_short_or_a_word_of_each_message_is_not_looked_for(secret: str) -> None:
+    text = "abc is true or None: data node DATANODE_a_1 has no value yet"
 
     assert Redactor({secret: "***"})(text) == text
 

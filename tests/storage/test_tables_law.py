@@ -186,9 +186,11 @@ def as_sql(cell: Any) -> Any:
 
 
 def as_plain_sql(cell: Any) -> Any:
-    """Return what SQLite gives back of a cell whose column has no type: dates are text."""
+    """Return what SQLite returns of a cell whose column has no type: dates are text."""
     if isinstance(cell, datetime.date | datetime.time) and not is_null(cell):
         return ...
+    if type(cell).__name__ == "Decimal" and not is_null(cell):
+        return float(cell)
     return int(cell) if isinstance(cell, bool | np.bool_) else as_sql(cell)
 
 

@@ -190,8 +190,9 @@ def _module_name(module: str) -> str:
 
 
 def _is_same(found: object, value: object) -> bool:
-    # Each lookup of a method creates a new object.
-    is_method = isinstance(value, _METHODS) and isinstance(found, _METHODS)
+    # Each lookup of a method creates a new object. The type is asked, not the object: a proxy may
+    # raise whatever is asked of it.
+    is_method = issubclass(type(value), _METHODS) and issubclass(type(found), _METHODS)
     return found is value or (is_method and found == value)
 
 

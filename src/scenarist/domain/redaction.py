@@ -22,6 +22,21 @@ _MIN_LENGTH_WITHIN_WORDS = 8
 _MIN_LINE_LENGTH = 16
 """The minimum length of a line of a multi-line secret that is a secret by itself."""
 
+_OWN_WORDS = frozenset(
+    {
+        *("data", "node", "nodes", "task", "tasks", "value"),
+        *("values", "file", "files", "folder", "path", "table", "tables", "column", "columns"),
+        *("rows", "read", "write", "written", "name", "type", "json", "parquet", "excel", "pickle"),
+        *("query", "scenario", "scenarios", "sequence", "cycle", "jobs", "submission", "input"),
+        *("inputs", "output", "outputs", "function", "error", "line", "module", "server", "worker"),
+        *("database", "default", "config", "text", "list", "object", "number", "there", "that"),
+        *("this", "with", "from", "could", "cannot", "does", "have", "been", "after", "before"),
+    }
+)
+"""Words of the messages of this package: a mask in their place would tell them."""
+
+_PYTHON_WORDS = frozenset({"true", "false", "none", "null"})
+
 # Further "@" belong to the user info; a port that is not a number is a password with a slash.
 _USER = re.compile(
     r"://(?:[^\s/?#\"'<>@]*@)+|://[^\s/?#:\"'<>@]{0,256}:(?!\d{0,5}(?:[/?#\s\"'<>]|$))[^\s\"'<>]{0,256}@"
@@ -53,8 +68,8 @@ class Redactor:
     """Replaces known secrets in texts.
 
     Args:
-        known: Replacements by secret. Secrets that are too short, or words such as ``true``, are
-            ignored.
+        known: Replacements by secret. Secrets that are too short, or words such as ``true`` and
+            ``data``, are ignored.
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
@@ -144,7 +159,7 @@ def _iter_parts(secret: str) -> Iterable[str]:
 
 def _find_forms(secret: str) -> set[str]:
     """Return the forms in which a secret may occur in a text: as is, in a URL, in a literal."""
-    if len(secret) < _MIN_LENGTH or secret.lower() in {"true", "false", "none", "null"}:
+    if len(secret) < _MIN_LENGTH or secret in _OWN_WORDS or secret.lower() in _PYTHON_WORDS:
         return set()
     quoted = {
         quote(secret, safe="", errors="replace"),

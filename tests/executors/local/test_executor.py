@@ -218,6 +218,15 @@ def test_sigterm_from_elsewhere_is_a_lost_worker(desk: Desk) -> None:
     assert outcome.reason == "its process received a SIGTERM that its server did not send"
 
 
+def test_the_log_of_a_job_whose_process_crashes_says_where(desk: Desk) -> None:
+    outcome = run(desk, "crashes")
+
+    assert outcome.event is JobEvent.WORKER_LOST
+    assert outcome.reason == "its process was killed by signal 11 (SIGSEGV)"
+    assert "Fatal Python error: Segmentation fault" in outcome.log
+    assert "in crashes" in outcome.log
+
+
 def test_programs_that_jobs_start_can_be_interrupted(desk: Desk) -> None:
     assert value_of(run(desk, "interrupts_a_program")) == -signal.SIGINT
 

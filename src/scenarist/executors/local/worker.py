@@ -6,6 +6,7 @@ of its jobs.
 
 import atexit
 import contextlib
+import faulthandler
 import importlib
 import logging
 import os
@@ -73,6 +74,8 @@ def serve(connection: socket.socket, options: WorkerOptions) -> None:
     """Run requests until the server closes the connection, or this worker must be replaced."""
     # Set up before `WorkerSnapshot` records the state that it restores after each job.
     stopping = StopHandler(connection)
+    # If a library crashes, the log of the job says where.
+    faulthandler.enable()
     _start_tracing()
     reseed()
     snapshot = WorkerSnapshot()
