@@ -26,7 +26,7 @@ TESTED_IN = {
     "api/test_appending.py": ["api/routes: values", "storage/operations: appending"],
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
-        "cli: connecting data_nodes exit_codes jobs main orchestration printing scenarios",
+        "cli: connecting data_nodes exit_codes inputs jobs main orchestration printing scenarios",
         "cli: sequences submissions submitting watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
@@ -101,6 +101,11 @@ TESTED_IN = {
     "services/test_declarations.py": ["domain: behaviours", "services: reconciliation"],
     "services/test_drift.py": ["db: drift"],
     "services/test_entity_costs.py": ["db: cycles data_nodes scenarios sequences"],
+    "services/test_inputs.py": [
+        "db: inputs",
+        "domain: faults",
+        "services: input_recorder present_values value_maker",
+    ],
     "services/test_keys.py": ["db: keys"],
     "services/test_locks.py": ["db: locks"],
     "services/test_permissions.py": ["services: container"],

@@ -27,6 +27,7 @@ from scenarist.api.routes import (
     events,
     files,
     health,
+    inputs,
     jobs,
     keys,
     metrics,
@@ -148,6 +149,7 @@ def _make_router() -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *inputs.HANDLERS,
         *configs.HANDLERS,
         *cycles.HANDLERS,
         *tasks.HANDLERS,

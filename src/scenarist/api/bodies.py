@@ -165,8 +165,8 @@ class _Body(AbstractDTO[Any]):
         return False
 
 
-def body_of(struct: type[msgspec.Struct]) -> type[AbstractDTO[Any]]:
-    """Return the DTO for bodies of one struct; a missing body gets the default of the handler."""
+def body_of(struct: type[msgspec.Struct | dict[str, Any]]) -> type[AbstractDTO[Any]]:
+    """Return the DTO for bodies of one type; a missing body gets the default of the handler."""
     return type(
         f"{struct.__name__}Body",
         (_Body,),

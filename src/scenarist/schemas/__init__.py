@@ -64,6 +64,8 @@ from scenarist.schemas.scenarios import (
     Scenario,
     ScenarioAnswer,
     ScenarioCreated,
+    ScenarioInput,
+    ScenarioInputs,
     ScenarioSubmitted,
     SequenceOfScenario,
 )
@@ -75,7 +77,13 @@ from scenarist.schemas.sequences import (
     SequenceCreated,
     SequenceSubmitted,
 )
-from scenarist.schemas.submissions import OneSubmission, Submission, SubmissionAnswer, Submit
+from scenarist.schemas.submissions import (
+    OneSubmission,
+    Submission,
+    SubmissionAnswer,
+    Submit,
+    SubmitWithInputs,
+)
 from scenarist.schemas.subscribers import (
     CreateSubscriber,
     OneSubscriber,
@@ -143,6 +151,8 @@ __all__ = [
     "ScenarioAnswer",
     "ScenarioConfig",
     "ScenarioCreated",
+    "ScenarioInput",
+    "ScenarioInputs",
     "ScenarioSubmitted",
     "Sequence",
     "SequenceCreated",
@@ -152,6 +162,7 @@ __all__ = [
     "Submission",
     "SubmissionAnswer",
     "Submit",
+    "SubmitWithInputs",
     "Subscriber",
     "SubscriberCreated",
     "Task",

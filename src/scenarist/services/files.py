@@ -14,6 +14,7 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.services.present_values import find_value, is_still_there
 from scenarist.services.value_reader import (
     is_named_file,
     make_json_location,
@@ -21,7 +22,6 @@ from scenarist.services.value_reader import (
     version_of,
 )
 from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
-from scenarist.services.values import find_value, is_still_there
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import FileFingerprint, WriteTarget, WrittenValue, fingerprint_of
 from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
