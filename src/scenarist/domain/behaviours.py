@@ -1,7 +1,7 @@
 """The behaviour of tasks as the application declares it now, whenever they were created."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -63,10 +63,12 @@ class DeclaredConfigs:
     Args:
         tasks: Tasks by config id.
         scenarios: Config ids of scenarios.
+        types: The types in which functions get the values of data nodes, as text by config id.
     """
 
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""

@@ -41,7 +41,7 @@ def make_faults_error(
     """Return the error for all faults of a request.
 
     Args:
-        what: What is not valid: the message begins with it, such as ``the inputs are``.
+        what: Begins the message, such as ``the inputs are not valid``.
         count: How many faults there are, if more than are given; the message says so.
     """
     shown = [
@@ -51,7 +51,7 @@ def make_faults_error(
     more = (count or len(faults)) - len(shown)
     end = f" (and {more} more)" if more else ""
     return InvalidError(
-        f"{what} not valid: {'; '.join(shown)}{end}",
+        f"{what}: {'; '.join(shown)}{end}",
         code=code,
         errors=[_to_error(fault) for fault in faults],
     )

@@ -70,6 +70,7 @@ from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.value_maker import ValueMaker
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
 from scenarist.system.exiting import open_thread_pool
@@ -313,7 +314,8 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     orchestrator = orchestration.orchestrator
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
-    limits, maker = read_value_limits(settings), ValueMaker(read, folder=folder, now=now)
+    limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
+    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas)
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
@@ -324,15 +326,21 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
-        inputs=InputService(database, registry, scenarios, submissions, maker, writer, limits, now),
+        inputs=InputService(
+            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
+        ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, folder=folder, now=now, limits=limits),
-        files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
+        values=ValueService(
+            database, writer, read, folder=folder, now=now, limits=limits, schemas=schemas
+        ),
+        files=FileService(
+            database, writer, read, folder=folder, now=now, limits=limits, schemas=schemas
+        ),
         limits=limits,
         edits=EditService(database),
         submissions=submissions,

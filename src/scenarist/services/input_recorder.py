@@ -211,7 +211,7 @@ class InputRecorder:
 
     def _refuse(self, faults: Sequence[ValueFault]) -> None:
         if faults:
-            raise make_faults_error(faults, what="the inputs are", code="inputs_invalid")
+            raise make_faults_error(faults, what="the inputs are not valid", code="inputs_invalid")
 
     def _finish(self) -> None:
         for replacement in self._replacements:

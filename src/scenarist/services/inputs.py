@@ -26,6 +26,7 @@ from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitBatch, SubmitRequest, find_earlier
 from scenarist.services.value_maker import ValueMaker
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, ValueWriter, WriteOptions
 from scenarist.storage.bounds import ValueLimits
 
@@ -59,6 +60,7 @@ class InputService:
         submissions: SubmissionService,
         maker: ValueMaker,
         writer: ValueWriter,
+        schemas: ValueSchemas,
         limits: ValueLimits,
         now: Callable[[], datetime],
     ) -> None:
@@ -68,6 +70,7 @@ class InputService:
         self._submissions = submissions
         self._writer = writer
         self._maker = maker
+        self._schemas = schemas
         self._limits = limits
         self._now = now
 
@@ -101,7 +104,7 @@ class InputService:
             ChangedError: The inputs are not as expected.
         """
         actor.require(Permission.EDIT)
-        _check_names(inputs, _find_candidates(self._database.reader, scenario_id), ())
+        self._check(inputs, _find_candidates(self._database.reader, scenario_id), ())
         recorder = self._make_recorder(actor, inputs, options, ())
 
         def work(connection: Connection) -> list[ScenarioInput]:
@@ -129,7 +132,7 @@ class InputService:
         candidates = [
             _Candidate(node.id, node.storage_type, node in made) for node in config.data_nodes
         ]
-        _check_names(inputs, candidates, IN_BODY)
+        self._check(inputs, candidates, IN_BODY)
         recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
         return recorder.run(lambda: self._scenarios.create_with_eligibility(actor, new, recorder))
 
@@ -150,7 +153,7 @@ class InputService:
         if earlier is not None:
             return earlier
         scenario_id = _find_scenario_id(reader, wanted)
-        _check_names(wanted.inputs, _find_candidates(reader, scenario_id), IN_BODY)
+        self._check(wanted.inputs, _find_candidates(reader, scenario_id), IN_BODY)
         recorder = self._make_recorder(actor, wanted.inputs, NO_OPTIONS, IN_BODY)
 
         def write_inputs(connection: Connection) -> None:
@@ -158,6 +161,26 @@ class InputService:
             recorder.record(connection, {node.config_id: node.id for node in nodes})
 
         return recorder.run(lambda: self._submissions.submit_after(actor, wanted, write_inputs))
+
+    def _check(
+        self, inputs: Mapping[str, Any], candidates: Sequence[_Candidate], at: ValuePath
+    ) -> None:
+        """Refuse names that are not those of inputs, and values that do not fit their schemas.
+
+        Raises:
+            InvalidError: There are such; lists all.
+        """
+        by_name = {candidate.name: candidate for candidate in candidates}
+        faults: list[ValueFault] = []
+        for name, data in inputs.items():
+            message = _find_name_fault(name, by_name)
+            if message is not None:
+                faults.append(ValueFault((*at, name), message))
+            else:
+                found = self._schemas.find_faults(name, data)
+                faults += [fault.under((*at, name)) for fault in found]
+        if faults:
+            raise make_faults_error(faults, what="the inputs are not valid", code="inputs_invalid")
 
     def _make_recorder(
         self, actor: Actor, inputs: Mapping[str, Any], options: WriteOptions, at: ValuePath
@@ -219,24 +242,6 @@ def _find_scenario_id(connection: Connection, wanted: SubmitRequest) -> str:
         return wanted.entity_id
     found = sequence_rows.find(connection, wanted.entity_id)
     return require_found(found, "sequence", wanted.entity_id).scenario_id
-
-
-def _check_names(
-    inputs: Mapping[str, Any], candidates: Sequence[_Candidate], at: ValuePath
-) -> None:
-    """Refuse names that are not those of inputs.
-
-    Raises:
-        InvalidError: There are such names; lists all.
-    """
-    by_name = {candidate.name: candidate for candidate in candidates}
-    faults = [
-        ValueFault((*at, name), message)
-        for name in inputs
-        if (message := _find_name_fault(name, by_name)) is not None
-    ]
-    if faults:
-        raise make_faults_error(faults, what="the inputs are", code="inputs_invalid")
 
 
 def _find_name_fault(name: str, candidates: Mapping[str, _Candidate]) -> str | None:

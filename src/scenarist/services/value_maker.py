@@ -13,6 +13,7 @@ from scenarist.services.value_reader import (
     make_json_location,
     resolve_node_properties,
 )
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NewValue
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
@@ -26,6 +27,9 @@ from scenarist.storage.registry import find_storage
 _PREPARE = "scenarist.storage.operations.reading:prepare_value"
 _APPEND = "scenarist.storage.operations.appending:append"
 
+_PLAIN_STORAGES = frozenset({"in_memory", "json", "pickle"})
+"""Storages that keep JSON data as it is."""
+
 FindLocation = Callable[[], ValueLocation | None]
 """Returns the location of the present value, if there is one."""
 
@@ -33,13 +37,22 @@ FindLocation = Callable[[], ValueLocation | None]
 class ValueMaker:
     """Makes new values from data that came as JSON; workers make whatever needs user code.
 
-    The present value of a data node gives the new one types that JSON lacks.
+    The present value of a data node gives the new one types that JSON lacks, unless its type is
+    declared.
 
     Args:
         folder: Where values are stored, unless their config names a path.
     """
 
-    def __init__(self, compute: CallInWorker, *, folder: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        compute: CallInWorker,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        schemas: ValueSchemas,
+    ) -> None:
+        self._schemas = schemas
         self._compute = compute
         self._folder = folder
         self._now = now
@@ -48,7 +61,7 @@ class ValueMaker:
         """Return whether only a worker can make the next value of a data node."""
         if is_written_by_worker(node):
             return True
-        present = find()
+        present = None if self._takes_types_from_declaration(node) else find()
         return present is not None and needs_worker(present)
 
     def make(
@@ -71,6 +84,8 @@ class ValueMaker:
         target = self._make_target(node)
         if folder is not None:
             target = replace(target, folder=folder)
+        if self._takes_types_from_declaration(node):
+            present = None
         value = prepare_rewrite_safely(data, node.storage_type, target.properties, present)
         return _make_new_value(target, find_storage(node.storage_type).write(value, target))
 
@@ -139,6 +154,10 @@ class ValueMaker:
                 is_clients=True,
             )
         return _make_new_value(target, msgspec.json.decode(result.take_json(), type=WrittenValue))
+
+    def _takes_types_from_declaration(self, node: DataNode) -> bool:
+        """Whether a value is stored as plain data, which functions get in its declared type."""
+        return self._schemas.has_type(node) and node.storage_type in _PLAIN_STORAGES
 
     def _make_target(self, node: DataNode, *, is_resolved: bool = True) -> WriteTarget:
         return WriteTarget(

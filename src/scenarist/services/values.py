@@ -28,6 +28,7 @@ from scenarist.services.value_reader import (
     read_rendition,
     version_of,
 )
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
 from scenarist.services.worker_calls import CallInWorker
 from scenarist.services.write_claims import ClaimedWriter
@@ -66,7 +67,7 @@ class ValueService:
         folder: Where values are stored, unless their config names a path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         writer: ValueWriter,
@@ -75,12 +76,14 @@ class ValueService:
         folder: str,
         now: Callable[[], datetime],
         limits: ValueLimits | None = None,
+        schemas: ValueSchemas | None = None,
     ) -> None:
         self._database = database
         self._writer = writer
         self._folder = folder
         self._now = now
-        self._maker = ValueMaker(compute, folder=folder, now=now)
+        self._schemas = schemas or ValueSchemas({})
+        self._maker = ValueMaker(compute, folder=folder, now=now, schemas=self._schemas)
         self._reader = ValueReader(compute, folder=folder, now=now, limits=limits)
         self._claimed_writer = ClaimedWriter(database, writer, now=now)
         self._append_lock = threading.Lock()
@@ -117,7 +120,7 @@ class ValueService:
 
         Raises:
             NotFoundError: There is no such data node.
-            InvalidError: The data node's storage cannot store such data.
+            InvalidError: The data does not fit the schema, or the storage cannot store it.
             ConflictError: The data node is read-only, an unfinished job will write it, or another
                 editor has locked it.
             ChangedError: The data node or its value is not as expected.
@@ -125,6 +128,7 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._writer.check(self._database.reader, actor, data_node_id, options)
+        self._schemas.check(node, data)
 
         def write_in_worker(node: DataNode) -> NewValue:
             return self._maker.make_in_worker(node, data, self._make_find_former(node))
@@ -156,6 +160,7 @@ class ValueService:
         _check_appendable(node)
 
         def append_in_worker(node: DataNode) -> NewValue:
+            self._check_appended(node, data)
             return self._maker.append_in_worker(node, data, self._make_find_base(node))
 
         if self._maker.needs_worker(node, self._make_find_base(node)):
@@ -193,6 +198,7 @@ class ValueService:
         def make(connection: Connection) -> tuple[DataNode, NewValue]:
             node = self._writer.check(connection, actor, data_node_id, options)
             present = find_base(connection, node, self._now())
+            self._schemas.check_appended(node, data, present)
             return node, self._maker.make_appended(node, data, present)
 
         return self._writer.make_and_record(actor, make, options)
@@ -201,7 +207,9 @@ class ValueService:
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
         """Append to the present value; return None if it was replaced in the meantime."""
-        value = self._maker.make_appended(node, data, self._make_find_base(node)())
+        present = self._make_find_base(node)()
+        self._schemas.check_appended(node, data, present)
+        value = self._maker.make_appended(node, data, present)
 
         def check(connection: Connection) -> DataNode:
             current = self._writer.check(connection, actor, node.id, options)
@@ -213,6 +221,11 @@ class ValueService:
             return self._writer.record(actor, value, options, check=check)
         except _ReplacedError:
             return None
+
+    def _check_appended(self, node: DataNode, data: object) -> None:
+        is_external = find_storage(node.storage_type).is_external
+        present = None if is_external else self._make_find_base(node)()
+        self._schemas.check_appended(node, data, present)
 
     def _make_find_base(self, node: DataNode) -> FindLocation:
         return partial(find_base, self._database.reader, node, self._now())

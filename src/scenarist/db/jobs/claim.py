@@ -211,6 +211,7 @@ class TaskDataNode:
     validity: timedelta | None
     config_id: str
     place: str | None  #: see `DataNode.place`
+    declared_type: str | None = None  #: the type in which functions get its value, as text
 
 
 @dataclass(frozen=True, slots=True)
