@@ -38,6 +38,11 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="GET", path=path_of("configs", "scenarios"))
         return self._transport.fetch(call, schemas.Results[schemas.ScenarioConfig]).results
 
+    def config(self, config_id: str) -> schemas.ScenarioConfigWithInputs:
+        """Return a config with the inputs of its scenarios: schemas, defaults, titles and so on."""
+        call = Call(method="GET", path=path_of("configs", "scenarios", config_id))
+        return self._transport.fetch(call, schemas.OneScenarioConfig).config
+
     def create(
         self,
         config_id: str,

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ def describe_type(declared: Any) -> dict[str, Any]:
 
 
 def _make_schema(declared: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(declared, str | bytes | list | tuple | int | float):
+    if isinstance(declared, str | bytes | list | tuple | int | float | FunctionType):
         raise InvalidError(
             f"{declared!r} is not a type or a table; give a type such as float or list[Row], or a "
             "JSON Schema as a dict (in a file, as a table)"

@@ -16,7 +16,12 @@ from scenarist.schemas.base import (
     Results,
     make_problem,
 )
-from scenarist.schemas.configs import ScenarioConfig
+from scenarist.schemas.configs import (
+    InputConfig,
+    OneScenarioConfig,
+    ScenarioConfig,
+    ScenarioConfigWithInputs,
+)
 from scenarist.schemas.cycles import CreateCycle, Cycle, CycleCreated, OneCycle
 from scenarist.schemas.data_nodes import (
     DataNode,
@@ -120,6 +125,7 @@ __all__ = [
     "Event",
     "Fault",
     "Gap",
+    "InputConfig",
     "Job",
     "JobAnswer",
     "JobLog",
@@ -136,6 +142,7 @@ __all__ = [
     "OneKey",
     "OneOrchestration",
     "OneScenario",
+    "OneScenarioConfig",
     "OneSequence",
     "OneSubmission",
     "OneSubscriber",
@@ -150,6 +157,7 @@ __all__ = [
     "Scenario",
     "ScenarioAnswer",
     "ScenarioConfig",
+    "ScenarioConfigWithInputs",
     "ScenarioCreated",
     "ScenarioInput",
     "ScenarioInputs",

@@ -136,3 +136,36 @@ def test_a_submit_with_inputs_needs_the_role_for_writes_and_the_refusal_is_audit
     assert accepted.status_code == 202
     entries = audit_of(guarded, tokens["adam"], actor="exel", entity_id=scenario_id)
     assert [entry["is_allowed"] for entry in entries] == [True, False]
+
+
+def test_a_worker_gives_a_function_its_inputs_in_their_declared_types(
+    server: StartedServer,
+) -> None:
+    made = server.http.post(PATH, json={"config_id": "levers", "inputs": {"growth": 1}})
+    scenario = made.json()["scenario"]
+
+    submitted = server.http.post(
+        f"{PATH}/submit/{scenario['id']}", json={"inputs": {"price": 2}}, headers=BOTH
+    )
+
+    assert submitted.json()["submission"]["status"] == "COMPLETED"
+    assert value_of(server, scenario, "end") == ["1", "1.0", "2"]
+
+
+def test_a_value_out_of_bounds_is_refused_wherever_it_is_given(server: StartedServer) -> None:
+    scenario = server.create("levers")
+    path = f"/api/v1/datanodes/{scenario['node_of']['growth']}/write"
+
+    refused = [
+        server.http.post(PATH, json={"config_id": "levers", "inputs": {"growth": 2}}),
+        server.http.post(f"{PATH}/submit/{scenario['id']}", json={"inputs": {"growth": 2}}),
+        server.http.patch(f"{PATH}/{scenario['id']}/inputs", json={"growth": 2}),
+        server.http.put(path, json=2),
+    ]
+
+    assert [response.status_code for response in refused] == [400] * 4
+    faults = [response.json()["errors"][0] for response in refused]
+    pointers = [fault["pointer"] for fault in faults]
+    assert pointers == ["/inputs/growth", "/inputs/growth", "/growth", ""]
+    assert {fault["message"] for fault in faults} == {"2 is greater than the maximum of 1"}
+    assert value_of(server, scenario, "growth") == 0.05
