@@ -37,6 +37,7 @@ TESTED_IN = {
     ],
     "client/test_data_nodes.py": ["client: data_frames"],
     "config/test_check.py": ["config: check_functions check_sections"],
+    "config/test_value_schemas.py": ["config: type_names", "storage/operations: declared_types"],
     "config/test_check_locations.py": ["domain: locations"],
     "config/test_function_inspection.py": ["config: function_uses"],
     "config/test_registry.py": ["config: data_nodes declarations drafts entries origins"],
