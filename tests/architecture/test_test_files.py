@@ -26,8 +26,8 @@ TESTED_IN = {
     "api/test_appending.py": ["api/routes: values", "storage/operations: appending"],
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
-        "cli: connecting data_nodes exit_codes inputs jobs main orchestration printing scenarios",
-        "cli: sequences submissions submitting watching",
+        "cli: connecting data_nodes exit_codes inputs jobs main orchestration planning",
+        "cli: printing scenarios sequences submissions submitting watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
     "cli/test_terminals.py": ["cli: prompts"],
@@ -42,7 +42,7 @@ TESTED_IN = {
     "config/test_function_inspection.py": ["config: function_uses"],
     "config/test_registry.py": ["config: data_nodes declarations drafts entries origins"],
     "console/test_pages.py": ["console: vendoring"],
-    "db/dialects/test_postgresql.py": ["db: together", "db/dialects: base"],
+    "db/dialects/test_postgresql.py": ["db/dialects: base"],
     "db/notify/test_notifications.py": ["db/notify: postgresql sqlite"],
     "db/test_each.py": ["db: among"],
     "db/test_group_commit.py": ["domain: commits"],
@@ -84,7 +84,7 @@ TESTED_IN = {
         "domain: listings",
     ],
     "orchestrator/test_loop.py": [
-        "db/jobs: claim complete enqueue propagate",
+        "db/jobs: claim complete enqueue propagate recipes skipping",
         "orchestrator: job_requests outcomes",
     ],
     "orchestrator/test_named_files.py": [
@@ -95,6 +95,7 @@ TESTED_IN = {
     "orchestrator/test_output_flusher.py": ["db/jobs: outputs"],
     "orchestrator/test_pausing.py": ["db/jobs: pause", "services: orchestration"],
     "orchestrator/test_places.py": ["db: places", "services: placement"],
+    "orchestrator/test_plans.py": ["db: plans", "services: plans"],
     "orchestrator/test_pruning.py": ["db: pruning", "domain: retention", "services: pruning"],
     "server/test_http_protocol.py": ["server: http_rejections"],
     "services/test_authentication.py": ["db: sessions"],
@@ -118,7 +119,6 @@ TESTED_IN = {
         "server: worker_calls",
         "services: edits value_writer worker_calls write_claims",
     ],
-    "storage/external/test_sql_table.py": ["storage/external: columns"],
     "storage/files/test_remote.py": ["storage/files: orphans"],
     "storage/formats/test_csv.py": [
         "storage/formats: csv_reading csv_writing",

@@ -146,6 +146,18 @@ def test_a_sequence_of_task_configs_is_submitted_and_waited_for(
     assert shell.line("sequence", "delete", sequence) == f"Sequence {sequence} was deleted."
 
 
+def test_what_a_submit_would_run_is_shown_before(shell: Shell, scenario: str) -> None:
+    head, first, second, summary = shell.lines("scenario", "plan", scenario)
+
+    assert head.split() == ["TASK", "ACTION", "SECONDS", "BECAUSE"]
+    assert first.startswith("first")
+    assert second.split()[:2] == ["second", "RUN"]
+    assert summary.startswith("2 RUN")
+    sequence_id = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
+    planned = shell.json("sequence", "plan", sequence_id, "--force")
+    assert [task["reason"] for task in planned["tasks"]] == ["NOT_SKIPPABLE"]
+
+
 def test_a_submission_is_watched_line_by_line_where_there_is_no_terminal(
     shell: Shell, scenario: str
 ) -> None:

@@ -29,6 +29,25 @@ def noted(database: Database) -> list[int]:
     return list(database.reader.execute(text("SELECT n FROM notes ORDER BY n")).scalars())
 
 
+def test_a_snapshot_sees_one_moment(notes: Database) -> None:
+    with notes.snapshot() as connection:
+        numbers = text("SELECT count(*) FROM notes")
+        before = connection.execute(numbers).scalar()
+        notes.write(lambda writer: note(writer, 1))
+        assert connection.execute(numbers).scalar() == before == 0
+
+    assert noted(notes) == [1]
+
+
+def test_after_a_snapshot_that_failed_the_newest_commit_is_seen(notes: Database) -> None:
+    with pytest.raises(LookupError), notes.snapshot() as connection:
+        assert connection.execute(text("SELECT count(*) FROM notes")).scalar() == 0
+        raise LookupError
+
+    notes.write(lambda writer: note(writer, 1))
+    assert noted(notes) == [1]
+
+
 @contextmanager
 def writing(database: Database) -> Iterator[None]:
     """Hold a transaction open for the length of a block."""

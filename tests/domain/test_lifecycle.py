@@ -1,7 +1,6 @@
 """The table of what may happen to a job, and what a submission makes of it."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +8,8 @@ import pytest
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.lifecycle import (
     TRANSITIONS,
-    CurrentOutput,
     JobEvent,
     compute_retry_delay,
-    digest_provenance,
-    is_skippable,
     next_status,
     roll_up_finished,
     roll_up_unfinished,
@@ -86,31 +82,3 @@ def test_jobs_that_failed_together_do_not_come_back_together() -> None:
     quarters = Counter(int((delay - HOUR) / (HOUR / 16)) for delay in delays)
     assert set(quarters) == {0, 1, 2, 3}
     assert min(quarters.values()) > 10
-
-
-NOW_MADE_OF = digest_provenance("TASK_t", ["edit 1", "edit 2"])
-HOLDS = CurrentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=None)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "expected"),
-    [
-        ([HOLDS], True),
-        ([HOLDS, HOLDS], True),
-        ([], False),
-        ([None], False),
-        ([HOLDS, None], False),
-        ([HOLDS, replace(HOLDS, made_of=None)], False),
-        ([replace(HOLDS, made_of=digest_provenance("TASK_t", ["edit 2", "edit 1"]))], False),
-        ([replace(HOLDS, made_of=digest_provenance("TASK_u", ["edit 1", "edit 2"]))], False),
-        ([replace(HOLDS, made_of=f"another {NOW_MADE_OF}")], True),
-        ([replace(HOLDS, is_in_place=False)], False),
-        ([replace(HOLDS, validity=2 * HOUR)], False),
-        ([replace(HOLDS, validity=3 * HOUR)], True),
-        ([replace(HOLDS, written_at=NOON + HOUR)], True),
-    ],
-)
-def test_a_task_is_skipped_while_its_outputs_are_valid_and_made_of_its_present_inputs(
-    outputs: list[CurrentOutput | None], expected: bool
-) -> None:
-    assert is_skippable(NOW_MADE_OF, outputs, NOON) is expected

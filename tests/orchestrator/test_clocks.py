@@ -12,8 +12,8 @@ from builders import NOON, Draft
 from orchestrator.world import World
 from scenarist.db.jobs import rows as job_rows
 from scenarist.db.locks import WriteLock, add_write_claim, find_locks, set_lock
+from scenarist.domain.freshness import CurrentOutput, find_run_reason
 from scenarist.domain.identifiers import TaskId
-from scenarist.domain.lifecycle import CurrentOutput, is_skippable
 from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.retention import Retention
 from scenarist.domain.timestamps import MAX_WRITE_CLAIM
@@ -123,9 +123,11 @@ def test_a_write_that_was_cut_off_keeps_others_away_for_two_minutes_at_most(
 def test_an_output_is_valid_for_no_longer_than_its_period_from_when_it_was_written(
     set_to: timedelta,
 ) -> None:
-    output = CurrentOutput(NOON, "made", timedelta(minutes=30))
+    output = CurrentOutput(written_at=NOON, made_of="made", validity=timedelta(minutes=30))
 
-    assert is_skippable("made", [output], NOON + set_to) == (abs(set_to) <= timedelta(minutes=30))
+    reason = find_run_reason("made", [output], NOON + set_to)
+
+    assert (reason is None) == (abs(set_to) <= timedelta(minutes=30))
 
 
 def test_a_clock_that_is_set_forward_makes_nothing_old(world: World) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from builders import NOON
-from scenarist.db.jobs.claim import Claim, TaskRecipe
+from scenarist.db.jobs.claim import Claim
+from scenarist.db.jobs.recipes import TaskRecipe
 from scenarist.db.notify.notifications import EVERYTHING, Topic
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import SUSPECT_FROM, JobEvent

@@ -11,6 +11,7 @@ from builders import Draft
 from orchestrator.world import World
 from scenarist.db.jobs import complete
 from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.recipes import RecipeCache
 from scenarist.db.tables import jobs
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import TaskId
@@ -86,14 +87,14 @@ def test_a_job_that_cannot_be_taken_up_fails_alone(
 ) -> None:
     submissions = [submit_one(world, name) for name in ("strange", "other")]
     strange = world.job(submissions[0].job_ids[0]).task_id
-    get = job_requests.RecipeCache.get
+    get = RecipeCache.get
 
-    def trip(self: job_requests.RecipeCache, task_id: TaskId) -> object:
+    def trip(self: RecipeCache, task_id: TaskId) -> object:
         if task_id == strange:
             raise ValueError("it is recorded strangely")
         return get(self, task_id)
 
-    monkeypatch.setattr(job_requests.RecipeCache, "get", trip)
+    monkeypatch.setattr(RecipeCache, "get", trip)
     world.run_all()
 
     assert [world.statuses(item) for item in submissions] == [["FAILED"], ["COMPLETED"]]

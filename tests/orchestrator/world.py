@@ -27,6 +27,7 @@ from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
+from scenarist.services.plans import PlannedTask, PlanService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 from scenarist.services.value_writer import ValueWriter
@@ -106,6 +107,7 @@ class World:
         database.subscribe(EVERYTHING, lambda notification: self.ended.extend(notification.ended))
         self.canceller = Canceller(database, now=clock)
         self.submissions = SubmissionService(database, self.canceller, now=clock, version="test")
+        self.plans = PlanService(database, self.submissions, now=clock)
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
@@ -153,13 +155,15 @@ class World:
 
     def submit(self, *task_ids: TaskId, force: bool = False) -> Submission:
         """Submit tasks as a sequence of theirs, made for it."""
+        return self.submit_sequence(self._make_sequence(task_ids), SubmitOptions(force=force))
 
+    def _make_sequence(self, task_ids: Sequence[TaskId]) -> SequenceId:
         def work(connection: Connection) -> SequenceId:
             draft = Draft(connection)
             draft.finish()
             return draft.sequence("all", task_ids)
 
-        return self.submit_sequence(self.database.write(work), SubmitOptions(force=force))
+        return self.database.write(work)
 
     def submit_sequence(
         self, sequence_id: SequenceId, options: SubmitOptions | None = None
@@ -188,6 +192,11 @@ class World:
         if isinstance(answer, ScenaristError):
             raise answer
         return answer
+
+    def plan(self, *task_ids: TaskId, force: bool = False) -> list[PlannedTask]:
+        """Plan what `submit` would run."""
+        sequence_id = self._make_sequence(task_ids)
+        return self.plans.plan(ANYONE, EntityType.SEQUENCE, sequence_id, force=force)
 
     def step(self) -> None:
         self.orchestrator.step()

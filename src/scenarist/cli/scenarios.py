@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
+from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
     parse_pair,
     print_entity,
@@ -167,6 +168,18 @@ def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFA
         for error in compared.errors:
             print_to_stderr(f"{error.data_node_config_id}: {error.message}")
     return 1 if compared.errors else 0
+
+
+@group.command
+def plan(scenario: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+    """Show what a submit would run now, and why, without submitting.
+
+    Args:
+        scenario: Its identifier.
+        force: Plan a submit with this option.
+    """
+    with open_client(access) as client:
+        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force))
 
 
 @group.command

@@ -4,7 +4,8 @@ from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs
-from scenarist.cli.options import Number, Texts
+from scenarist.cli.options import Number, Switch, Texts
+from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import print_entity, print_result, print_rows
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
 
@@ -66,6 +67,18 @@ def show(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """
     with open_client(access) as client:
         print_entity(client.sequences.get(sequence), as_json=access.json)
+
+
+@group.command
+def plan(sequence: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+    """Show what a submit would run now, and why, without submitting.
+
+    Args:
+        sequence: Its identifier.
+        force: Plan a submit with this option.
+    """
+    with open_client(access) as client:
+        plan_and_print(client.sequences.plan, sequence, access, force=bool(force))
 
 
 @group.command

@@ -191,6 +191,20 @@ class Submittable(Entities[EntityT]):
         body = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
         return submit(self._transport, path_of(self._name, "submit", id), body, idempotency_key)
 
+    def plan(self, id: str, *, force: bool = False) -> schemas.Plan:
+        """Return what a submit would run now, and why; nothing is changed.
+
+        Raises:
+            ConflictError: The submit would be refused.
+        """
+        call = Call(
+            method="POST",
+            path=path_of(self._name, id, "plan"),
+            body=schemas.PlanOptions(force=force),
+            may_repeat=True,
+        )
+        return self._transport.fetch(call, schemas.OnePlan).plan
+
 
 class SubmittableWithInputs(Submittable[EntityT]):
     """Entities that can be submitted together with values of inputs."""

@@ -1,11 +1,12 @@
-"""Execution of one statement for many rows.
+"""Execution of one statement for many rows, and of many statements with one wait.
 
 On PostgreSQL the rows are sent as arrays, in one statement whose text is the same for any number
 of rows: a statement per row costs the server and the driver several times as much. On SQLite it
 costs nothing extra.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
 
@@ -87,3 +88,19 @@ def _unnest(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
     ]
     columns = [column(name, of) for name, of in types.items()]
     return func.unnest(*arrays).table_valued(*columns).render_derived("given")
+
+
+@contextmanager
+def pipeline(connection: Connection) -> Iterator[None]:
+    """Pipeline the statements of the block: wait for all results at its end, not for each one.
+
+    The block cannot read rows; an INSERT for which SQLAlchemy would return a number must be
+    ``inline()``. An error is raised by a later statement, or by the driver at the end, so the
+    block cannot tell a conflict apart from other errors.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.pipeline():
+        yield

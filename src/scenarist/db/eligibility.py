@@ -6,18 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CompoundSelect,
     Connection,
     Select,
+    and_,
     bindparam,
     case,
     func,
     literal_column,
+    or_,
     select,
+    type_coerce,
     union_all,
 )
 
 from scenarist.db.among import any_of, text_rows
+from scenarist.db.json_columns import decoded_list, json_row
 from scenarist.db.places import IS_REPLACED
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
@@ -31,6 +36,7 @@ from scenarist.db.tables import (
     task_data_nodes,
     tasks,
 )
+from scenarist.db.tables.columns import to_timestamp
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
 from scenarist.domain.permissions import ActorRef, ref_of
@@ -80,43 +86,101 @@ _OWNERS = union_all(
     select(scenarios.c.id).where(scenarios.c.id == bindparam("id")),
     select(scenarios.c.cycle_id).where(scenarios.c.id == bindparam("id"), ~_HAS_SIBLINGS),
 )
-_UNFINISHED_OF_SCENARIO = _find_unfinished(
-    union_all(
-        *_OWNERS.selects,
-        select(sequences.c.id).where(sequences.c.scenario_id == bindparam("id")),
-        select(tasks.c.id).where(tasks.c.owner_id.in_(_OWNERS)),
+# Looked for only if anything is unfinished: to collect what belongs to a scenario takes longer.
+_UNFINISHED_OF_SCENARIO = case(
+    (
+        _OLDEST.is_not(None),
+        _find_unfinished(
+            union_all(
+                *_OWNERS.selects,
+                select(sequences.c.id).where(sequences.c.scenario_id == bindparam("id")),
+                select(tasks.c.id).where(tasks.c.owner_id.in_(_OWNERS)),
+            )
+        ).scalar_subquery(),
     )
-).scalar_subquery()
-# A row for each use of a data node by a task of the scenario, or one row without any.
+)
+# A list for each use of a data node by a task, in their order; tasks without any have one, too.
+_USES = (
+    select(
+        json_row(
+            scenario_tasks.c.position,
+            tasks.c.config_id,
+            task_data_nodes.c.direction,
+            data_nodes.c.config_id,
+        ).label("item")
+    )
+    .select_from(scenario_tasks)
+    .join(tasks, tasks.c.id == scenario_tasks.c.task_id)
+    .outerjoin(task_data_nodes, task_data_nodes.c.task_id == tasks.c.id)
+    .outerjoin(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(scenario_tasks.c.scenario_id == scenarios.c.id)
+    .correlate(scenarios)
+    .order_by(scenario_tasks.c.position, task_data_nodes.c.position, task_data_nodes.c.direction)
+)
+_Use = tuple[int, str, str | None, str | None]
+
+_used = (
+    select(
+        task_data_nodes.c.data_node_id.label("id"),
+        func.max(task_data_nodes.c.direction).label("direction"),  # OUTPUT is after INPUT
+        func.min(scenario_tasks.c.position).label("task"),
+        func.min(task_data_nodes.c.position).label("place"),
+    )
+    .select_from(scenario_tasks)
+    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+    .where(scenario_tasks.c.scenario_id == bindparam("id"))
+    .group_by(task_data_nodes.c.data_node_id)
+    .subquery("used")
+)
+_IS_MADE = _used.c.direction == OUTPUT
+_OBSTACLES = (
+    select(
+        json_row(
+            data_nodes.c.id,
+            data_nodes.c.storage_type,
+            case((and_(~_IS_MADE, data_nodes.c.last_edit_id.is_(None)), data_nodes.c.properties)),
+            case((and_(~_IS_MADE, IS_REPLACED), places.c.data_node_id)),
+            data_nodes.c.locked_by,
+            type_coerce(case((_IS_MADE, data_nodes.c.locked_until)), BigInteger),
+            data_nodes.c.lock_holder,
+            data_nodes.c.lock_holder_id,
+            data_nodes.c.claimed_by,
+            type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
+        ).label("item")
+    )
+    .select_from(_used)
+    .join(data_nodes, data_nodes.c.id == _used.c.id)
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
+    .where(
+        or_(
+            and_(~_IS_MADE, or_(data_nodes.c.last_edit_id.is_(None), IS_REPLACED)),
+            # Locks and claims do not matter for data nodes that are only read.
+            and_(_IS_MADE, data_nodes.c.locked_until.is_not(None)),
+            and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
+        )
+    )
+    .order_by(_used.c.task, _used.c.place, _used.c.direction, data_nodes.c.id)
+)
+_Obstacle = tuple[
+    DataNodeId,
+    str,
+    dict[str, Any] | None,
+    str | None,
+    str | None,
+    int | None,
+    str | None,
+    str | None,
+    str | None,
+    int | None,
+]
 _FACTS = Query(
     select(
         _HAS_SIBLINGS.label("has_siblings"),
         _UNFINISHED_OF_SCENARIO.label("unfinished"),
-        scenario_tasks.c.position,
-        tasks.c.config_id.label("task_config"),
-        task_data_nodes.c.direction,
-        data_nodes.c.id,
-        data_nodes.c.config_id,
-        data_nodes.c.last_edit_id,
-        data_nodes.c.storage_type,
-        data_nodes.c.properties,
-        data_nodes.c.locked_by,
-        data_nodes.c.locked_until,
-        data_nodes.c.lock_holder,
-        data_nodes.c.lock_holder_id,
-        data_nodes.c.claimed_by,
-        data_nodes.c.claimed_until,
-        case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
-    )
-    .select_from(scenarios)
-    .outerjoin(scenario_tasks, scenario_tasks.c.scenario_id == scenarios.c.id)
-    .outerjoin(tasks, tasks.c.id == scenario_tasks.c.task_id)
-    .outerjoin(task_data_nodes, task_data_nodes.c.task_id == tasks.c.id)
-    .outerjoin(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-    .outerjoin(places, places.c.place == data_nodes.c.place)
-    .where(scenarios.c.id == bindparam("id"))
-    .order_by(scenario_tasks.c.position, task_data_nodes.c.position, task_data_nodes.c.direction)
+        decoded_list(_USES, _Use).label("uses"),
+        decoded_list(_OBSTACLES, _Obstacle).label("obstacles"),
+    ).where(scenarios.c.id == bindparam("id"))
 )
 
 
@@ -129,21 +193,19 @@ class Wiring:
     outputs: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class ScenarioDataNode:
-    """Data node that tasks of a scenario read or write, with what a submit depends on."""
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Data node of a scenario that may keep its tasks from being submitted now."""
 
     id: DataNodeId
-    is_made: bool  #: whether one of these tasks writes it
-    is_written: bool  #: whether it has a value
     storage_type: str
-    properties: Mapping[str, Any]
+    missing: Mapping[str, Any] | None  #: its properties, if no task writes it and nobody has yet
+    replaced_by: str | None  #: the data node whose write to the same place replaced its value
     locked_by: str | None
-    locked_until: datetime | None
+    locked_until: datetime | None  #: maybe past; like `claimed_until`, only if a task writes it
     lock_holder: ActorRef | None
     claimed_by: str | None
     claimed_until: datetime | None
-    replaced_by: str | None  #: the data node whose write to the same place replaced its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,47 +215,56 @@ class ScenarioFacts:
     has_siblings: bool  #: whether its cycle has other scenarios
     unfinished: SubmissionId | None  #: the oldest submission that keeps it from being deleted
     wiring: Sequence[Wiring]  #: of its tasks, in their order
-    data_nodes: Sequence[ScenarioDataNode]  #: of its tasks, in order of their first use
+    obstacles: Sequence[Obstacle]  #: in order of their first use
 
 
 def find_facts(connection: Connection, scenario_id: str) -> ScenarioFacts:
     """Return the facts about a scenario, with one statement; none if it was just deleted."""
-    rows = _FACTS.fetch(connection, {"id": scenario_id})
-    first = rows[0] if rows else None
-    wiring: dict[int, Wiring] = {}
-    nodes: dict[str, ScenarioDataNode] = {}
-    for row in rows:
-        if row.position is None:
-            continue
-        task = wiring.setdefault(row.position, Wiring(row.task_config))
-        if row.id is None:
-            continue
-        (task.outputs if row.direction == OUTPUT else task.inputs).append(row.config_id)
-        node = nodes.get(row.id)
-        if node is None:
-            node = nodes[row.id] = _to_data_node(row)
-        node.is_made |= row.direction == OUTPUT
+    row = _FACTS.fetch_first(connection, {"id": scenario_id})
+    if row is None:
+        return ScenarioFacts(has_siblings=False, unfinished=None, wiring=(), obstacles=())
     return ScenarioFacts(
-        has_siblings=first is not None and first.has_siblings,
-        unfinished=None if first is None else first.unfinished,
-        wiring=list(wiring.values()),
-        data_nodes=list(nodes.values()),
+        has_siblings=row.has_siblings,
+        unfinished=row.unfinished,
+        wiring=_to_wiring(row.uses),
+        obstacles=[_to_obstacle(item) for item in row.obstacles],
     )
 
 
-def _to_data_node(row: Any) -> ScenarioDataNode:
-    return ScenarioDataNode(
-        id=DataNodeId(row.id),
-        is_made=False,
-        is_written=row.last_edit_id is not None,
-        storage_type=row.storage_type,
-        properties=row.properties,
-        locked_by=row.locked_by,
-        locked_until=row.locked_until,
-        lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
-        claimed_by=row.claimed_by,
-        claimed_until=row.claimed_until,
-        replaced_by=row.replaced_by,
+def _to_wiring(uses: Iterable[_Use]) -> list[Wiring]:
+    wiring: dict[int, Wiring] = {}
+    for position, task_config_id, direction, config_id in uses:
+        task = wiring.get(position)
+        if task is None:
+            task = wiring[position] = Wiring(task_config_id)
+        if config_id is not None:
+            (task.outputs if direction == OUTPUT else task.inputs).append(config_id)
+    return list(wiring.values())
+
+
+def _to_obstacle(item: _Obstacle) -> Obstacle:
+    (
+        node_id,
+        storage_type,
+        missing,
+        replaced_by,
+        locked_by,
+        locked_until,
+        lock_holder,
+        lock_holder_id,
+        claimed_by,
+        claimed_until,
+    ) = item
+    return Obstacle(
+        id=node_id,
+        storage_type=storage_type,
+        missing=missing,
+        replaced_by=replaced_by,
+        locked_by=locked_by,
+        locked_until=None if locked_until is None else to_timestamp(locked_until),
+        lock_holder=ref_of(lock_holder, lock_holder_id),
+        claimed_by=claimed_by,
+        claimed_until=None if claimed_until is None else to_timestamp(claimed_until),
     )
 
 

@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -119,6 +120,20 @@ class Database:
         if connection is None or self._readers.losses != self._losses:
             connection = self._open_reader(connection)
         return connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """This thread's connection for reads; all statements of the block see one moment.
+
+        Keep the block short: a database cannot remove what somebody may still see.
+        """
+        connection = self.reader
+        connection.exec_driver_sql(self._dialect.begin_snapshot)
+        try:
+            yield connection
+        finally:
+            with suppress(UnavailableError):  # a lost connection has nothing to end
+                connection.exec_driver_sql("ROLLBACK")
 
     def query_scalar(self, statement: str) -> Any:
         """Return the single value of a query without parameters, read on this thread's reader.

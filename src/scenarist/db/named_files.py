@@ -1,6 +1,6 @@
 """Files that other programs wrote to the place of a data node, recorded as edits (decision 77)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,9 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.identifiers import DataNodeId, EditId, ensure_later_edit_id, make_uuid
-from scenarist.domain.named_files import FileState
+from scenarist.domain.named_files import FileState, FindFile
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import ChangeType, EntityKind
-
-FindFile = Callable[[str, Mapping[str, Any]], FileState | None]
-"""Returns the state of the file at the path in the properties of a storage type, if any."""
 
 # The file may come from a job that has started, whose edit is recorded when it ends.
 _IS_BEING_WRITTEN = (

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from scenarist.db.tables import data_nodes, task_data_nodes, tasks
 from scenarist.db.tasks import INPUT, OUTPUT
-from scenarist.domain.lifecycle import digest_provenance
+from scenarist.domain.freshness import digest_provenance
 
 _TASKS_LIMIT = 100
 

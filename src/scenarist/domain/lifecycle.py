@@ -4,9 +4,8 @@ Pure tables and functions over statuses, which the `db` package applies. `TRANSI
 every change of a job's status that is allowed.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum, unique
 from hashlib import blake2b
 
@@ -145,46 +144,3 @@ def roll_up_unfinished(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
         if statuses.get(status):
             return SubmissionStatus(status)
     return SubmissionStatus.SUBMITTED
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentOutput:
-    """The current value of a data node that a skippable task writes.
-
-    Args:
-        made_of: Provenance digests, separated by blanks; None if its provenance is unknown.
-        is_in_place: Whether it is still where it was written; False for a named file that was
-            deleted or replaced.
-    """
-
-    written_at: datetime
-    made_of: str | None
-    validity: timedelta | None
-    is_in_place: bool = True
-
-
-def digest_provenance(task_id: str, edit_ids: Sequence[str]) -> str:
-    """Return a digest of a task and the edits that it reads, in the order of its inputs."""
-    return blake2b("\n".join((task_id, *edit_ids)).encode(), digest_size=16).hexdigest()
-
-
-def is_skippable(made_of: str, outputs: Sequence[CurrentOutput | None], now: datetime) -> bool:
-    """Whether the outputs of a skippable task are valid, so that it need not run.
-
-    An output is valid if it was made from what the job would read now, is still where it was
-    written, and is within its validity period. Only the validity period depends on the clock; a
-    clock that is set back at most doubles it.
-
-    See docs/decisions/0078.
-
-    Args:
-        made_of: The `digest_provenance` of what the job would write now.
-        outputs: None for each data node without a value.
-    """
-    return bool(outputs) and all(
-        output is not None
-        and output.is_in_place
-        and made_of in (output.made_of or "").split()
-        and (output.validity is None or abs(now - output.written_at) <= output.validity)
-        for output in outputs
-    )

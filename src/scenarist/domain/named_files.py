@@ -1,7 +1,7 @@
 """Files that a user named as the location of a value; any program may replace them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,10 @@ class FileState:
     stamp: str
     size: int
     modified_at: datetime
+
+
+FindFile = Callable[[str, Mapping[str, Any]], FileState | None]
+"""Returns the state of the file at the path in the properties of a storage type, if any."""
 
 
 def named_path(properties: Mapping[str, Any]) -> str | None:

@@ -77,6 +77,16 @@ class ChangeType(StrEnum):
 
 
 @unique
+class PlannedAction(StrEnum):
+    """What a submit would make of the job of a task."""
+
+    RUN = "RUN"
+    SKIP = "SKIP"
+    WAIT = "WAIT"  #: for a first value of an input
+    FAIL = "FAIL"  #: the value of an input is gone, or was replaced for another data node
+
+
+@unique
 class JobStatus(StrEnum):
     SUBMITTED = "SUBMITTED"  #: accepted; left in the same transaction
     BLOCKED = "BLOCKED"  #: waiting for a job, a machine, or a data node that has no value yet

@@ -7,17 +7,17 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.db.jobs import claim as claims
-from scenarist.db.jobs.claim import Claim, InputValue, TaskRecipe
+from scenarist.db.jobs.claim import Claim, InputValue
 from scenarist.db.jobs.complete import Completion
 from scenarist.db.jobs.propagate import make_job_event
+from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.domain.entities import Event
-from scenarist.domain.lifecycle import digest_provenance
+from scenarist.domain.freshness import digest_provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.job_requests import (
-    RecipeCache,
-    can_skip,
     find_faults,
+    find_reason_to_run,
     gather_inputs,
     record_replaced_files,
     resources_of,
@@ -92,7 +92,7 @@ def sort_claims(
             result.completions.append(
                 complete_refused(claim, recipe.config_id, faults[claim.number], now)
             )
-        elif can_skip(connection, claim, recipe, values, now):
+        elif find_reason_to_run(connection, claim, recipe, values, now) is None:
             result.completions.append(complete_skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
             result.waiting.append((claim, f"a machine with {lacking}"))

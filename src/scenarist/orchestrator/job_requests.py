@@ -1,83 +1,29 @@
 """Builds the request of a claimed job: its function, its input values, its output targets."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from scenarist.db import named_files
-from scenarist.db.data_nodes import LastEdit, find_last_edits
-from scenarist.db.jobs.claim import (
-    Claim,
-    InputValue,
-    TaskDataNode,
-    TaskRecipe,
-    get_inputs,
-    get_recipes,
-)
+from scenarist.db.jobs.claim import Claim, InputValue, get_inputs
+from scenarist.db.jobs.recipes import RecipeCache, TaskDataNode, TaskRecipe
+from scenarist.db.jobs.skipping import find_outputs, is_in_place
 from scenarist.db.places import find_last_writes
-from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.identifiers import TaskId, make_uuid
-from scenarist.domain.lifecycle import CurrentOutput, is_skippable
+from scenarist.domain.freshness import RunReason, find_run_reason
+from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.locations import describe_replacement
-from scenarist.domain.named_files import file_path
 from scenarist.domain.resources import RESOURCE_PARSERS, Resources, parse_resources
 from scenarist.executors.base import JobRequest
 from scenarist.storage.base import DeclaredType, ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.registry import find_file_state
 
-_CACHE_LIMIT = 10_000
 _NO_RESOURCES = Resources()
-
-
-class RecipeCache:
-    """Cache of task recipes. Each is read once, because a task's record never changes.
-
-    Args:
-        declared: What tasks do according to the application as it is now. If None, tasks do what
-            their records say.
-    """
-
-    def __init__(self, declared: DeclaredConfigs | None = None) -> None:
-        self._declared = declared
-        self._recipes: dict[TaskId, TaskRecipe] = {}
-
-    def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
-        """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
-        if len(self._recipes) >= _CACHE_LIMIT:
-            self._recipes.clear()
-        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._recipes]
-        if unknown:
-            found = get_recipes(connection, unknown)
-            self._recipes |= {task_id: self._as_declared(found[task_id]) for task_id in found}
-
-    def get(self, task_id: TaskId) -> TaskRecipe:
-        return self._recipes[task_id]
-
-    def find(self, task_id: TaskId) -> TaskRecipe | None:
-        return self._recipes.get(task_id)
-
-    def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
-        if self._declared is None:
-            return recipe
-        inputs = [node.config_id for node in recipe.inputs]
-        outputs = [node.config_id for node in recipe.outputs]
-        fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)
-        if fault is not None:
-            return replace(recipe, mismatch=fault)
-        now = self._declared.tasks[recipe.config_id]
-        types = self._declared.types
-        read = tuple(
-            replace(node, declared_type=types.get(node.config_id)) for node in recipe.inputs
-        )
-        changes: dict[str, Any] = {**now.behaviour.as_fields(), "inputs": read}
-        return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
 
 
 def gather_inputs(
@@ -135,42 +81,24 @@ def record_replaced_files(
     return found.changes, faults
 
 
-def can_skip(
+def find_reason_to_run(
     connection: Connection,
     claim: Claim,
     recipe: TaskRecipe,
     inputs: Sequence[InputValue],
     now: datetime,
-) -> bool:
-    """Return whether a job can be skipped: its outputs come from these inputs and are valid."""
-    if claim.force or claim.made_of is None:
-        return False
-    if not all(
-        _is_in_place(node, value.stamp, value.kept_as)
+) -> RunReason | None:
+    """Return why a claimed job runs; None if it is skipped, since its outputs are valid."""
+    if not recipe.skippable:
+        return RunReason.NOT_SKIPPABLE
+    if claim.force:
+        return RunReason.FORCED
+    has_inputs = all(
+        is_in_place(*_storage_of(node, value.kept_as), value.stamp, find_file_state)
         for node, value in zip(recipe.inputs, inputs, strict=True)
-    ):
-        return False
-    last = find_last_edits(connection, [node.data_node_id for node in recipe.outputs])
-    outputs = [
-        CurrentOutput(edit.created_at, edit.made_of, node.validity, _is_in_place(node, edit.stamp))
-        if (edit := last.get(node.data_node_id)) is not None
-        else None
-        for node in recipe.outputs
-    ]
-    return is_skippable(claim.made_of, outputs, now) and not (
-        _is_from_other_code(recipe, last.values()) or _has_replaced_outputs(connection, recipe)
     )
-
-
-def _is_in_place(
-    node: TaskDataNode, stamp: str | None, kept_as: Mapping[str, Any] | None = None
-) -> bool:
-    """Return whether a named file is the recorded one; True if the value has no named file."""
-    storage_type, properties = _storage_of(node, kept_as)
-    if file_path(storage_type, properties) is None:
-        return True
-    state = find_file_state(storage_type, properties)
-    return state is not None and state.stamp == stamp
+    (outputs,) = find_outputs(connection, [recipe], find_file_state)
+    return find_run_reason(claim.made_of if has_inputs else None, outputs, now)
 
 
 def _storage_of(
@@ -180,25 +108,6 @@ def _storage_of(
     if kept_as is None:
         return node.storage_type, node.properties
     return kept_as["storage_type"], kept_as["properties"]
-
-
-def _is_from_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
-    """Return whether code other than the current code made any output that a job has written."""
-    if not recipe.is_live:
-        return False
-    if recipe.code_digest is None:
-        return True  # the code cannot be read, so assume that it differs
-    return any(
-        edit.is_of_job and (edit.has_moved or edit.code_digest != recipe.code_digest)
-        for edit in made
-    )
-
-
-def _has_replaced_outputs(connection: Connection, recipe: TaskRecipe) -> bool:
-    """Return whether another data node has overwritten the value of one of the outputs."""
-    places = {node.place: node.data_node_id for node in recipe.outputs if node.place is not None}
-    last = find_last_writes(connection, list(places)) if places else {}
-    return any(write.data_node_id != places[place] for place, write in last.items())
 
 
 def find_faults(

@@ -12,6 +12,7 @@ import structlog
 
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
+from scenarist.db.jobs.recipes import RecipeCache
 from scenarist.db.notify.notifications import Notification, Topic
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.errors import InDoubtError, UnavailableError
@@ -21,7 +22,7 @@ from scenarist.domain.text import sanitize_text
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.executors.outcomes import build_outcome
 from scenarist.orchestrator.claiming import JobToRun
-from scenarist.orchestrator.job_requests import RecipeCache, build_request
+from scenarist.orchestrator.job_requests import build_request
 from scenarist.orchestrator.lease_keeper import LeaseKeeper
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseOptions
 from scenarist.orchestrator.metrics import JobMetrics

@@ -6,9 +6,11 @@ from datetime import datetime
 
 import structlog
 
-from scenarist.db.jobs.claim import Claim, LostAttempt, TaskRecipe
+from scenarist.db.jobs.claim import Claim, LostAttempt
 from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.recipes import TaskRecipe
 from scenarist.domain.entities import Edit
+from scenarist.domain.freshness import WHY_SKIPPED
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.lifecycle import (
     SUSPECT_FROM,
@@ -160,7 +162,7 @@ def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Complet
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
-        reason="its outputs are valid, and were made from the present values of its inputs",
+        reason=WHY_SKIPPED,
         task_config_id=recipe.config_id,
     )
 

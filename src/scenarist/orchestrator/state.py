@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from scenarist.db.jobs.claim import Claim, TaskRecipe
+from scenarist.db.jobs.claim import Claim
 from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.recipes import TaskRecipe
 from scenarist.db.notify.notifications import Topic, Topics
 from scenarist.domain.entities import Event
 from scenarist.executors.base import JobOutcome, JobRequest

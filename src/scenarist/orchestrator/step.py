@@ -14,11 +14,11 @@ from scenarist.db.jobs import claim as claims
 from scenarist.db.jobs import complete, propagate
 from scenarist.db.jobs.claim import Claim
 from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.recipes import RecipeCache
 from scenarist.domain.errors import UnavailableError
 from scenarist.executors.base import Executor
 from scenarist.observability.metrics import OrchestratorMetrics
 from scenarist.orchestrator.claiming import sort_claims
-from scenarist.orchestrator.job_requests import RecipeCache
 from scenarist.orchestrator.lease_keeper import requeue_jobs
 from scenarist.orchestrator.leases import Lease, LeaseLostError
 from scenarist.orchestrator.metrics import JobMetrics

@@ -59,6 +59,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
+from scenarist.schemas.plans import OnePlan, Plan, PlannedTask, PlanOptions
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -141,6 +142,7 @@ __all__ = [
     "OneJob",
     "OneKey",
     "OneOrchestration",
+    "OnePlan",
     "OneScenario",
     "OneScenarioConfig",
     "OneSequence",
@@ -151,6 +153,9 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
+    "Plan",
+    "PlanOptions",
+    "PlannedTask",
     "Problem",
     "Request",
     "Results",

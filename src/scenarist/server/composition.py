@@ -64,6 +64,7 @@ from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
+from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
@@ -335,14 +336,11 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(
-            database, writer, read, folder=folder, now=now, limits=limits, schemas=schemas
-        ),
-        files=FileService(
-            database, writer, read, folder=folder, now=now, limits=limits, schemas=schemas
-        ),
+        values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
+        files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
+        plans=PlanService(database, submissions, now=now, declared=declared),
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault

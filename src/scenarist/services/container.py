@@ -16,6 +16,7 @@ from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
+from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.sessions import SessionService
@@ -43,6 +44,7 @@ class Services:
     files: FileService
     limits: ValueLimits
     edits: EditService
+    plans: PlanService
     submissions: SubmissionService
     jobs: JobService
     orchestration: OrchestrationService

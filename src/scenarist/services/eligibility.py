@@ -1,15 +1,17 @@
 """Eligibility: whether a scenario can be submitted, deleted and promoted now, and why not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from scenarist.db import eligibility
-from scenarist.db.eligibility import ScenarioDataNode, ScenarioFacts, Wiring
+from scenarist.db.eligibility import Obstacle, ScenarioFacts, Wiring
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Scenario
+from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.services.locks import describe_lock
@@ -38,7 +40,7 @@ def find_eligibility(
         scenario=scenario,
         submit=(
             *_find_declaration_faults(scenario, facts.wiring, declared),
-            *_reasons_against_submit(facts.data_nodes, now),
+            *_reasons_against_submit(facts.obstacles, now),
         ),
         delete=tuple(_reasons_against_delete(scenario, facts)),
         promote=_reasons_against_promote(scenario),
@@ -73,20 +75,18 @@ def _find_declaration_faults(
     return [fault for fault in faults if fault is not None]
 
 
-def _reasons_against_submit(nodes: Sequence[ScenarioDataNode], now: datetime) -> list[str]:
+def _reasons_against_submit(obstacles: Sequence[Obstacle], now: datetime) -> list[str]:
     reasons = []
-    for node in nodes:
-        if not node.is_made and not node.is_written:
-            reasons += _reasons_of_missing(node)
-        if not node.is_made and node.replaced_by is not None:
+    for node in obstacles:
+        if node.missing is not None:
+            reasons += _reasons_of_missing(node.id, node.storage_type, node.missing)
+        if node.replaced_by is not None:
             reasons.append(describe_replacement(node.id, node.replaced_by))
-        # Locks and claims do not matter for data nodes that are only read.
-        if node.is_made:
-            reasons += _reasons_of_locks(node, now)
+        reasons += _reasons_of_locks(node, now)
     return reasons
 
 
-def _reasons_of_locks(node: ScenarioDataNode, now: datetime) -> list[str]:
+def _reasons_of_locks(node: Obstacle, now: datetime) -> list[str]:
     reasons = []
     if node.locked_until is not None and is_unexpired(node.locked_until, now, MAX_LOCK):
         until = format_timestamp(node.locked_until)
@@ -98,11 +98,13 @@ def _reasons_of_locks(node: ScenarioDataNode, now: datetime) -> list[str]:
     return reasons
 
 
-def _reasons_of_missing(node: ScenarioDataNode) -> list[str]:
-    if find_file_state(node.storage_type, node.properties) is not None:
+def _reasons_of_missing(
+    node_id: DataNodeId, storage_type: str, properties: Mapping[str, Any]
+) -> list[str]:
+    if find_file_state(storage_type, properties) is not None:
         return []
-    missing = explain_missing(node.storage_type, node.properties)
-    return [f"data node {node.id} has no value yet{f': {missing}' if missing else ''}"]
+    missing = explain_missing(storage_type, properties)
+    return [f"data node {node_id} has no value yet{f': {missing}' if missing else ''}"]
 
 
 def _reasons_against_delete(scenario: Scenario, facts: ScenarioFacts) -> list[str]:

@@ -73,11 +73,11 @@ class FileService:
         database: Database,
         writer: ValueWriter,
         compute: CallInWorker,
+        schemas: ValueSchemas,
         *,
         folder: str,
         now: Callable[[], datetime],
         limits: ValueLimits,
-        schemas: ValueSchemas,
     ) -> None:
         self._database = database
         self._writer = writer

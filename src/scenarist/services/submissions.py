@@ -1,7 +1,6 @@
 """Submissions: submit entities, and read, cancel, pause, resume and delete submissions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -27,7 +26,6 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.identifiers import (
-    DataNodeId,
     TaskId,
     make_job_id,
     make_submission_id,
@@ -41,6 +39,7 @@ from scenarist.services.cancellation import Canceller
 from scenarist.services.declarations import find_task_fault
 from scenarist.services.deletions import make_deletion_events
 from scenarist.services.submit_requests import (
+    OrderedTask,
     SubmitBatch,
     SubmitOptions,
     SubmitRequest,
@@ -54,16 +53,7 @@ from scenarist.services.submit_requests import (
 )
 from scenarist.storage.registry import find_file_state
 
-_PLAN_CACHE_LIMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _PlannedTask:
-    id: TaskId
-    config_id: str
-    inputs: tuple[DataNodeId, ...]
-    outputs: tuple[DataNodeId, ...]
-    fault: str | None  #: why it cannot run as declared now
+_ORDER_CACHE_LIMIT = 10_000
 
 
 class SubmissionService:
@@ -88,7 +78,7 @@ class SubmissionService:
         self._canceller = canceller
         self._now = now
         self._version = version
-        self._plans: dict[tuple[TaskId, ...], tuple[_PlannedTask, ...]] = {}
+        self._orders: dict[tuple[TaskId, ...], tuple[OrderedTask, ...]] = {}
 
     def submit(
         self, actor: Actor, entity_type: EntityType, entity_id: str, options: SubmitOptions
@@ -150,6 +140,15 @@ class SubmissionService:
             return submission
 
         return self._database.write(work)
+
+    def find_tasks(self, connection: Connection, request: SubmitRequest) -> tuple[OrderedTask, ...]:
+        """Return the tasks for which a submit would enqueue jobs now, in their order.
+
+        Raises:
+            NotFoundError: There is no such entity.
+            ConflictError: The submit would be refused.
+        """
+        return self._find_tasks(_open_batch(connection, [request], self._now()), request)
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
@@ -274,25 +273,12 @@ class SubmissionService:
 
     def _accept(self, batch: "SubmitBatch", request: SubmitRequest, now: datetime) -> Submission:
         options = request.options
-        task_ids = (
-            find_task_ids(batch, request, self._declared)
-            if request.retry_of is None
-            else find_tasks_to_retry(batch, request)
-        )
-        plan = self._plan(batch.connection, task_ids)
-        check_declared(request.entity_id, [task.fault for task in plan if task.fault is not None])
         planned = [
             PlannedJob(
                 make_job_id(task.config_id, make_uuid(now)), task.id, task.inputs, task.outputs
             )
-            for task in plan
+            for task in self._find_tasks(batch, request)
         ]
-        check_locks(batch.locks, planned)
-        if len(planned) > JOBS_LIMIT:
-            raise InvalidError(
-                f"{request.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
-                "jobs, so submit it in sequences"
-            )
         submission = Submission(
             id=make_submission_id(make_uuid(now)),
             entity_id=request.entity_id,
@@ -321,26 +307,42 @@ class SubmissionService:
         )
         return submission
 
-    def _plan(
+    def _find_tasks(self, batch: SubmitBatch, request: SubmitRequest) -> tuple[OrderedTask, ...]:
+        task_ids = (
+            find_task_ids(batch, request, self._declared)
+            if request.retry_of is None
+            else find_tasks_to_retry(batch, request)
+        )
+        tasks = self._order(batch.connection, task_ids)
+        check_declared(request.entity_id, [task.fault for task in tasks if task.fault is not None])
+        check_locks(batch.locks, tasks)
+        if len(tasks) > JOBS_LIMIT:
+            raise InvalidError(
+                f"{request.entity_id} has {len(tasks)} tasks; a submission can have {JOBS_LIMIT} "
+                "jobs, so submit it in sequences"
+            )
+        return tasks
+
+    def _order(
         self, connection: Connection, task_ids: tuple[TaskId, ...]
-    ) -> tuple[_PlannedTask, ...]:
+    ) -> tuple[OrderedTask, ...]:
         """Return tasks in the order of their data flow; cached, since tasks are immutable."""
-        plan = self._plans.get(task_ids)
-        if plan is None:
+        ordered = self._orders.get(task_ids)
+        if ordered is None:
             tasks = {task.id: task for task in task_rows.get_many(connection, task_ids)}
-            ordered = order_tasks(
+            links = order_tasks(
                 [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks.values()]
             )
-            plan = tuple(
-                _PlannedTask(
+            ordered = tuple(
+                OrderedTask(
                     task.id, task.config_id, task.input_ids, task.output_ids, self._fault_of(task)
                 )
-                for task in (tasks[TaskId(links.id)] for links in ordered)
+                for task in (tasks[TaskId(link.id)] for link in links)
             )
-            if len(self._plans) >= _PLAN_CACHE_LIMIT:
-                self._plans.clear()
-            self._plans[task_ids] = plan
-        return plan
+            if len(self._orders) >= _ORDER_CACHE_LIMIT:
+                self._orders.clear()
+            self._orders[task_ids] = ordered
+        return ordered
 
     def _fault_of(self, task: Task) -> str | None:
         return None if self._declared is None else find_task_fault(task, self._declared)

@@ -12,12 +12,12 @@ from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, find_unsuccessful_tasks
+from scenarist.db.jobs.enqueue import NewSubmission, find_unsuccessful_tasks
 from scenarist.db.locks import WriteLock
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError, require_found
-from scenarist.domain.identifiers import SubmissionId, TaskId
+from scenarist.domain.identifiers import DataNodeId, SubmissionId, TaskId
 from scenarist.domain.permissions import Actor
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType
@@ -83,6 +83,17 @@ class SubmitRequest:
         return _digest([*given, self.inputs] if self.inputs else given)
 
 
+@dataclass(frozen=True, slots=True)
+class OrderedTask:
+    """Task of a submit; they are in the order of the data flow."""
+
+    id: TaskId
+    config_id: str
+    inputs: tuple[DataNodeId, ...]
+    outputs: tuple[DataNodeId, ...]
+    fault: str | None  #: why it cannot run as declared now
+
+
 @dataclass(slots=True)
 class SubmitBatch:
     """The submit requests of one transaction, with the submissions accepted so far."""
@@ -131,20 +142,20 @@ def _digest(parts: Sequence[Any]) -> str:
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
 
 
-def check_locks(locks: Mapping[str, WriteLock], planned: Sequence[PlannedJob]) -> None:
-    """Refuse jobs that would write a data node locked by an editor.
+def check_locks(locks: Mapping[str, WriteLock], tasks: Sequence[OrderedTask]) -> None:
+    """Refuse tasks that would write a data node locked by an editor.
 
     Raises:
-        ConflictError: There is such a job; the message names the lock and the task.
+        ConflictError: There is such a task; the message names it and the lock.
     """
     if not locks:
         return
-    for job in planned:
-        for node_id in job.outputs:
+    for task in tasks:
+        for node_id in task.outputs:
             if (lock := locks.get(node_id)) is not None:
                 raise ConflictError(
                     f"data node {node_id} is locked by {describe_lock(lock.editor, lock.holder)} "
-                    f"until {format_timestamp(lock.until)}, and task {job.task_id} writes it; "
+                    f"until {format_timestamp(lock.until)}, and task {task.id} writes it; "
                     "submit when it is unlocked",
                     code="data_node_locked",
                 )

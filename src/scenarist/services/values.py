@@ -72,11 +72,11 @@ class ValueService:
         database: Database,
         writer: ValueWriter,
         compute: CallInWorker,
+        schemas: ValueSchemas | None = None,
         *,
         folder: str,
         now: Callable[[], datetime],
         limits: ValueLimits | None = None,
-        schemas: ValueSchemas | None = None,
     ) -> None:
         self._database = database
         self._writer = writer

@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import GUARDED, PostgresServer
+from scenarist.db.each import pipeline
 from scenarist.db.engine import Database
 from scenarist.db.group_commit import Unit, undo_on_rollback
-from scenarist.db.together import pipeline
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
 

@@ -22,6 +22,11 @@ class DatabaseDialect(Protocol):
     """Dialect of one kind of database: how to connect, begin, commit, and read its errors."""
 
     @property
+    def begin_snapshot(self) -> str:
+        """The statement that begins a transaction for reads, which all see one moment."""
+        ...
+
+    @property
     def url(self) -> URL: ...
 
     @property

@@ -54,6 +54,7 @@ _FAILURE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
 class PostgreSqlDialect:
     """Dialect for a URL such as ``postgresql://user:password@host/name``."""
 
+    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     file: Path | None = None
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:

@@ -40,6 +40,8 @@ _log = structlog.get_logger(__name__)
 class SqliteDialect:
     """Dialect for a URL such as ``sqlite:///scenarist.db``."""
 
+    begin_snapshot = "BEGIN"
+
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         if not url.database or url.database == ":memory:":
             raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")

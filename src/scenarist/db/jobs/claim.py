@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -22,17 +22,14 @@ from scenarist.db.among import any_of
 from scenarist.db.places import is_own
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
-    data_nodes,
     edits,
     job_inputs,
     job_waits,
     jobs,
     orchestration,
-    task_data_nodes,
     tasks,
 )
-from scenarist.db.tasks import INPUT
-from scenarist.domain.identifiers import DataNodeId, EditId, HolderId, JobId, SubmissionId, TaskId
+from scenarist.domain.identifiers import EditId, HolderId, JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import JobStatus
 
@@ -151,22 +148,6 @@ _INPUTS = Query(
     .where(any_of(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_TASKS = Query(select(tasks).where(any_of(tasks.c.id, "ids")))
-_TASK_DATA_NODES = Query(
-    select(
-        task_data_nodes.c.task_id,
-        task_data_nodes.c.direction,
-        data_nodes.c.id,
-        data_nodes.c.storage_type,
-        data_nodes.c.properties,
-        data_nodes.c.validity_seconds,
-        data_nodes.c.config_id,
-        data_nodes.c.place,
-    )
-    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(any_of(task_data_nodes.c.task_id, "ids"))
-    .order_by(task_data_nodes.c.position)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,46 +180,6 @@ class InputValue:
     kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
     size: int | None = None
     digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskDataNode:
-    """Data node that a task reads or writes."""
-
-    data_node_id: DataNodeId
-    storage_type: str
-    properties: dict[str, Any]
-    validity: timedelta | None
-    config_id: str
-    place: str | None  #: see `DataNode.place`
-    declared_type: str | None = None  #: the type in which functions get its value, as text
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRecipe:
-    """Everything needed to run a task, from its record or from the present declaration.
-
-    Args:
-        is_live: Whether it comes from the present declaration (decision 81).
-        code_digest: Digest of the declared function's code; None when the code cannot be read.
-        mismatch: Why the declaration does not fit the task, so that it cannot run.
-    """
-
-    config_id: str
-    function: str
-    skippable: bool
-    timeout: timedelta | None
-    retries: int
-    retry_delay: timedelta
-    retry_on: tuple[str, ...]
-    retries_after_loss: int
-    fresh: bool
-    properties: dict[str, Any]
-    inputs: tuple[TaskDataNode, ...]
-    outputs: tuple[TaskDataNode, ...]
-    is_live: bool = False
-    code_digest: str | None = None
-    mismatch: str | None = None
 
 
 def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
@@ -285,32 +226,6 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
     for number, *value in _INPUTS.fetch(connection, {"numbers": numbers}):
         values.setdefault(number, []).append(InputValue(*value))
     return values
-
-
-def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
-    """Return the recipes of tasks, by task."""
-    nodes: dict[tuple[str, bool], list[TaskDataNode]] = {}
-    for task_id, direction, node_id, *node in _TASK_DATA_NODES.fetch(connection, {"ids": task_ids}):
-        nodes.setdefault((task_id, direction == INPUT), []).append(
-            TaskDataNode(DataNodeId(node_id), *node)
-        )
-    return {
-        TaskId(task.id): TaskRecipe(
-            config_id=task.config_id,
-            function=task.function,
-            skippable=task.skippable,
-            timeout=task.timeout_seconds,
-            retries=task.retries,
-            retry_delay=task.retry_delay_seconds,
-            retry_on=tuple(task.retry_on),
-            retries_after_loss=task.retries_after_loss,
-            fresh=task.fresh,
-            properties=task.properties,
-            inputs=tuple(nodes.get((task.id, True), ())),
-            outputs=tuple(nodes.get((task.id, False), ())),
-        )
-        for task in _TASKS.fetch(connection, {"ids": task_ids})
-    }
 
 
 def requeue(

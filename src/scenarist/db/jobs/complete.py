@@ -9,11 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import any_of
-from scenarist.db.each import execute_many
+from scenarist.db.each import execute_many, pipeline
 from scenarist.db.jobs.propagate import FinishedJob, make_job_event, propagate
 from scenarist.db.sql import Query
 from scenarist.db.tables import job_logs, jobs
-from scenarist.db.together import pipeline
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status

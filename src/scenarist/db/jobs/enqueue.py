@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from scenarist.db import event_log
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import READ, WRITE
-from scenarist.db.each import execute_many
+from scenarist.db.each import execute_many, pipeline
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.sql import Query
@@ -25,7 +25,6 @@ from scenarist.db.tables import (
     jobs,
     submissions,
 )
-from scenarist.db.together import pipeline
 from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId

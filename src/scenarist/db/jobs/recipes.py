@@ -1,0 +1,144 @@
+"""Recipes of tasks: what a task does now, and the data nodes that it reads and writes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from scenarist.db.among import any_of
+from scenarist.db.sql import Query
+from scenarist.db.tables import data_nodes, task_data_nodes, tasks
+from scenarist.db.tasks import INPUT
+from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.identifiers import DataNodeId, TaskId
+
+_CACHE_LIMIT = 10_000
+
+_TASKS = Query(select(tasks).where(any_of(tasks.c.id, "ids")))
+_TASK_DATA_NODES = Query(
+    select(
+        task_data_nodes.c.task_id,
+        task_data_nodes.c.direction,
+        data_nodes.c.id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+        data_nodes.c.validity_seconds,
+        data_nodes.c.config_id,
+        data_nodes.c.place,
+    )
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(any_of(task_data_nodes.c.task_id, "ids"))
+    .order_by(task_data_nodes.c.position)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDataNode:
+    """Data node that a task reads or writes."""
+
+    data_node_id: DataNodeId
+    storage_type: str
+    properties: dict[str, Any]
+    validity: timedelta | None
+    config_id: str
+    place: str | None  #: see `DataNode.place`
+    declared_type: str | None = None  #: the type in which functions get its value, as text
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecipe:
+    """Everything needed to run a task, from its record or from the present declaration.
+
+    Args:
+        is_live: Whether it comes from the present declaration (decision 81).
+        code_digest: Digest of the declared function's code; None when the code cannot be read.
+        mismatch: Why the declaration does not fit the task, so that it cannot run.
+    """
+
+    config_id: str
+    function: str
+    skippable: bool
+    timeout: timedelta | None
+    retries: int
+    retry_delay: timedelta
+    retry_on: tuple[str, ...]
+    retries_after_loss: int
+    fresh: bool
+    properties: dict[str, Any]
+    inputs: tuple[TaskDataNode, ...]
+    outputs: tuple[TaskDataNode, ...]
+    is_live: bool = False
+    code_digest: str | None = None
+    mismatch: str | None = None
+
+
+class RecipeCache:
+    """Cache of task recipes. Each is read once, because a task's record never changes.
+
+    Args:
+        declared: What tasks do according to the application as it is now. If None, tasks do what
+            their records say.
+    """
+
+    def __init__(self, declared: DeclaredConfigs | None = None) -> None:
+        self._declared = declared
+        self._recipes: dict[TaskId, TaskRecipe] = {}
+
+    def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
+        """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
+        if len(self._recipes) >= _CACHE_LIMIT:
+            self._recipes.clear()
+        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._recipes]
+        if unknown:
+            found = get_recipes(connection, unknown)
+            self._recipes |= {task_id: self._as_declared(found[task_id]) for task_id in found}
+
+    def get(self, task_id: TaskId) -> TaskRecipe:
+        return self._recipes[task_id]
+
+    def find(self, task_id: TaskId) -> TaskRecipe | None:
+        return self._recipes.get(task_id)
+
+    def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
+        if self._declared is None:
+            return recipe
+        inputs = [node.config_id for node in recipe.inputs]
+        outputs = [node.config_id for node in recipe.outputs]
+        fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)
+        if fault is not None:
+            return replace(recipe, mismatch=fault)
+        now = self._declared.tasks[recipe.config_id]
+        types = self._declared.types
+        read = tuple(
+            replace(node, declared_type=types.get(node.config_id)) for node in recipe.inputs
+        )
+        changes: dict[str, Any] = {**now.behaviour.as_fields(), "inputs": read}
+        return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
+
+
+def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
+    """Return the recipes of tasks, by task."""
+    nodes: dict[tuple[str, bool], list[TaskDataNode]] = {}
+    for task_id, direction, node_id, *node in _TASK_DATA_NODES.fetch(connection, {"ids": task_ids}):
+        nodes.setdefault((task_id, direction == INPUT), []).append(
+            TaskDataNode(DataNodeId(node_id), *node)
+        )
+    return {
+        TaskId(task.id): TaskRecipe(
+            config_id=task.config_id,
+            function=task.function,
+            skippable=task.skippable,
+            timeout=task.timeout_seconds,
+            retries=task.retries,
+            retry_delay=task.retry_delay_seconds,
+            retry_on=tuple(task.retry_on),
+            retries_after_loss=task.retries_after_loss,
+            fresh=task.fresh,
+            properties=task.properties,
+            inputs=tuple(nodes.get((task.id, True), ())),
+            outputs=tuple(nodes.get((task.id, False), ())),
+        )
+        for task in _TASKS.fetch(connection, {"ids": task_ids})
+    }

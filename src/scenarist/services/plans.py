@@ -1,0 +1,295 @@
+"""Plans: what a submit would run now, and why, without running it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from scenarist.db import plans
+from scenarist.db.engine import Database
+from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
+from scenarist.db.jobs.skipping import find_outputs
+from scenarist.db.plans import NodeState
+from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.freshness import (
+    WHY_SKIPPED,
+    CurrentOutput,
+    RunReason,
+    digest_provenance,
+    find_run_reason,
+)
+from scenarist.domain.identifiers import DataNodeId, TaskId
+from scenarist.domain.locations import describe_replacement
+from scenarist.domain.named_files import file_path
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.timestamps import format_timestamp
+from scenarist.domain.vocabulary import EntityType, PlannedAction
+from scenarist.services.submissions import SubmissionService
+from scenarist.services.submit_requests import OrderedTask, SubmitOptions, SubmitRequest
+from scenarist.storage.registry import explain_missing, find_file_state
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """Task of a plan.
+
+    Args:
+        reason: Why it would run; None if it would not, or not yet.
+        because: The same in a sentence, with names.
+        duration: How long it would run, estimated from past runs; None without any.
+    """
+
+    id: TaskId
+    config_id: str
+    action: PlannedAction
+    reason: RunReason | None
+    because: str
+    duration: timedelta | None
+
+
+_SENTENCES = {
+    None: WHY_SKIPPED,
+    RunReason.NOT_SKIPPABLE: "it is not skippable",
+    RunReason.FORCED: "the submit is forced",
+    RunReason.NO_OUTPUT: "it writes no data node",
+}
+
+
+class PlanService:
+    """Tells what a submit would run. What decides about skipping is `find_run_reason`, as for jobs.
+
+    Args:
+        submissions: Finds the tasks of a submit, or refuses it.
+        declared: What the application declares now; None to plan tasks as recorded.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        submissions: SubmissionService,
+        *,
+        now: Callable[[], datetime],
+        declared: DeclaredConfigs | None = None,
+    ) -> None:
+        self._database = database
+        self._submissions = submissions
+        self._now = now
+        self._recipes = RecipeCache(declared)
+
+    def plan(
+        self, actor: Actor, entity_type: EntityType, entity_id: str, *, force: bool = False
+    ) -> list[PlannedTask]:
+        """Return what a submit of an entity would do now, in the order of its jobs.
+
+        Nothing is changed. What jobs under way will write is not known yet: tasks that depend on it
+        are planned as running.
+
+        Raises:
+            NotFoundError: There is no such entity.
+            ConflictError: The submit would be refused.
+        """
+        actor.require(Permission.READ)
+        request = SubmitRequest(actor, entity_type, entity_id, SubmitOptions(force=force))
+        with self._database.snapshot() as connection:
+            tasks = self._submissions.find_tasks(connection, request)
+            self._recipes.read(connection, [task.id for task in tasks])
+            draft = _Draft(connection, tasks, self._recipes, self._now(), force=force)
+            return [draft.plan(task) for task in tasks]
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a job would find at an input.
+
+    Args:
+        edit_id: None if it does not exist yet.
+        change: Why it is not the recorded value, in a sentence; None if it is.
+    """
+
+    edit_id: str | None
+    change: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    action: PlannedAction
+    because: str
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan in the making.
+
+    Args:
+        writers: By data node, the last task before that writes it and is not skipped.
+        writes_at: The same by place where several data nodes may be stored, with the data node.
+    """
+
+    connection: Connection
+    tasks: Sequence[OrderedTask]
+    recipes: RecipeCache
+    now: datetime
+    force: bool
+    nodes: Mapping[DataNodeId, NodeState] = field(init=False)
+    outputs: Mapping[TaskId, Sequence[CurrentOutput | None]] = field(init=False)
+    durations: Mapping[str, timedelta] = field(init=False)
+    writers: dict[DataNodeId, PlannedTask] = field(default_factory=dict)
+    writes_at: dict[str, DataNodeId] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ids = dict.fromkeys(node for task in self.tasks for node in (*task.inputs, *task.outputs))
+        self.nodes = plans.find_node_states(self.connection, list(ids))
+        skippable = [task.id for task in self.tasks if self.recipes.get(task.id).skippable]
+        found = find_outputs(
+            self.connection, [self.recipes.get(task_id) for task_id in skippable], find_file_state
+        )
+        self.outputs = dict(zip(skippable, found, strict=True))
+        self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
+
+    def plan(self, task: OrderedTask) -> PlannedTask:
+        values = [self._find_input(self.nodes[node_id]) for node_id in task.inputs]
+        obstacle = next((value for value in values if isinstance(value, _Obstacle)), None)
+        if obstacle is not None:
+            planned = self._make(task, obstacle.action, None, obstacle.because)
+        else:
+            recipe = self.recipes.get(task.id)
+            found = [value for value in values if isinstance(value, _Value)]
+            reason = self._find_reason(task, recipe, found)
+            action = PlannedAction.SKIP if reason is None else PlannedAction.RUN
+            planned = self._make(task, action, reason, self._explain(reason, task, recipe, found))
+        if planned.action is not PlannedAction.SKIP:
+            for node_id in task.outputs:
+                self.writers[node_id] = planned
+                if (place := self.nodes[node_id].place) is not None:
+                    self.writes_at[place] = node_id
+        return planned
+
+    def _make(
+        self, task: OrderedTask, action: PlannedAction, reason: RunReason | None, because: str
+    ) -> PlannedTask:
+        duration = self.durations.get(task.config_id)
+        return PlannedTask(task.id, task.config_id, action, reason, because, duration)
+
+    def _find_input(self, node: NodeState) -> _Value | _Obstacle:
+        writer = self.writers.get(node.id)
+        if writer is not None:
+            if writer.action is PlannedAction.RUN:
+                return _Value(None, f"task {writer.config_id!r} runs before it")
+            return _Obstacle(writer.action, f"it reads what task {writer.config_id!r} would write")
+        if node.place is not None and node.is_own and node.place in self.writes_at:
+            return _Obstacle(
+                PlannedAction.FAIL, describe_replacement(node.id, self.writes_at[node.place])
+            )
+        if node.writer is not None:
+            return _Value(None, f"job {node.writer}, which has not ended, writes {_name(node)}")
+        if not node.is_kept_elsewhere and file_path(node.storage_type, node.properties):
+            return self._find_named_file(node)
+        return self._find_recorded(node)
+
+    def _find_named_file(self, node: NodeState) -> _Value | _Obstacle:
+        """Like `named_files.record_found_files`, without recording anything."""
+        state = find_file_state(node.storage_type, node.properties)
+        if state is None:
+            if node.edit_id is None:
+                return self._find_recorded(node)
+            path = file_path(node.storage_type, node.properties)
+            because = f"{_name(node)} has lost its value: there is no file at {path}"
+            return _Obstacle(PlannedAction.FAIL, because)
+        if node.edit_id is not None and node.stamp == state.stamp:
+            return self._find_recorded(node)
+        is_of_place = node.place_stamp is None or node.place_stamp == state.stamp
+        by = node.place_written_for
+        if by is not None and is_of_place and by != node.id and node.is_own:
+            return _Obstacle(PlannedAction.FAIL, describe_replacement(node.id, by))
+        return _Value(None, f"there is another file for {_name(node)}")
+
+    def _find_recorded(self, node: NodeState) -> _Value | _Obstacle:
+        if node.edit_id is None:
+            missing = explain_missing(node.storage_type, node.properties)
+            because = f"{_name(node)} has no value yet{f': {missing}' if missing else ''}"
+            return _Obstacle(PlannedAction.WAIT, because)
+        is_replaced = node.is_place_written_later and node.is_own and not node.is_kept_elsewhere
+        if is_replaced and node.place_written_for is not None:
+            because = describe_replacement(node.id, node.place_written_for)
+            return _Obstacle(PlannedAction.FAIL, because)
+        return _Value(node.edit_id)
+
+    def _find_reason(
+        self, task: OrderedTask, recipe: TaskRecipe, inputs: Sequence[_Value]
+    ) -> RunReason | None:
+        if not recipe.skippable:
+            return RunReason.NOT_SKIPPABLE
+        if self.force:
+            return RunReason.FORCED
+        edit_ids = [value.edit_id for value in inputs if value.edit_id is not None]
+        is_known = len(edit_ids) == len(inputs)
+        made_of = digest_provenance(task.id, edit_ids) if is_known else None
+        reason = find_run_reason(made_of, self.outputs[task.id], self.now)
+        if reason is None and any(self._will_change(node_id) for node_id in task.outputs):
+            return RunReason.OUTPUT_CHANGED
+        return reason
+
+    def _will_change(self, node_id: DataNodeId) -> bool:
+        """Return whether an output will have another value before the job would start."""
+        node = self.nodes[node_id]
+        written_for = self.writes_at.get(node.place) if node.place is not None else None
+        return (
+            node_id in self.writers or node.writer is not None or written_for not in {None, node_id}
+        )
+
+    def _explain(
+        self,
+        reason: RunReason | None,
+        task: OrderedTask,
+        recipe: TaskRecipe,
+        inputs: Sequence[_Value],
+    ) -> str:
+        outputs = [self.nodes[node_id] for node_id in task.outputs]
+        names = _join(outputs)
+        match reason:
+            case RunReason.FIRST_RUN:
+                return f"{_join([node for node in outputs if node.edit_id is None])} has no value"
+            case RunReason.CODE_CHANGED:
+                what = "cannot be read" if recipe.code_digest is None else "has changed"
+                return f"the code of {recipe.function} {what}"
+            case RunReason.OUTPUT_CHANGED:
+                return f"the value of {names} was replaced or moved, or will be before it runs"
+            case RunReason.EXPIRED:
+                return f"{names} is older than its validity period"
+            case RunReason.INPUT_CHANGED:
+                return self._explain_inputs(task, outputs, inputs)
+            case _:
+                return _SENTENCES[reason]
+
+    def _explain_inputs(
+        self, task: OrderedTask, outputs: Sequence[NodeState], inputs: Sequence[_Value]
+    ) -> str:
+        changes = [value.change for value in inputs if value.change is not None]
+        if changes:
+            return "; ".join(dict.fromkeys(changes))
+        job_ids = [node.job_id for node in outputs if node.job_id is not None]
+        read = plans.find_read_edits(self.connection, job_ids)
+        changed = [
+            self.nodes[node_id]
+            for node_id, value in zip(task.inputs, inputs, strict=True)
+            if any(edits.get(node_id, value.edit_id) != value.edit_id for edits in read.values())
+        ]
+        if changed:
+            return "; ".join(dict.fromkeys(map(_describe_edit, changed)))
+        return f"it is not known from what {_join(outputs)} was made"
+
+
+def _describe_edit(node: NodeState) -> str:
+    by = node.author.name if node.author is not None else node.editor
+    when = "" if node.edited_at is None else f" at {format_timestamp(node.edited_at)}"
+    who = f" by job {node.job_id}" if node.job_id is not None else f" by {by}" if by else ""
+    return f"{_name(node)} was written{when}{who}"
+
+
+def _join(nodes: Sequence[NodeState]) -> str:
+    return " and ".join(dict.fromkeys(map(_name, nodes)))
+
+
+def _name(node: NodeState) -> str:
+    return f"data node {node.config_id!r}"
