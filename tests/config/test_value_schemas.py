@@ -1,9 +1,11 @@
 """Schemas: what is one, what fits it, and what a type becomes."""
 
 import datetime
+import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +151,30 @@ def test_a_class_that_nothing_can_import_has_no_name() -> None:
 
     assert describe_type(Local)[SCHEMA_TYPE] == ""
     assert describe_type(list[Local])[SCHEMA_TYPE] == ""
+
+
+@given(
+    st.builds(
+        Plan,
+        name=st.text(),
+        orders=st.lists(
+            st.builds(
+                Order,
+                region=st.sampled_from(Region),
+                sold=st.integers(0, 2**53),
+                day=st.none() | st.dates(),
+            ),
+            max_size=3,
+        ),
+    )
+)
+def test_what_has_a_type_fits_its_schema_and_comes_back_in_the_type(plan: Plan) -> None:
+    described = describe_type(Plan)
+    data = json.loads(msgspec.json.encode(plan))
+
+    assert ValueSchema(described[SCHEMA]).find_faults(data) == []
+    assert to_declared_type(data, described[SCHEMA_TYPE], data_node="x") == plan
+    assert to_declared_type(plan, described[SCHEMA_TYPE], data_node="x") == plan
 
 
 @given(

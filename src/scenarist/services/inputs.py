@@ -249,7 +249,8 @@ def _find_name_fault(name: str, candidates: Mapping[str, _Candidate]) -> str | N
     if found is None:
         known = [item.name for item in candidates.values() if not item.is_made]
         near = get_close_matches(name[:100], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"its inputs are: {', '.join(known)}"
+        listed = f"its inputs are: {', '.join(known)}" if known else "it has none"
+        hint = f"did you mean {near[0]!r}?" if near else listed
         return f"the scenario has no such input; {hint}"
     if found.is_made:
         return "a task of the scenario writes this data node, so it is not an input"
