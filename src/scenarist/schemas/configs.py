@@ -44,6 +44,7 @@ class InputConfig(Struct, kw_only=True, frozen=True):
     name: Annotated[str, Meta(description="The id of the data node's config.", examples=["growth"])]
     scope: Scope
     storage_type: str
+    is_read_only: Annotated[bool, Meta(description="Whether no value can be given for it.")]
     schema: Annotated[
         dict[str, Any] | None,
         Meta(

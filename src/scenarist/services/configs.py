@@ -40,6 +40,7 @@ class DeclaredInput:
     name: str
     scope: Scope
     storage_type: str
+    is_read_only: bool
     schema: Mapping[str, Any] | None
     default: str | None
     title: str | None
@@ -90,6 +91,7 @@ def _to_input(node: DataNodeConfig) -> DeclaredInput:
         name=node.id,
         scope=node.scope,
         storage_type=node.storage_type,
+        is_read_only=node.is_read_only,
         schema=schema,
         default=_encode_default(node),
         title=_text_of(said, "title"),

@@ -35,6 +35,7 @@ def test_a_scenario_config_has_its_inputs_with_schema_and_default(server: Starte
         "name": "growth",
         "scope": "SCENARIO",
         "storage_type": "pickle",
+        "is_read_only": False,
         "schema": {
             "type": "number",
             "minimum": 0,

@@ -65,6 +65,7 @@ def _to_input_schema(item: DeclaredInput) -> schemas.InputConfig:
         name=item.name,
         scope=item.scope,
         storage_type=item.storage_type,
+        is_read_only=item.is_read_only,
         schema=None if item.schema is None else dict(item.schema),
         default=UNSET if item.default is None else Raw(item.default.encode()),
         title=item.title,
