@@ -12,7 +12,8 @@ SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {
 # Three processes on two cores: many tests wait for other processes.
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 3
 
-.PHONY: demo test quick quick-3.12 quick-3.13 oldest lint format chaos bench bench-peers vendor clean
+.PHONY: demo test quick quick-3.12 quick-3.13 oldest lint format chaos taipy taipy-values bench \
+        bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
@@ -50,6 +51,13 @@ chaos: $(VENV)/.test  ## kills, stops and cuts under random clients, on both dat
 	for database in sqlite postgresql; do PYTHONPATH=tests $(BIN)/python -m chaos \
 	  --database $$database --seed $(CHAOS_SEED) --seconds $(CHAOS_SECONDS) || exit 1; done
 
+TAIPY := .venv-taipy
+taipy: $(TAIPY)/.installed  ## Taipy, with which some tests compare; they are skipped without it
+
+taipy-values: $(TAIPY)/.installed  ## record what Taipy makes of the applications in tests/taipy_apps
+	$(TAIPY)/bin/python tests/taipy_apps/run_on_taipy.py \
+	  | $(PYTHON) -m json.tool --indent 1 > tests/taipy_apps/values.json
+
 bench: $(VENV)/.bench  ## measure this machine; writes bench/results.md
 	$(BIN)/python -m bench
 
@@ -73,6 +81,11 @@ $(VENV)/.test: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[test]'
 	-$(COMPILE) $(VENV)/lib
+	touch $@
+
+$(TAIPY)/.installed:
+	$(PYTHON) -m venv $(TAIPY)
+	$(TAIPY)/bin/python -m pip install --quiet --disable-pip-version-check taipy-core==4.1.1
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(CONSTRAINTS)

@@ -56,7 +56,12 @@ class StartedServer:
 
     def start(self, port: int = 0) -> None:
         """Start a server on the same folder, after `kill` or `stop`; on any free port with 0."""
-        environment = {**os.environ, "PYTHONPATH": str(TESTS), **self._environment}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(TESTS),
+            "SCENARIST_APP_VERSION": "latest",  # else the commit of these tests, when it is clean
+            **self._environment,
+        }
         self.process = WarmProcess(
             [
                 self._command,

@@ -44,7 +44,7 @@ def test_an_unknown_query_parameter_is_named_with_those_there_are(server: Starte
     )
     assert of_list["message"] == (
         "/api/v1/sequences has no query parameter 'scenario'; it has count, created_after, "
-        "created_before, cursor, id, limit, name, scenario_id, sort"
+        "created_before, cursor, id, limit, name, scenario_id, sort, version"
     )
 
 

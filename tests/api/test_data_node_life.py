@@ -190,7 +190,37 @@ def test_a_lock_keeps_others_out(shelves: StartedServer, method: str, act: str) 
     assert shelves.http.get(f"{PATH}/{node}/read").status_code in {200, 404}
 
 
-def test_the_editor_of_a_lock_writes_renews_and_ends_it(
+@pytest.mark.parametrize(
+    ("method", "act"), [("PUT", "write"), ("POST", "append"), ("POST", "upload")]
+)
+def test_a_write_by_the_editor_of_a_lock_ends_it(
+    shelves: StartedServer, method: str, act: str
+) -> None:
+    node = shelves.http.post(f"{PATH}?config_id=notes").json()["datanode"]["id"]
+    shelves.http.post(f"{PATH}/{node}/lock", json={"editor_id": "anna"})
+
+    written = shelves.http.request(
+        method, f"{PATH}/{node}/{act}?editor_id=anna", content='[{"a": 1}]'
+    )
+
+    assert written.status_code == 200, written.text
+    assert get(shelves, node)["edit_in_progress"] is False
+    assert shelves.http.put(f"{PATH}/{node}/write?editor_id=bert", content="[]").status_code == 200
+
+
+def test_a_refused_write_leaves_the_lock(shelves: StartedServer, shelf: dict[str, str]) -> None:
+    path = f"{PATH}/{shelf['notes']}"
+    shelves.http.post(f"{path}/lock", json={"editor_id": "anna"})
+
+    refused = shelves.http.put(f"{path}/write?editor_id=anna", content="{")
+
+    still = get(shelves, shelf["notes"])
+    shelves.http.post(f"{path}/unlock", json={"editor_id": "anna"})
+    assert refused.status_code == 400
+    assert still["editor_id"] == "anna"
+
+
+def test_the_editor_of_a_lock_renews_and_ends_it(
     shelves: StartedServer, shelf: dict[str, str]
 ) -> None:
     path = f"{PATH}/{shelf['notes']}"
@@ -198,12 +228,11 @@ def test_the_editor_of_a_lock_writes_renews_and_ends_it(
     first = shelves.http.post(f"{path}/lock", json={**anna, "seconds": 60}).json()["datanode"]
 
     again = shelves.http.post(f"{path}/lock", json={**anna, "seconds": 86400})
-    written = shelves.http.put(f"{path}/write?editor_id=anna", content="1")
     still = get(shelves, shelf["notes"])
     ended = shelves.http.post(f"{path}/unlock", json=anna)
     once_more = shelves.http.post(f"{path}/unlock")
 
-    assert again.status_code == written.status_code == ended.status_code == 200
+    assert again.status_code == ended.status_code == 200
     end = again.json()["datanode"]["editor_expiration_date"]
     assert end > first["editor_expiration_date"]
     assert still["editor_id"] == "anna"

@@ -57,6 +57,10 @@ VIOLATIONS = {
         ["storage.registry -> config.registry"],
         {"layers", "config"},
     ),
+    "the db imports the records of Taipy": (
+        ["db.importing -> taipy.records"],
+        {"layers", "taipy"},
+    ),
     "the orchestrator imports a service": (
         ["orchestrator.step -> services.scenarios"],
         {"services"},

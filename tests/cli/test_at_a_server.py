@@ -93,8 +93,10 @@ def test_a_scenario_is_created_listed_shown_and_deleted(shell: Shell) -> None:
     )  # fmt: skip
 
     head, row = table(shell.lines("scenario", "list", "--name", "winter"))
-    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED"]
+    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED", "VERSION"]
     assert row[:5] == [made, "winter", "no", "cold,", "draft"]
+    assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "latest")) == 2
+    assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "1.0")) == 1
     shown = shell.json("scenario", "show", made)
     assert shown["properties"] == {"team": "fuel", "year": 2026}
     assert f"id                     {made}" in shell.lines("scenario", "show", made)

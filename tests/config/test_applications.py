@@ -61,7 +61,8 @@ def test_a_file_is_imported_by_its_name_from_its_folder(tmp_path: Path) -> None:
     app = load_app("apps/my_plant.py")
 
     assert list(app.registry.data_nodes) == ["orders"]
-    assert app.search_path == (str(tmp_path / "apps"),)
+    assert app.search_path == (str(tmp_path / "apps"), str(tmp_path))
+    assert app.own_folders == (str(tmp_path / "apps"),)
     assert "my_plant" in sys.modules
 
 
@@ -86,7 +87,64 @@ def test_a_toml_file_finds_the_modules_beside_it(tmp_path: Path) -> None:
 
     assert app.registry.check() == []
     assert app.registry is not Config
-    assert app.search_path == (str(tmp_path / "apps"),)
+    assert app.search_path == (str(tmp_path / "apps"), str(tmp_path))
+
+
+def test_a_toml_file_in_a_folder_of_its_own_finds_the_modules_beside_that_folder() -> None:
+    write("template_steps/__init__.py", "")
+    write("template_steps/fitting.py", "def fit():\n    pass\n")
+    write("config/config.toml", "[TASK.fit]\nfunction = 'template_steps.fitting.fit:function'\n")
+
+    assert load_app("config/config.toml").registry.check() == []
+
+
+def test_the_folder_of_a_file_comes_before_the_current_one() -> None:
+    write("twin_steps.py", "def wrong():\n    pass\n")
+    write("apps/twin_steps.py", "def fit():\n    pass\n")
+    write("apps/config.toml", "[TASK.fit]\nfunction = 'twin_steps.fit:function'\n")
+
+    assert load_app("apps/config.toml").registry.check() == []
+
+
+def test_a_current_folder_that_would_hide_a_library_is_not_searched(tmp_path: Path) -> None:
+    write("pandas.py", "")
+    write("apps/my_plant.py", OWN_REGISTRY)
+
+    assert load_app("apps/my_plant.py").search_path == (str(tmp_path / "apps"),)
+
+
+def test_a_module_that_is_in_none_of_the_folders_is_told_with_them(tmp_path: Path) -> None:
+    write("apps/config.toml", "[TASK.fit]\nfunction = 'far_steps.fit:function'\n")
+
+    (problem,) = load_app("apps/config.toml").registry.check()
+
+    assert problem.message == (
+        "there is no module 'far_steps' on Python's search path, nor in "
+        f"{tmp_path / 'apps'} or {tmp_path}"
+    )
+
+
+@pytest.mark.parametrize("app", ["my-plant.py", "plants/my-plant.py", "plants.my-plant"])
+def test_functions_of_the_main_program_are_those_of_the_module_that_is_loaded(app: str) -> None:
+    folder = "" if app == "my-plant.py" else "plants/"
+    write("exported.toml", "[TASK.fit]\nfunction = '__main__.fit:function'\n")
+    write(
+        f"{folder}my-plant.py",
+        "from scenarist import Config\ndef fit():\n    pass\nConfig.load('exported.toml')\n",
+    )
+
+    registry = load_app(app).registry
+
+    assert registry.tasks["fit"].function == app.removesuffix(".py").split("/")[-1] + ":fit"
+    assert registry.check() == []
+
+
+def test_functions_of_the_main_program_are_unknown_to_a_file_that_is_loaded_alone() -> None:
+    write("exported.toml", "[TASK.fit]\nfunction = '__main__.fit:function'\n")
+
+    (problem,) = load_app("exported.toml").registry.check()
+
+    assert problem.message.endswith("or serve the Python file that loads this one")
 
 
 def test_an_application_without_a_registry_of_its_own_uses_the_default_one() -> None:
@@ -180,11 +238,24 @@ def test_a_file_whose_name_is_already_another_module_is_refused() -> None:
         load_app("json.py")
 
 
-def test_a_file_that_cannot_be_imported_by_its_name_is_refused() -> None:
-    write("my-plant.py", OWN_REGISTRY)
+@pytest.mark.parametrize("name", ["my-plant", "01-config", "1", "my plant", "été", "class"])
+def test_a_file_whose_name_is_no_identifier_is_imported_by_its_name(name: str) -> None:
+    write(
+        f"{name}.py",
+        "def fit():\n    pass\n" + OWN_REGISTRY + "registry.configure_task('fit', fit)\n",
+    )
 
-    with pytest.raises(InvalidError, match=r"use a name such as my_app\.py"):
-        load_app("my-plant.py")
+    app = load_app(f"{name}.py")
+
+    assert app.registry.tasks["fit"].function == f"{name}:fit"
+    assert app.registry.check() == []
+
+
+def test_a_file_with_a_dot_in_its_name_is_refused() -> None:
+    write("plant.v2.py", OWN_REGISTRY)
+
+    with pytest.raises(InvalidError, match=r"a dot in its name; rename it to plant_v2\.py"):
+        load_app("plant.v2.py")
 
 
 def test_an_application_may_be_loaded_twice() -> None:

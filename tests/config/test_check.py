@@ -95,7 +95,7 @@ def test_an_id_is_used_in_one_family_only() -> None:
             {},
             ("storage_type", "unknown storage type 'cvs'; did you mean 'csv'? use one of pickle"),
         ),
-        ("csv", {"exposed_type": "modin"}, ("exposed_type", "unknown type 'modin'; use pandas")),
+        ("csv", {"exposed_type": "vaex"}, ("exposed_type", "unknown type 'vaex'; use pandas")),
         ("csv", {"exposed_type": "json:nope"}, ("exposed_type", "there is no 'nope' in 'json'")),
         ("csv", {"has_header": "True"}, ("has_header", "'True' is not true or false")),
         ("csv", {"default_path": 5}, ("default_path", "5 is not a path; write it as text")),

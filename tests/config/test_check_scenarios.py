@@ -27,18 +27,10 @@ def plan() -> ConfigRegistry:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        (
-            {"task_configs": ["fit", "fit"]},
-            ("tasks", "task 'fit' is listed more than once; list it once"),
-        ),
         ({"frequency": "HOURLY"}, ("frequency", "'HOURLY' is not a frequency; use one of")),
         (
             {"task_configs": ["fit"], "sequences": {"all": ["fit", "score"]}},
             ("sequences.all", "task 'score' is not in the scenario; add it to its tasks"),
-        ),
-        (
-            {"task_configs": ["fit"], "sequences": {"all": ["fit", "fit"]}},
-            ("sequences.all", "task 'fit' is listed more than once; list it once"),
         ),
         (
             {

@@ -65,7 +65,7 @@ def test_nothing_is_wrong_with_sound_properties(
         ("excel", {"sheet_name": 5}, ("sheet_name", "5 is not a sheet name; give a name, a list")),
         ("excel", {"sheet_name": ["A", 5]}, ("sheet_name", "['A', 5] is not a sheet name")),
         ("excel", {"sheet_name": ["A", "A"]}, ("sheet_name", "a sheet is listed more than once")),
-        ("excel", {"exposed_type": ["modin"]}, ("exposed_type", "unknown type 'modin'")),
+        ("excel", {"exposed_type": ["vaex"]}, ("exposed_type", "unknown type 'vaex'")),
         ("excel", {"exposed_type": {"A": "no:no"}}, ("exposed_type", "there is no module 'no'")),
         ("csv", {"exposed_type": ["numpy"]}, ("exposed_type", "['numpy']")),
         (
@@ -78,7 +78,7 @@ def test_nothing_is_wrong_with_sound_properties(
         ),
         ("sql_table", {**TABLE, "db_port": "high"}, ("db_port", "'high' is not a port")),
         ("sql_table", {**TABLE, "db_extra_args": "tls"}, ("db_extra_args", "'tls' is not an obj")),
-        ("sql_table", {**TABLE, "exposed_type": "modin"}, ("exposed_type", "unknown type 'modin'")),
+        ("sql_table", {**TABLE, "exposed_type": "vaex"}, ("exposed_type", "unknown type 'vaex'")),
         (
             "sql",
             {**ACCOUNT, "db_engine": "mssql", **QUERIES, "append_query_builder": "json:nope"},

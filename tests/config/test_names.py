@@ -174,6 +174,30 @@ def test_what_a_variable_holds_is_what_runs(folder: Path, place: str, shape: str
     assert given in [import_function(name) for name in names]
 
 
+def test_what_a_variable_of_another_module_holds_is_what_runs(folder: Path) -> None:
+    helpers = f"helpers_{next(_numbers)}"
+    (folder / f"{helpers}.py").write_text(
+        "import functools, operator\n"
+        "doubled = functools.partial(operator.mul, 2)\n"
+        "root = operator.attrgetter('real')\n"
+        "class Scale(functools.partial): pass\n"
+        "tripled = Scale(operator.mul, 3)\n"
+    )
+    module = declared(
+        folder,
+        "registry.configure_task(f't{len(given)}', value, x)",
+        f"import {helpers} as h\nfor f in (h.doubled, h.root, h.tripled):\n    declare(f)\n",
+    )
+
+    assert module.registry.check() == []
+    tasks = module.registry.tasks.values()
+    assert [task.function for task in tasks if task.id != "default"] == [
+        f"{helpers}:doubled",
+        f"{helpers}:root",
+        f"{helpers}:tripled",
+    ]
+
+
 def test_two_tasks_never_run_one_function_of_two(folder: Path) -> None:
     module = declared(
         folder,

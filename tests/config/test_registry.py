@@ -170,14 +170,14 @@ def test_defaults_are_taken_where_nothing_is_given(registry: ConfigRegistry) -> 
     assert list(registry.data_nodes) == ["orders"]
 
 
-def test_properties_of_the_default_are_left_out_of_another_storage_type(
+def test_scope_and_properties_of_the_default_are_left_out_of_another_storage_type(
     registry: ConfigRegistry,
 ) -> None:
     registry.set_default_data_node_configuration("csv", Scope.CYCLE, has_header=False)
 
     node = registry.configure_json_data_node("plan")
 
-    assert (node.scope, node.properties) == (Scope.CYCLE, {})
+    assert (node.scope, node.properties) == (Scope.SCENARIO, {})
 
 
 def test_a_second_default_starts_from_nothing(registry: ConfigRegistry) -> None:
@@ -403,3 +403,39 @@ def test_an_entry_of_another_registry_stands_for_the_one_of_its_id(
     task = registry.configure_task("fit", json.dumps, other)
 
     assert task.inputs[0] is node
+
+
+def test_what_a_scenario_lists_twice_is_taken_once(registry: ConfigRegistry) -> None:
+    node = registry.configure_data_node("a")
+    task = registry.configure_task("t", json.dumps, node)
+
+    plan = registry.configure_scenario(
+        "plan", [task, task], [node, node], sequences={"all": [task, "t"]}
+    )
+
+    assert (plan.task_configs, plan.additional_data_node_configs) == ([task], [node])
+    assert plan.sequences == {"all": (task,)}
+    assert registry.check() == []
+
+
+def test_sets_are_kept_as_lists(registry: ConfigRegistry) -> None:
+    node = registry.configure_parquet_data_node("a", read_kwargs={"columns": {"b", "a"}})
+
+    assert node.properties["read_kwargs"] == {"columns": ["a", "b"]}
+    assert registry.check() == []
+
+
+@pytest.mark.parametrize("exposed_type", ["modin", ["modin"], {"Sheet": "modin"}])
+def test_modin_is_read_as_pandas(exposed_type: Any, registry: ConfigRegistry) -> None:
+    registry.configure_excel_data_node("a", exposed_type=exposed_type)
+
+    assert "modin" not in str(registry.data_nodes["a"].properties)
+    assert registry.check() == []
+
+
+def test_the_shared_parameters_of_s3_are_accepted(registry: ConfigRegistry) -> None:
+    registry.configure_s3_object_data_node(
+        "a", "key", "secret", "bucket", "object", aws_s3_object_parameters={"CacheControl": "x"}
+    )
+
+    assert registry.check() == []

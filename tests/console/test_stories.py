@@ -73,6 +73,24 @@ def test_a_sequence_is_made_of_selected_tasks_renamed_submitted_and_deleted(
     assert sorted(item["name"] for item in listed) == ["all of it", "half"]
 
 
+def test_what_would_run_is_seen_before_it_is_submitted(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("chain")
+    console = open_console(server, f"scenarios/{scenario['id']}")
+
+    console.press("What would run?", console.page.locator(".heading"))
+    console.dialog().get_by_text("2 tasks: 2 run").wait_for()
+    rows = console.dialog().locator("tbody tr")
+    assert rows.count() == 2
+    assert rows.nth(0).inner_text().split()[:2] == ["first", "runs"]
+    assert "it is not skippable" in rows.nth(0).inner_text()
+    console.press("Submit", console.dialog())
+
+    console.dialog().wait_for(state="detached")
+    console.task("second", "COMPLETED").wait_for()
+
+
 def test_a_running_submission_is_cancelled(
     server: StartedServer, open_console: OpenConsole
 ) -> None:

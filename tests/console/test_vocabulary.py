@@ -13,6 +13,7 @@ from scenarist.domain.vocabulary import (
     FINISHED_JOB_STATUSES,
     EntityType,
     JobStatus,
+    PlannedAction,
     Scope,
     SubmissionStatus,
 )
@@ -55,6 +56,10 @@ def test_a_list_of_the_console_has_the_words_of_the_server(
 
 def test_every_status_has_an_icon() -> None:
     assert keys_of("components.js", "ICONS") >= set(JobStatus) | set(SubmissionStatus)
+
+
+def test_every_action_of_a_plan_has_a_label() -> None:
+    assert keys_of("plan.js", "ACTIONS") == set(PlannedAction)
 
 
 def test_the_console_knows_every_role() -> None:

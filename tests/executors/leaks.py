@@ -12,9 +12,11 @@ import ctypes
 import datetime
 import decimal
 import email.charset
+import enum
 import faulthandler
 import fcntl
 import gc
+import http.client
 import importlib
 import importlib.abc
 import io
@@ -29,6 +31,7 @@ import multiprocessing.spawn
 import os
 import pathlib
 import pickle
+import platform
 import random
 import resource
 import shutil
@@ -44,6 +47,7 @@ import threading
 import time
 import tracemalloc
 import types
+import unicodedata
 import urllib.parse
 import urllib.request
 import warnings
@@ -464,6 +468,10 @@ LEAKS: dict[str, Leak] = {
     "asyncio.sleep": _patch(asyncio, "sleep"),
     "threading.excepthook": _patch(threading, "excepthook"),
     "sys.excepthook": _patch(sys, "excepthook"),
+    "platform.system": _patch(platform, "system"),
+    "unicodedata.normalize": _patch(unicodedata, "normalize"),
+    "Enum.__str__": _patch(enum.Enum, "__str__"),
+    "HTTPConnection.debuglevel": _patch(http.client.HTTPConnection, "debuglevel", 1),
     "pandas.read_csv": _patch(pd, "read_csv"),
     "DataFrame.to_csv": _patch(pd.DataFrame, "to_csv"),
     "Series.sum": _patch(pd.Series, "sum"),

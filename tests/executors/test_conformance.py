@@ -100,6 +100,14 @@ def test_a_function_that_returns_succeeds_with_its_outputs_written(
     assert [item.rendition for item in outcome.written] == ["42"]
 
 
+def test_a_function_of_a_module_whose_name_is_no_identifier_runs(
+    desk: Desk, tmp_path: Path
+) -> None:
+    outcome = desk.run("taipy_apps.apps.01-plain-steps:double", 21, outputs=[target(tmp_path)])
+
+    assert [item.rendition for item in outcome.written] == ["42"]
+
+
 def test_an_executor_that_has_run_something_has_slots(desk: Desk) -> None:
     desk.run("nothing")
 

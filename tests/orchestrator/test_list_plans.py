@@ -174,6 +174,24 @@ def test_data_nodes_by_scope_and_storage(
     )
 
 
+@pytest.mark.parametrize("request_", every(None))
+@pytest.mark.parametrize("version", [("test",), ("test", "1.0")])
+def test_of_a_version(busy: World, version: tuple[str, ...], request_: PageRequest) -> None:
+    reader = busy.database.reader
+    lists: list[Callable[[PageRequest], Page[Any]]] = [
+        lambda request: task_rows.list_page(reader, TaskFilter(version=version), request),
+        lambda request: data_node_rows.list_page(
+            reader, DataNodeListFilter(version=version), request
+        ),
+        lambda request: submission_rows.list_page(
+            reader, SubmissionFilter(version=version), request
+        ),
+        lambda request: job_rows.list_page(reader, JobFilter(version=version), request),
+    ]
+    for fetch in lists:
+        check_two_pages(busy.database, fetch, request_)
+
+
 def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
     page = submission_rows.list_page(
         busy.database.reader,

@@ -32,7 +32,9 @@ def chain(world: World) -> list[TaskId]:
 
 @pytest.fixture
 def orchestration(world: World) -> OrchestrationService:
-    return OrchestrationService(world.database, now=world.clock)
+    return OrchestrationService(
+        world.database, now=world.clock, version="test", find_other_versions=list
+    )
 
 
 def waiting_for(world: World, submission: Submission) -> list[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus, PlannedAction
-from scenarist.services.plans import PlannedTask
+from scenarist.services.plans import TaskPlan
 
 EXPECTED = {
     PlannedAction.RUN: {JobStatus.COMPLETED},
@@ -112,7 +112,7 @@ class Factory:
         return statuses
 
 
-def misplanned(plan: list[PlannedTask], statuses: list[JobStatus]) -> list[PlannedTask]:
+def misplanned(plan: list[TaskPlan], statuses: list[JobStatus]) -> list[TaskPlan]:
     """Return the tasks of which something else has become than was planned."""
     return [
         task

@@ -20,7 +20,7 @@ from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import ANYONE, Actor
 from scenarist.domain.vocabulary import EntityType, PlannedAction
-from scenarist.services.plans import PlannedTask, PlanService
+from scenarist.services.plans import PlanService, TaskPlan
 
 RUN, SKIP = PlannedAction.RUN, PlannedAction.SKIP
 WAIT, FAIL = PlannedAction.WAIT, PlannedAction.FAIL
@@ -49,11 +49,11 @@ class Line:
         for _ in range(2):
             self.world.run_all()
 
-    def plan(self, *, force: bool = False) -> list[PlannedTask]:
+    def plan(self, *, force: bool = False) -> list[TaskPlan]:
         return self.world.plan(self.first, self.second, force=force)
 
 
-def shown(plan: list[PlannedTask]) -> list[tuple[PlannedAction, RunReason | None, str]]:
+def shown(plan: list[TaskPlan]) -> list[tuple[PlannedAction, RunReason | None, str]]:
     return [(task.action, task.reason, task.because) for task in plan]
 
 
@@ -190,9 +190,7 @@ def test_changed_code_is_named(line: Line, digest: str | None, because: str) -> 
         },
         frozenset(),
     )
-    plans = PlanService(
-        line.world.database, line.world.submissions, now=line.world.clock, declared=declared
-    )
+    plans = PlanService(line.world.database, now=line.world.clock, declared=declared)
 
     (plan,) = plans.plan(ANYONE, EntityType.TASK, line.first)
 

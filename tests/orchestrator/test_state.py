@@ -70,6 +70,7 @@ def claim(number: int, *, lost_together: int = 0) -> Claim:
         force=False,
         pending_since=NOON,
         claimed_at=NOON,
+        version="test",
     )
 
 

@@ -14,6 +14,7 @@ from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import rows as job_rows
 from scenarist.db.notify.notifications import EVERYTHING
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import DataNode, Edit, Job, Submission
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
@@ -27,7 +28,7 @@ from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
-from scenarist.services.plans import PlannedTask, PlanService
+from scenarist.services.plans import PlanService, TaskPlan
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 from scenarist.services.value_writer import ValueWriter
@@ -107,11 +108,11 @@ class World:
         database.subscribe(EVERYTHING, lambda notification: self.ended.extend(notification.ended))
         self.canceller = Canceller(database, now=clock)
         self.submissions = SubmissionService(database, self.canceller, now=clock, version="test")
-        self.plans = PlanService(database, self.submissions, now=clock)
+        self.plans = PlanService(database, now=clock)
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
-            ValueWriter(database, now=clock),
+            ValueWriter(database, now=clock, version="test"),
             _no_worker,
             folder=str(folder),
             now=clock,
@@ -124,7 +125,7 @@ class World:
         self.gone.add(f"process {self._processes}")
         return self.another_orchestrator()
 
-    def another_orchestrator(self) -> Orchestrator:
+    def another_orchestrator(self, declared: DeclaredConfigs | None = None) -> Orchestrator:
         """Start one more; from now on it is the one whose steps are taken."""
         self._processes += 1
         self.orchestrator = Orchestrator(
@@ -137,6 +138,7 @@ class World:
                 is_gone=self.gone.__contains__,
                 elapsed=lambda: self.clock.at.timestamp(),
             ),
+            declared=declared,
         )
         self.executor = HandExecutor(self.orchestrator.deliver)
         self.orchestrator.attach(self.executor)
@@ -193,7 +195,7 @@ class World:
             raise answer
         return answer
 
-    def plan(self, *task_ids: TaskId, force: bool = False) -> list[PlannedTask]:
+    def plan(self, *task_ids: TaskId, force: bool = False) -> list[TaskPlan]:
         """Plan what `submit` would run."""
         sequence_id = self._make_sequence(task_ids)
         return self.plans.plan(ANYONE, EntityType.SEQUENCE, sequence_id, force=force)

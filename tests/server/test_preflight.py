@@ -53,7 +53,9 @@ def test_a_module_that_no_folder_has_is_told_though_this_process_has_it() -> Non
     source += "exec('def step(): pass', made.__dict__)\n"
     write("plant.py", declared(source, "registry.configure_task('t', made.step)"))
 
-    assert mistakes_of("plant.py") == ["there is no module 'made_up' on Python's search path"]
+    (mistake,) = mistakes_of("plant.py")
+
+    assert mistake.startswith("there is no module 'made_up' on Python's search path, nor in ")
 
 
 def test_a_function_that_a_worker_defines_in_another_way_is_told() -> None:
@@ -188,3 +190,10 @@ def test_a_first_value_that_does_not_fit_its_schema_is_told() -> None:
         'it does not fit the schema: "c" is not one of "a" or "b"',
         "it does not fit the schema: [1].a: -1 is less than the minimum of 0",
     ]
+
+
+def test_a_file_in_a_folder_of_its_own_is_checked_with_the_modules_beside_that_folder() -> None:
+    write("near-steps.py", "def step():\n    pass\n")
+    write("config/config.toml", "[TASK.t]\nfunction = 'near-steps.step:function'\n")
+
+    check_application(load_app("config/config.toml"))

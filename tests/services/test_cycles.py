@@ -74,6 +74,6 @@ def test_a_date_that_is_not_of_the_period_is_refused_with_the_right_one(
             NewCycle(
                 frequency=Frequency.DAILY,
                 created_at=at("2026-03-29T12:00:00"),
-                start_at=datetime(2026, 3, 29, tzinfo=UTC),
+                start_at=datetime(2026, 3, 28, tzinfo=UTC),
             ),
         )

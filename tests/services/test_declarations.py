@@ -12,7 +12,13 @@ from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.behaviours import Behaviour
 from scenarist.domain.entities import Job
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.listings import DataNodeListFilter, JobFilter, PageRequest, TaskFilter
+from scenarist.domain.listings import (
+    DataNodeListFilter,
+    JobFilter,
+    PageRequest,
+    ScenarioFilter,
+    TaskFilter,
+)
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope
 from scenarist.executors.inline import InlineExecutor
@@ -384,3 +390,71 @@ def test_a_new_scenario_does_not_take_what_another_has_written_for_its_own_value
 
         with pytest.raises(NotFoundError, match="has no value yet"):
             running.read(new, "y")
+
+
+def of_version(version: str, declare: Declare) -> Declare:
+    def declare_all(registry: ConfigRegistry) -> None:
+        registry.configure_core(version_number=version)
+        declare(registry)
+
+    return declare_all
+
+
+def test_each_edit_has_the_version_that_wrote_it(serve: Serve, tmp_path: Path) -> None:
+    def versions(running: Running, scenario: str, config_id: str) -> list[str | None]:
+        return [edit.version for edit in running.edits(scenario, config_id)]
+
+    with serve(of_version("1.0", chain())) as first:
+        scenario = first.create()
+        first.submit(scenario)
+        first.write(scenario, "x", 5)
+
+        assert versions(first, scenario, "x") == ["1.0", "1.0"]  # the default, and the write
+        assert versions(first, scenario, "y") == ["1.0"]  # of the job
+        default_and_write = versions(first, scenario, "x")
+
+    (tmp_path / "x.json").write_text("8")
+    moved = chain(nodes={"x": {"default_path": "x.json"}, "y": {"default_path": "y.json"}})
+    with serve(of_version("2.0", moved)) as second:
+        # Its value is what somebody has put there; y has none there, and keeps the one it has.
+        assert versions(second, scenario, "x") == [*default_and_write, None]
+        assert versions(second, scenario, "y") == ["1.0", "2.0"]
+
+        second.submit(scenario)
+
+        assert versions(second, scenario, "y") == ["1.0", "2.0", "2.0"]
+
+
+def test_versions_share_what_is_global_and_each_submits_what_the_other_has_made(
+    serve: Serve,
+) -> None:
+    def application(version: str, function: str) -> Declare:
+        return of_version(
+            version, chain(f"pipelines:{function}", nodes={"x": {"scope": Scope.GLOBAL}})
+        )
+
+    with serve(application("1.0", "increment")) as first:
+        old = first.create()
+        first.write(old, "x", 5)
+        shared = first.node(old, "x").id
+
+    with serve(application("2.0", "same")) as second:
+        new = second.create()
+        jobs = second.submit(old)
+        listed = {
+            versions: [
+                item.id
+                for item in second.services.scenarios.list_page(
+                    ANYONE, ScenarioFilter(version=versions), ALL
+                ).items
+            ]
+            for versions in ((), ("1.0",), ("2.0",))
+        }
+        submission = second.services.submissions.get(ANYONE, jobs["t"].submission_id)
+
+        assert second.node(new, "x").id == shared
+        assert second.node(new, "x").version == "1.0"
+        assert second.read(new, "x") == "5"
+        assert listed == {(): [old, new], ("1.0",): [old], ("2.0",): [new]}
+        assert (jobs["t"].version, submission.version) == ("2.0", "2.0")
+        assert second.read(old, "y") == "5"  # what the function of version 2.0 returns

@@ -192,6 +192,8 @@ WINDOW = TimeRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
         (ScenarioFilter(cycle_id=("the first",)), CREATION_DATE),
         (ScenarioFilter(tag=("tagged",)), CREATION_DATE),
         (ScenarioFilter(tag=("tagged",), created=WINDOW), CREATION_DATE),
+        (ScenarioFilter(version=("test",)), CREATION_DATE),
+        (ScenarioFilter(version=("test", "1.0")), CREATION_DATE),
         (ScenarioFilter(is_primary=True), CREATION_DATE),
         (ScenarioFilter(is_primary=False), CREATION_DATE),
     ],
@@ -234,6 +236,7 @@ def test_scenarios_of_a_name_are_found_by_it(estate: Estate) -> None:
         (SequenceFilter(created=WINDOW), CREATION_DATE),
         (SequenceFilter(name=("all of it",)), None),
         (SequenceFilter(name=("all of it", "another")), None),
+        (SequenceFilter(version=("test",)), None),
     ],
 )
 def test_sequences_are_found_in_order_for_each_filter_and_sort(

@@ -50,6 +50,7 @@ NEEDS = {
     "submissions.pause": Permission.EXECUTE,
     "submissions.resume": Permission.EXECUTE,
     "orchestration.get": Permission.READ,
+    "orchestration.get_versions": Permission.READ,
     "orchestration.pause": Permission.OPERATE,
     "orchestration.resume": Permission.OPERATE,
     "submissions.delete": Permission.EDIT,

@@ -227,7 +227,15 @@ class TestLocks:
         edit = server.services.values.write(ANNA, node.id, 1, WriteOptions(editor_id="desk"))
 
         assert (edit.actor, edit.author) == ("desk", ANNA.ref)
-        assert show(server, node).lock_holder == ANNA.ref
+
+    def test_a_write_by_its_editor_releases_a_lock(self, server: Server) -> None:
+        node = make(server, "notes")
+        server.services.data_nodes.lock(ANNA, node.id, lasts=HOUR)
+
+        server.services.values.write(ANNA, node.id, 1)
+
+        shown = show(server, node)
+        assert (shown.locked_by, shown.locked_until, shown.lock_holder) == (None, None, None)
 
     def test_of_two_people_with_one_name_each_keeps_what_is_theirs_also_when_renamed(
         self, server: Server
@@ -345,7 +353,7 @@ class TestWritesByAWorker:
                 before()
                 return inner(computation)
 
-            recorder = ValueWriter(server.database, now=clock)
+            recorder = ValueWriter(server.database, now=clock, version="test")
             return ValueService(
                 server.database, recorder, compute, folder=str(tmp_path / "data"), now=clock
             )
@@ -376,9 +384,9 @@ class TestWritesByAWorker:
         assert show(server, node).locked_by is None
         assert server.services.values.read(ANNA, node.id).show().text == "[1]"
 
-    @pytest.mark.parametrize("value", ["refuse", [1]])
-    def test_the_lock_of_before_is_there_afterwards(
-        self, server: Server, value: object, tmp_path: Path
+    @pytest.mark.parametrize(("value", "editor"), [("refuse", "anna"), ([1], None)])
+    def test_a_lock_lasts_until_its_editor_has_written(
+        self, server: Server, value: object, editor: str | None, tmp_path: Path
     ) -> None:
         node = make(server, "drawer")
         server.services.data_nodes.lock(ANNA, node.id, lasts=HOUR)
@@ -389,8 +397,8 @@ class TestWritesByAWorker:
         else:
             server.services.values.write(ANNA, node.id, value)
 
-        assert show(server, node).locked_by == "anna"
-        assert show(server, node).locked_until == NOON + HOUR
+        assert show(server, node).locked_by == editor
+        assert show(server, node).locked_until == (NOON + HOUR if editor else None)
 
     def test_no_worker_in_time_is_said_and_leaves_no_lock(
         self, server: Server, values_with: Callable[[Callable[[], None]], ValueService]

@@ -34,6 +34,13 @@ IdFilter = Annotated[
     list[str] | None,
     QueryParameter(name="id", description="Only with this identifier. " + MAY_BE_REPEATED),
 ]
+VersionFilter = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="version",
+        description="Only of this version of the application. " + MAY_BE_REPEATED,
+    ),
+]
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}

@@ -24,6 +24,7 @@ def list_data_nodes(
     *,
     scenario: Texts = None,
     config: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -32,17 +33,19 @@ def list_data_nodes(
     Args:
         scenario: Only those of this scenario. Can be repeated, like the other filters.
         config: Only those of this config.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.data_nodes.list(scenario_id=scenario, config_id=config),
+            client.data_nodes.list(scenario_id=scenario, config_id=config, version=version),
             {
                 "id": lambda node: node.id,
                 "config": lambda node: node.config_id,
                 "storage": lambda node: node.storage_type,
                 "scope": lambda node: node.scope,
                 "written": lambda node: node.last_edit_date,
+                "version": lambda node: node.version,
             },
             as_json=access.json,
             limit=limit,

@@ -21,6 +21,7 @@ def list_jobs(
     submission: Texts = None,
     task: Texts = None,
     status: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -30,6 +31,7 @@ def list_jobs(
         submission: Only those of this submission. Can be repeated, like the other filters.
         task: Only those of this task.
         status: Only those with this status, such as FAILED.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
@@ -38,6 +40,7 @@ def list_jobs(
                 submission_id=submission,
                 task_id=task,
                 status=status,
+                version=version,
                 sort=None if submission else "-creation_date",
             ),
             {
@@ -46,6 +49,7 @@ def list_jobs(
                 "attempts": lambda job: job.attempts,
                 "submitted": lambda job: job.submitted_at,
                 "seconds": lambda job: job.execution_duration,
+                "version": lambda job: job.version,
                 "reason": lambda job: job.reason,
             },
             as_json=access.json,

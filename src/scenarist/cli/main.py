@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
-from scenarist.cli import databases, drawing, identities, serving, sessions
+from scenarist.cli import databases, drawing, identities, importing, serving, sessions
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.redaction import redact
 
@@ -26,7 +26,13 @@ app.command(serving.orchestrate)
 app.command(serving.demo)
 app.command(serving.check)
 app.command(drawing.graph)
-for group in (databases.group, identities.users, identities.keys, identities.secrets):
+for group in (
+    databases.group,
+    importing.group,
+    identities.users,
+    identities.keys,
+    identities.secrets,
+):
     app.command(group)
 app.command(sessions.login)
 app.command(sessions.logout)

@@ -44,3 +44,8 @@ def _print(orchestration: "schemas.Orchestration", access: Access) -> None:
             f"No jobs are started: paused at {orchestration.paused_at:%Y-%m-%d %H:%M:%S} by "
             f"{orchestration.paused_by}."
         )
+    if not access.json and orchestration.other_versions:
+        print_line(
+            f"This server has version {orchestration.version} of the application; others that are "
+            f"connected to its database have {', '.join(orchestration.other_versions)}."
+        )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def plan_and_print(
-    plan: "Callable[..., schemas.Plan]", id: str, access: Access, *, force: bool
+    plan: "Callable[..., schemas.SubmitPlan]", id: str, access: Access, *, force: bool
 ) -> None:
     """Plan the submit of an entity, and print the plan."""
     planned = plan(id, force=force)

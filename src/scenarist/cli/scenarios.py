@@ -83,6 +83,7 @@ def list_scenarios(
     config: Texts = None,
     name: Texts = None,
     tag: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -92,17 +93,19 @@ def list_scenarios(
         config: Only those of this config. Can be repeated, like the other filters.
         name: Only those with this name.
         tag: Only those with this tag.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.scenarios.list(config_id=config, name=name, tag=tag),
+            client.scenarios.list(config_id=config, name=name, tag=tag, version=version),
             {
                 "id": lambda scenario: scenario.id,
                 "name": lambda scenario: scenario.name,
                 "primary": lambda scenario: scenario.primary_scenario,
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
+                "version": lambda scenario: scenario.version,
             },
             as_json=access.json,
             limit=limit,

@@ -34,6 +34,7 @@ def list_sequences(
     *,
     scenario: Texts = None,
     name: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -42,16 +43,18 @@ def list_sequences(
     Args:
         scenario: Only those of this scenario. Can be repeated, like the other filters.
         name: Only those with this name.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.sequences.list(scenario_id=scenario, name=name),
+            client.sequences.list(scenario_id=scenario, name=name, version=version),
             {
                 "id": lambda sequence: sequence.id,
                 "name": lambda sequence: sequence.name,
                 "tasks": lambda sequence: len(sequence.tasks),
                 "created": lambda sequence: sequence.creation_date,
+                "version": lambda sequence: sequence.version,
             },
             as_json=access.json,
             limit=limit,

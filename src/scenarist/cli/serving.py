@@ -6,10 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from scenarist.cli.options import (
     Options,
+    Switch,
     Text,
     derive_options,
     find_option_names,
@@ -31,6 +34,8 @@ else:
     OrchestratorOptions = derive_options(*find_option_names(serves=False))
     DemoOptions = derive_options("port", "database", "storage")
 
+_NewFile = Annotated[str | None, Parameter(show_default=False, allow_leading_hyphen=True)]
+
 _DEFAULT_SERVER_OPTIONS = ServerOptions()
 _DEFAULT_ORCHESTRATOR_OPTIONS = OrchestratorOptions()
 _DEFAULT_DEMO_OPTIONS = DemoOptions()
@@ -42,7 +47,7 @@ def serve(application: str, /, *, options: ServerOptions = _DEFAULT_SERVER_OPTIO
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _load(application, options)
+    loaded, settings = load_with_settings(application, options)
     with _exempt_from_collection():
         from scenarist.server import composition
 
@@ -58,7 +63,7 @@ def orchestrate(
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _load(application, options)
+    loaded, settings = load_with_settings(application, options)
     with _exempt_from_collection():
         from scenarist.server import composition
 
@@ -75,14 +80,33 @@ def demo(*, options: DemoOptions = _DEFAULT_DEMO_OPTIONS) -> None:
     exit_soon()
 
 
-def check(application: str, /, *, database: Text = None) -> None:
+def check(
+    application: str,
+    /,
+    *,
+    database: Text = None,
+    from_taipy: Switch = None,
+    write: _NewFile = None,
+    overwrite: Switch = None,
+) -> None:
     """Check the configuration of an application and report every error, without starting anything.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
         database: Also report how the records in the database at this URL differ from the
             application.
+        from_taipy: Instead, report every change that a module or file of Taipy needs.
+        write: With --from-taipy, write the module with its import lines changed to this new file;
+            - prints it.
+        overwrite: With --write, replace the file if it exists.
     """
+    if from_taipy:
+        from scenarist.cli.taipy_changes import report_changes
+
+        report_changes(application, write=write, may_overwrite=bool(overwrite))
+        return
+    if write is not None or overwrite:
+        raise InvalidError("--write and --overwrite need --from-taipy")
     from scenarist.config import load_app
     from scenarist.server import preflight
 
@@ -133,7 +157,7 @@ def _exempt_from_collection() -> Iterator[None]:
     gc.enable()
 
 
-def _load(application: str, options: Options) -> "tuple[Application, Settings]":
+def load_with_settings(application: str, options: Options) -> "tuple[Application, Settings]":
     """Load an application, and read the settings together with its own."""
     from scenarist.config import load_app
 

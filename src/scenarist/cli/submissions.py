@@ -15,6 +15,7 @@ def list_submissions(
     *,
     entity: Texts = None,
     status: Texts = None,
+    version: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -24,17 +25,21 @@ def list_submissions(
         entity: Only those of this scenario, sequence or task. Can be repeated, like the other
             filters.
         status: Only those with this status, such as RUNNING.
+        version: Only those of this version of the application.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.submissions.list(entity_id=entity, status=status, sort="-creation_date"),
+            client.submissions.list(
+                entity_id=entity, status=status, version=version, sort="-creation_date"
+            ),
             {
                 "id": lambda submission: submission.id,
                 "of": lambda submission: submission.entity_id,
                 "status": lambda submission: submission.status,
                 "submitted": lambda submission: submission.submitted_at,
                 "ended": lambda submission: submission.finished_at,
+                "version": lambda submission: submission.version,
             },
             as_json=access.json,
             limit=limit,

@@ -218,10 +218,13 @@ class DataNodes(Entities[schemas.DataNode]):
         )
         return self._transport.fetch(call, schemas.DataNodeWritten)
 
-    def edits(self, id: str, *, sort: str | None = None) -> Listing[schemas.Edit]:
-        """List all edits, newest first unless ``sort`` is ``timestamp``."""
+    def edits(
+        self, id: str, *, version: AnyOf | None = None, sort: str | None = None
+    ) -> Listing[schemas.Edit]:
+        """List edits, newest first unless ``sort`` is ``timestamp``."""
         path = path_of(self._name, id, "edits")
-        return Listing(self._transport, path, schemas.Results[schemas.Edit], {"sort": sort})
+        filters = {"version": version, "sort": sort}
+        return Listing(self._transport, path, schemas.Results[schemas.Edit], filters)
 
     def edit(self, id: str, edit_id: str) -> schemas.Edit:
         """Return one edit, with its value if that is small, else with the beginning of it."""
@@ -258,6 +261,7 @@ class DataNodes(Entities[schemas.DataNode]):
         owner_id: AnyOf | None = None,
         scope: AnyOf | None = None,
         storage_type: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

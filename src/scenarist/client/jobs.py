@@ -69,6 +69,7 @@ class Jobs(Entities[schemas.Job]):
         entity_id: AnyOf | None = None,
         newest_of: AnyOf | None = None,
         status: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

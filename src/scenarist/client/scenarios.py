@@ -178,6 +178,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         tag: AnyOf | None = None,
         primary: bool | None = None,
         name: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

@@ -68,6 +68,7 @@ class Sequences(Subscribable[schemas.Sequence]):
         id: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         name: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

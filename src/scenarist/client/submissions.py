@@ -44,6 +44,7 @@ class Submissions(Entities[schemas.Submission]):
         entity_type: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         status: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,
@@ -191,7 +192,7 @@ class Submittable(Entities[EntityT]):
         body = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
         return submit(self._transport, path_of(self._name, "submit", id), body, idempotency_key)
 
-    def plan(self, id: str, *, force: bool = False) -> schemas.Plan:
+    def plan(self, id: str, *, force: bool = False) -> schemas.SubmitPlan:
         """Return what a submit would run now, and why; nothing is changed.
 
         Raises:

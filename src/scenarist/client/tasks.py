@@ -31,6 +31,7 @@ class Tasks(Submittable[schemas.Task]):
         scenario_id: AnyOf | None = None,
         sequence_id: AnyOf | None = None,
         config_id: AnyOf | None = None,
+        version: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from scenarist.config.functions import import_module
+from scenarist.config.functions import import_module, loading_module
 from scenarist.config.registry import Config, ConfigRegistry
+from scenarist.config.taipy_modules import describe_changes
 from scenarist.domain.errors import InvalidError
 from scenarist.system.search_path import extend_search_path
 
@@ -41,22 +42,30 @@ class Application:
 
     Args:
         search_path: The folders that a worker process needs on ``sys.path`` to find its functions:
-            its own folder, and those that its module added.
+            its own folder, the current one, and those that its module added.
         name: The name that it was loaded by.
         file: The file of its module; None for a TOML file.
+        current_folder: The folder in which it was loaded, if that is not its own.
     """
 
     registry: ConfigRegistry
     search_path: tuple[str, ...]
     name: str = ""
     file: str | None = None
+    current_folder: str | None = None
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """The search path without the folder in which it happened to be loaded."""
+        return tuple(folder for folder in self.search_path if folder != self.current_folder)
 
 
 def load_app(app: str) -> Application:
     """Load ``package.module``, ``path/app.py`` or ``path/config.toml``.
 
     Modules are looked up in its folder (for a module, the current folder) after Python's standard
-    library. The file that SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
+    library, and then in the current folder. The file that SCENARIST_CONFIG_PATH (or
+    TAIPY_CONFIG_PATH) names is applied last.
 
     Raises:
         InvalidError: The application cannot be loaded. The message says why, with file and line.
@@ -65,26 +74,57 @@ def load_app(app: str) -> Application:
     if (is_file or set(app) == {"."}) and Path(app).is_dir():
         raise InvalidError(f"{app} is a folder; name a file in it, such as {Path(app, 'app.py')}")
     folder = str(Path(app).resolve().parent if is_file else Path.cwd())
-    extend_search_path([folder])
-    before = set(sys.path) - {folder}
+    current = _find_current_folder()
+    own = [folder] if current is None or current == folder else [folder, current]
+    extend_search_path(own)
+    before = set(sys.path) - set(own)
+    is_module = not app.endswith(".toml")
     module: ModuleType | None = None
-    if app.endswith(".toml"):
-        registry = ConfigRegistry()
-        registry.load(app)
-    else:
-        try:
-            module = _import_file(Path(app).resolve()) if is_file else import_module(app)
-        except InvalidError as error:
-            raise InvalidError(
-                error.message + _make_shadowing_hint(error.message, folder)
-            ) from error
-        registry = _find_registry(module, app)
-    for name in _OVERRIDE_VARIABLES:
-        if override := os.environ.get(name):
-            registry.override(override)
-            break
+    with loading_module((Path(app).stem if is_file else app) if is_module else None):
+        if is_module:
+            module = _import_application(app, folder, is_file=is_file)
+            registry = _find_registry(module, app)
+        else:
+            registry = ConfigRegistry()
+            registry.load(app)
+        for name in _OVERRIDE_VARIABLES:
+            if override := os.environ.get(name):
+                registry.override(override)
+                break
     search_path = tuple(_resolve_path_entry(entry) for entry in sys.path if entry not in before)
-    return Application(registry, search_path, app, getattr(module, "__file__", None))
+    return Application(
+        registry,
+        search_path,
+        app,
+        getattr(module, "__file__", None),
+        current if current != folder else None,
+    )
+
+
+def _find_current_folder() -> str | None:
+    """Return the current folder; None if it is gone, or if it would hide a library."""
+    try:
+        current = str(Path.cwd())
+    except OSError:
+        return None
+    hides = any(name in _LIBRARIES for name, _ in find_shadowing_modules([current]))
+    return None if hides and current not in sys.path and "" not in sys.path else current
+
+
+def _import_application(app: str, folder: str, *, is_file: bool) -> ModuleType:
+    try:
+        return _import_file(Path(app).resolve()) if is_file else import_module(app)
+    except InvalidError as error:
+        hint = _make_shadowing_hint(error.message, folder)
+        if "'taipy" in error.message and (file := find_source(app)) is not None:
+            hint = describe_changes(file, [Path(folder)])
+        raise InvalidError(error.message + hint) from error
+
+
+def find_source(app: str) -> Path | None:
+    """Return the Python file of an application, without importing it; None if there is none."""
+    file = Path(app) if app.endswith(".py") else Path(*app.split(".")).with_suffix(".py")
+    return file.resolve() if file.is_file() else None
 
 
 def find_declaration_faults(application: Application) -> Iterator[str]:
@@ -102,11 +142,20 @@ def find_declaration_faults(application: Application) -> Iterator[str]:
             f"declares {missing}, because the code under 'if __name__ == \"__main__\":' (line "
             f"{guard}) runs only when the file is run as a program; move the declarations out of it"
         )
+    elif changes := _describe_changes(application):
+        yield f"declares {missing} here{changes}"
     elif is_empty:
         yield (
             "declares no data node, no task and no scenario; declare them at module level, so that "
             "importing it declares them"
         )
+
+
+def _describe_changes(application: Application) -> str:
+    """Return the changes that a module needs which declares with Taipy's own ``Config``."""
+    if application.file is None or "taipy" not in sys.modules:
+        return ""
+    return describe_changes(Path(application.file), [*map(Path, application.search_path)])
 
 
 def find_shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -192,9 +241,10 @@ def _import_file(file: Path) -> ModuleType:
     name = file.stem
     if not file.is_file():
         raise InvalidError(f"there is no file {file}")
-    if not name.isidentifier():
+    if "." in name:
         raise InvalidError(
-            f"{file}: worker processes import it by name; use a name such as my_app.py"
+            f"{file}: Python cannot import a file with a dot in its name; rename it to "
+            f"{name.replace('.', '_')}.py"
         )
     module = sys.modules.get(name) or import_module(name)
     found = getattr(module, "__file__", None)

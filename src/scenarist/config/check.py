@@ -15,11 +15,18 @@ from scenarist.config.check_locations import (
     find_location_warnings,
 )
 from scenarist.config.check_scenarios import check_scenario
-from scenarist.config.check_sections import check_environment, check_number, check_word, values_of
+from scenarist.config.check_sections import (
+    check_environment,
+    check_label,
+    check_number,
+    check_word,
+    values_of,
+)
 from scenarist.config.check_storages import check_data_node
 from scenarist.config.declarations import Declarations
 from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import (
+    CoreConfig,
     DataNodeConfig,
     Entry,
     JobConfig,
@@ -99,7 +106,7 @@ def _iter_findings(
 ) -> Iterator[tuple[str, Findings]]:
     yield "TAIPY", check_environment(declarations.global_app)
     yield "SCENARIST", check_environment(declarations.settings)
-    yield "CORE", check_environment(values_of(declarations.core))
+    yield "CORE", _check_core_section(declarations.core)
     yield "JOB", _check_job_section(declarations.jobs)
     yield "AUTHENTICATION", check_authentication(declarations.authentication)
     owners: dict[str, str] = {}
@@ -208,6 +215,11 @@ def _check_resources(properties: Mapping[str, Any]) -> Findings:
 def _find_repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
     ids = [node.id for node in nodes]
     return [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
+
+
+def _check_core_section(core: CoreConfig) -> Findings:
+    yield from check_environment(values_of(core))
+    yield from check_label("version_number", core.version_number)
 
 
 def _check_job_section(jobs: JobConfig) -> Findings:

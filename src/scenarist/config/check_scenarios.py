@@ -8,8 +8,6 @@ from scenarist.domain.planning import TaskLinks, find_connected_groups, find_cyc
 
 
 def check_scenario(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
-    for id in _find_repeated(scenario.tasks):
-        yield "tasks", f"task {id!r} is listed more than once; list it once"
     cycle = find_cycle(_make_links(scenario.tasks))
     if cycle is not None:
         yield (
@@ -29,12 +27,10 @@ def _check_sequence(
     key = f"sequences.{name}"
     if fault := find_sequence_name_fault(name):
         yield "sequences", f"{name!r}: {fault}; rename it"
-    for task in dict.fromkeys(tasks):
+    for task in tasks:
         if task not in scenario.tasks:
             yield key, f"task {task.id!r} is not in the scenario; add it to its tasks"
-    for id in _find_repeated(tasks):
-        yield key, f"task {id!r} is listed more than once; list it once"
-    groups = find_connected_groups(_make_links(tuple(dict.fromkeys(tasks))))
+    groups = find_connected_groups(_make_links(tasks))
     if len(groups) > 1:
         parts = " and ".join(f"({', '.join(group)})" for group in groups)
         yield (
@@ -61,10 +57,6 @@ def _check_name_clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
     for name in scenario.properties:
         if name in taken:
             yield name, f"{name!r} is also a {taken[name]}; rename the property"
-
-
-def _find_repeated(tasks: Sequence[TaskConfig]) -> list[str]:
-    return [task.id for task in dict.fromkeys(tasks) if list(tasks).count(task) > 1]
 
 
 def _make_links(tasks: Sequence[TaskConfig]) -> list[TaskLinks]:

@@ -7,6 +7,7 @@ from typing import Any
 from scenarist.config.entries import AuthenticationConfig, CoreConfig, JobConfig
 from scenarist.config.values import as_int, iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.text import NOT_A_LABEL, is_label
 
 Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with a message: what is wrong, and how to fix it."""
@@ -29,6 +30,13 @@ def check_word(key: str, value: object, words: tuple[str, ...]) -> Findings:
         return
     if resolve(value) not in words:
         yield key, f"{value!r} is not a known value; use one of {', '.join(words)}"
+
+
+def check_label(key: str, value: object) -> Findings:
+    if value is None or any(iter_environment_faults(value)):
+        return
+    if (found := str(resolve(value))) and not is_label(found):
+        yield key, f"{found[:200]!r} {NOT_A_LABEL}"
 
 
 def check_number(key: str, value: object) -> Findings:

@@ -265,7 +265,14 @@ class DataNodeRegistry:
         aws_s3_put_object_parameters: Mapping[str, Any] | None = None,
         scope: Scope | str | None = None,
         validity_period: timedelta | str | None = None,
+        *,
+        aws_s3_object_parameters: Mapping[str, Any] | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is an object in S3."""
+        """Declare a data node that is an object in S3.
+
+        Args:
+            aws_s3_object_parameters: Parameters of the calls that read and write the object; each
+                call gets those that it has.
+        """
         return self._configure("s3_object", locals())

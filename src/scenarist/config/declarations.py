@@ -1,6 +1,6 @@
 """The declarations made so far, and the creation of entries from given values."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -11,26 +11,37 @@ from scenarist.config.entries import (
     DataNodeConfig,
     Entry,
     JobConfig,
+    Listed,
     ScenarioConfig,
     TaskConfig,
+    find_known_keys,
     overwrite,
 )
 from scenarist.config.keys import (
+    PROPERTIES,
     SCENARIO_KEYS,
     SECTION_KEYS,
     TASK_KEYS,
     known_keys,
     retain_properties,
 )
-from scenarist.config.names import NamedObjects, resolve_exception_names, resolve_function_name
+from scenarist.config.names import (
+    FunctionName,
+    NamedObjects,
+    resolve_exception_names,
+    resolve_function_name,
+)
+from scenarist.config.origins import find_caller_position
 from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
+from scenarist.domain.vocabulary import Scope
 
 EntryT = TypeVar("EntryT", bound=Entry)
 SectionT = TypeVar("SectionT", JobConfig, CoreConfig, AuthenticationConfig)
 
 _TABLE_CLASSES = {
+    "modin": "pandas",
     "pandas:DataFrame": "pandas",
     "pandas.core.frame:DataFrame": "pandas",
     "numpy:ndarray": "numpy",
@@ -39,7 +50,7 @@ _TABLE_CLASSES = {
     "pyarrow:Table": "pyarrow",
     "pyarrow.lib:Table": "pyarrow",
 }
-"""Classes that can be passed as ``exposed_type``, with the word that storages use for them."""
+"""What can be passed as ``exposed_type``, with the word that storages use: Modin means pandas."""
 
 DEFAULT_ID = "default"
 """The id of the section in each family that supplies defaults."""
@@ -96,7 +107,9 @@ class Declarations:
             f"DATA_NODE.{id}", _expand_schema(given), origin, fresh=like is not None
         )
         storage_type = draft.take("storage_type", as_text, base.storage_type)
-        scope = draft.take("scope", as_scope, base.scope)
+        # The default scope is meant for values that are stored alike.
+        is_like_base = existing is not None or storage_type == base.storage_type
+        scope = draft.take("scope", as_scope, base.scope if is_like_base else Scope.SCENARIO)
         validity_period = draft.take("validity_period", as_duration, base.validity_period)
         properties: Mapping[str, Any] = base.properties
         if storage_type != base.storage_type:
@@ -109,6 +122,7 @@ class Declarations:
             properties=_without_empty_type(
                 _replace_table_classes(draft.merge_properties(properties, known_keys(storage_type)))
             ),
+            declarations=self,
         )
         return self._store("DATA_NODE", self.data_nodes, entry)
 
@@ -119,10 +133,14 @@ class Declarations:
         draft = self._make_draft(f"TASK.{id}", given, origin)
         entry = TaskConfig(
             id=id,
-            function=draft.take_names("function", resolve_function_name, base.function),
-            inputs=draft.resolve_references("inputs", DataNodeConfig, self.data_nodes, base.inputs),
-            outputs=draft.resolve_references(
-                "outputs", DataNodeConfig, self.data_nodes, base.outputs
+            function=FunctionName(
+                draft.take_names("function", resolve_function_name, base.function)
+            ),
+            inputs=Listed(
+                draft.resolve_references("inputs", DataNodeConfig, self.data_nodes, base.inputs)
+            ),
+            outputs=Listed(
+                draft.resolve_references("outputs", DataNodeConfig, self.data_nodes, base.outputs)
             ),
             skippable=draft.take("skippable", as_bool, base.skippable),
             timeout=draft.take("timeout", as_duration, base.timeout),
@@ -132,6 +150,7 @@ class Declarations:
             retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
             fresh=draft.take("fresh", as_bool, base.fresh),
             properties=draft.merge_properties(base.properties, TASK_KEYS),
+            declarations=self,
         )
         return self._store("TASK", self.tasks, entry)
 
@@ -139,6 +158,8 @@ class Declarations:
         self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
     ) -> ScenarioConfig:
         """Declare a scenario; values that are not given keep those of the existing entry.
+
+        What is listed twice is taken once.
 
         Args:
             over: Whether to keep sequences and comparators whose names are not given.
@@ -152,9 +173,14 @@ class Declarations:
         keep = over and existing is not None
         entry = ScenarioConfig(
             id=id,
-            tasks=draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks),
-            additional_data_nodes=draft.resolve_references(
-                "additional_data_nodes", DataNodeConfig, self.data_nodes, base.additional_data_nodes
+            tasks=_take_once(draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)),
+            additional_data_nodes=_take_once(
+                draft.resolve_references(
+                    "additional_data_nodes",
+                    DataNodeConfig,
+                    self.data_nodes,
+                    base.additional_data_nodes,
+                )
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
             comparators=draft.merge_table(
@@ -163,13 +189,58 @@ class Declarations:
             sequences=draft.merge_table(
                 "sequences",
                 base.sequences,
-                lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
+                lambda key, value: _take_once(
+                    draft.find_entries(key, TaskConfig, self.tasks, value)
+                ),
                 keep=keep,
             ),
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
         return self._store("SCENARIO", self.scenarios, entry)
+
+    def change(self, entry: Entry, key: str, value: object) -> None:
+        """Change one value of an entry, as a later configure call would; None removes it.
+
+        A key that the entry does not know becomes a custom property.
+
+        Raises:
+            AttributeError: It is not a value that can be declared.
+        """
+        self.require_open()
+        names = {item.name for item in fields(entry)} - {"id", "declarations"}
+        if key not in names and hasattr(type(entry), key):
+            raise AttributeError(f"{key!r} of a {type(entry).__name__} cannot be set")
+        if value is None or key == PROPERTIES:
+            self._clear(entry, key, is_field=key in names)
+        if value is None:
+            return
+        known = {*names, *find_known_keys(entry)} - {PROPERTIES}
+        values = dict(value) if key == PROPERTIES and isinstance(value, Mapping) else {key: value}
+        given: dict[str, Any] = {name: values[name] for name in values if name in known}
+        given[PROPERTIES] = {name: values[name] for name in values if name not in known}
+        declare: dict[str, Callable[[str, Mapping[str, Any], str], Entry]] = {
+            "DATA_NODE": self.declare_data_node,
+            "TASK": self.declare_task,
+            "SCENARIO": self.declare_scenario,
+        }
+        overwrite(entry, declare[entry.family](entry.id, given, find_caller_position()))
+
+    def _clear(self, entry: Entry, key: str, *, is_field: bool) -> None:
+        blank = type(entry)(id=entry.id, declarations=self)  # type: ignore[call-arg]
+        if is_field:
+            changes = {key: getattr(blank, key)}
+        else:
+            changes = {PROPERTIES: {**entry.properties}}
+            changes[PROPERTIES].pop(key, None)
+        overwrite(entry, replace(entry, **changes))
+        self.faults.pop((f"{entry.family}.{entry.id}", key), None)
+        self.objects.pop((f"{entry.family}.{entry.id}", key), None)
+
+    def find_object(self, entry: Entry, key: str) -> Any:
+        """Return the function or class that was passed for a key; None if it was named."""
+        found = self.objects.get((f"{entry.family}.{entry.id}", key))
+        return found[-1][1] if found else None
 
     def reject_default(self, family: str, origin: str) -> None:
         """Record the fault that an entry was declared under the id of the defaults."""
@@ -226,11 +297,14 @@ class Declarations:
     def declare_section(
         self, entry_name: str, base: SectionT, given: Mapping[str, Any], origin: str
     ) -> SectionT:
-        """Return *base* with the given values changed."""
+        """Change the given values of *base*, and return it."""
         names = {item.name for item in fields(base)} - {"properties"}
         present = {name: getattr(base, name) for name in names} | dict(base.properties)
         values = self.declare_table(entry_name, present, given, origin, known=names)
-        return replace(base, **{name: values.pop(name) for name in names}, properties=values)
+        for name in names:
+            setattr(base, name, values.pop(name))
+        base.properties = values
+        return base
 
     def declare_table(
         self,
@@ -301,6 +375,10 @@ def _without_empty_type(properties: dict[str, Any]) -> dict[str, Any]:
     if properties.get(SCHEMA_TYPE) == "":
         del properties[SCHEMA_TYPE]
     return properties
+
+
+def _take_once(entries: Iterable[EntryT]) -> Listed[EntryT]:
+    return Listed(dict.fromkeys(entries))
 
 
 def _replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:

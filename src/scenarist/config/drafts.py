@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from scenarist.config.entries import DataNodeConfig, Entry, TaskConfig
 from scenarist.config.keys import FUNCTION_KEYS, PROPERTIES, TYPE_KEYS, describe_unknown_key
-from scenarist.config.names import NamedObjects, resolve_function_name
+from scenarist.config.names import FunctionName, NamedObjects, resolve_function_name
 from scenarist.config.values import Reference, resolve
 from scenarist.domain.errors import InvalidError
 
@@ -130,13 +130,14 @@ class Draft:
         made = {name: convert(f"{key}.{name}", value) for name, value in given.items()}
         return {**base, **made} if keep else made
 
-    def name_functions(self, key: str, functions: object) -> tuple[str, ...]:
+    def name_functions(self, key: str, functions: object) -> tuple[FunctionName, ...]:
         """Return the names of functions. Functions without a usable name are faults."""
         self._reset(key)
-        names: list[str] = []
+        names: list[FunctionName] = []
         for function in _as_list(functions):
             try:
-                names.append(resolve_function_name(_require_valid(function), self._objects_of(key)))
+                name = resolve_function_name(_require_valid(function), self._objects_of(key))
+                names.append(FunctionName(name))
             except InvalidError as error:
                 self._add_fault(key, error.message)
         return tuple(names)
@@ -191,6 +192,8 @@ class Draft:
             return value
         if isinstance(value, list | tuple):
             return [self._to_plain(key, item) for item in value]
+        if isinstance(value, set | frozenset):
+            return sorted((self._to_plain(key, item) for item in value), key=repr)
         if isinstance(value, Mapping):
             return {name: self._to_plain(key, item) for name, item in value.items()}
         if isinstance(value, PathLike):

@@ -1,25 +1,110 @@
 """The entries of a registry: data nodes, tasks and scenarios, and the sections."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
+from scenarist.config.keys import (
+    DEFAULT_VALUES,
+    FUNCTION_KEYS,
+    SCENARIO_KEYS,
+    TASK_KEYS,
+    known_keys,
+)
+from scenarist.config.names import FunctionName, look_up
+from scenarist.config.values import resolve
 from scenarist.domain.lifecycle import LOST_LIMIT
 from scenarist.domain.vocabulary import Frequency, Scope
 
 Function = Callable[..., Any] | str
 """A function of a module, or its name ``package.module:name``."""
 
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""The ports of databases, where ``db_port`` is not given."""
+
 Exceptions = type[BaseException] | str | Sequence[type[BaseException] | str]
 """Classes of exceptions, or their names: ``ConnectionError``, ``package.module:Name``."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Entry:
-    """A declaration. Only its registry changes it, in place, so every reference sees the latest."""
+EntryT = TypeVar("EntryT", bound="Entry")
 
+
+class Listed(tuple[EntryT, ...]):
+    """Entries in their order. Like a list, it equals a list, and a list can be added to it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
+
+    def __add__(self, other: object) -> Any:
+        if isinstance(other, list):
+            return [*self, *other]
+        return tuple.__add__(self, other) if isinstance(other, tuple) else NotImplemented
+
+    def __radd__(self, other: object) -> Any:
+        return [*other, *self] if isinstance(other, list) else NotImplemented
+
+
+class EntryDeclarations(Protocol):
+    """The part of the declarations that changes an entry."""
+
+    def change(self, entry: "Entry", key: str, value: object) -> None: ...
+
+    def find_object(self, entry: "Entry", key: str) -> Any: ...
+
+    def add_sequences(
+        self, scenario: "ScenarioConfig", sequences: Mapping[str, object]
+    ) -> None: ...
+
+    def add_comparator(
+        self, scenario: "ScenarioConfig", data_node_id: str, function: object
+    ) -> None: ...
+
+    def remove_from_scenario(
+        self, scenario: "ScenarioConfig", table: str, names: Iterable[str]
+    ) -> None: ...
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Entry:
+    """A declaration. Its registry changes it in place, so every reference sees the latest.
+
+    Each property is also an attribute, with references to the environment replaced; one that is
+    not given has the value that its storage assumes, or else is None. To set an attribute is the
+    same as to pass it to the configure function again; None removes it.
+    """
+
+    family: ClassVar[str]
     id: str
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = resolve(self.properties.get(name))
+        if value is None:
+            return self._find_default_value(name)
+        if name in FUNCTION_KEYS and isinstance(value, str) and ":" in value:
+            return self._find_object(name, value)
+        return value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The declarations are the last field: without them the entry is still being created.
+        try:
+            declarations = object.__getattribute__(self, "declarations")
+        except AttributeError:
+            declarations = None
+        if declarations is None:
+            object.__setattr__(self, name, value)
+        else:
+            declarations.change(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and other.id == self.id
@@ -27,8 +112,17 @@ class Entry:
     def __hash__(self) -> int:
         return hash((type(self), self.id))
 
+    def _find_default_value(self, name: str) -> Any:
+        return None
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+    def _find_object(self, key: str, name: str) -> Any:
+        """Return the function or class of a name: the one that was passed, if any."""
+        declarations = object.__getattribute__(self, "declarations")
+        found = None if declarations is None else declarations.find_object(self, key)
+        return look_up(name) if found is None else found
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
 class DataNodeConfig(Entry):
     """A data node as declared.
 
@@ -37,10 +131,17 @@ class DataNodeConfig(Entry):
             with unresolved references to the environment.
     """
 
+    family: ClassVar[str] = "DATA_NODE"
     storage_type: str = "pickle"
     scope: Scope = Scope.SCENARIO
     validity_period: timedelta | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    declarations: EntryDeclarations | None = field(default=None, repr=False)
+
+    def _find_default_value(self, name: str) -> Any:
+        if name == "db_port" and self.storage_type in {"sql", "sql_table"}:
+            return _PORTS.get(self.db_engine, _PORTS["mssql"])
+        return DEFAULT_VALUES.get(self.storage_type, {}).get(name)
 
     @property
     def is_readable(self) -> bool:
@@ -59,20 +160,21 @@ class DataNodeConfig(Entry):
         return keys is None or any(key in self.properties for key in keys)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(kw_only=True, slots=True, eq=False)
 class TaskConfig(Entry):
     """A task as declared: a function, by name, over ordered inputs and outputs.
 
     Args:
-        function: ``package.module:name``; empty if it is missing or invalid.
+        function: ``package.module:name``; empty if it is missing or invalid. It can be called.
         retry_on: Exceptions by name, ``package.module:Name``; empty for all.
         retries_after_loss: How often it runs again after its process was lost.
         fresh: Whether each of its jobs gets its own process.
     """
 
-    function: str = ""
-    inputs: tuple[DataNodeConfig, ...] = ()
-    outputs: tuple[DataNodeConfig, ...] = ()
+    family: ClassVar[str] = "TASK"
+    function: FunctionName = field(default_factory=FunctionName)
+    inputs: Listed[DataNodeConfig] = field(default_factory=Listed)
+    outputs: Listed[DataNodeConfig] = field(default_factory=Listed)
     skippable: bool = False
     timeout: timedelta | None = None
     retries: int = 0
@@ -81,41 +183,56 @@ class TaskConfig(Entry):
     retries_after_loss: int = LOST_LIMIT - 1
     fresh: bool = False
     properties: Mapping[str, Any] = field(default_factory=dict)
-
-
-class ScenarioDeclarations(Protocol):
-    """The part of the declarations that changes the entry of a scenario."""
-
-    def add_sequences(
-        self, scenario: "ScenarioConfig", sequences: Mapping[str, object]
-    ) -> None: ...
-
-    def add_comparator(
-        self, scenario: "ScenarioConfig", data_node_id: str, function: object
-    ) -> None: ...
-
-    def remove_from_scenario(
-        self, scenario: "ScenarioConfig", table: str, names: Iterable[str]
-    ) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ScenarioConfig(Entry):
-    """A scenario as declared: its tasks in order, additional data nodes, sequences and so on."""
-
-    tasks: tuple[TaskConfig, ...] = ()
-    additional_data_nodes: tuple[DataNodeConfig, ...] = ()
-    frequency: Frequency | None = None
-    comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    declarations: "ScenarioDeclarations" = field(repr=False)
+    declarations: EntryDeclarations | None = field(default=None, repr=False)
 
     @property
-    def data_nodes(self) -> tuple[DataNodeConfig, ...]:
+    def input_configs(self) -> list[DataNodeConfig]:
+        return list(self.inputs)
+
+    @property
+    def output_configs(self) -> list[DataNodeConfig]:
+        return list(self.outputs)
+
+    @property
+    def scope(self) -> Scope:
+        """The narrowest scope of its data nodes; GLOBAL if it has none."""
+        return min((node.scope for node in self.inputs + self.outputs), default=Scope.GLOBAL)
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class ScenarioConfig(Entry):
+    """A scenario as declared: its tasks in order, additional data nodes, sequences and so on.
+
+    Args:
+        comparators: Names of functions, which can be called, by data node id.
+    """
+
+    family: ClassVar[str] = "SCENARIO"
+    tasks: Listed[TaskConfig] = field(default_factory=Listed)
+    additional_data_nodes: Listed[DataNodeConfig] = field(default_factory=Listed)
+    frequency: Frequency | None = None
+    comparators: Mapping[str, tuple[FunctionName, ...]] = field(default_factory=dict)
+    sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    declarations: EntryDeclarations = field(repr=False)
+
+    @property
+    def data_nodes(self) -> Listed[DataNodeConfig]:
         """The data nodes of the tasks, then the additional ones; each once, in order of use."""
         used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
-        return tuple(dict.fromkeys((*used, *self.additional_data_nodes)))
+        return Listed(dict.fromkeys((*used, *self.additional_data_nodes)))
+
+    @property
+    def task_configs(self) -> list[TaskConfig]:
+        return list(self.tasks)
+
+    @property
+    def data_node_configs(self) -> list[DataNodeConfig]:
+        return list(self.data_nodes)
+
+    @property
+    def additional_data_node_configs(self) -> list[DataNodeConfig]:
+        return list(self.additional_data_nodes)
 
     def add_sequences(self, sequences: Mapping[str, "Tasks"]) -> None:
         """Add sequences by name; a name that exists is replaced."""
@@ -135,12 +252,9 @@ class ScenarioConfig(Entry):
         self.declarations.add_comparator(self, dn_config_id, comparator)
 
     def delete_comparator(self, dn_config_id: str) -> None:
-        """Remove the comparators of a data node.
-
-        Raises:
-            InvalidError: The data node has no comparator in the scenario.
-        """
-        self.declarations.remove_from_scenario(self, "comparators", [dn_config_id])
+        """Remove the comparators of a data node, if it has any."""
+        names = [dn_config_id] if dn_config_id in self.comparators else []
+        self.declarations.remove_from_scenario(self, "comparators", names)
 
 
 DataNodes = DataNodeConfig | str | Sequence[DataNodeConfig | str]
@@ -150,34 +264,56 @@ Tasks = TaskConfig | str | Sequence[TaskConfig | str]
 """One or several tasks: objects returned by a configure function, or ids."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobConfig:
-    """The section [JOB]. A value may be a reference to the environment."""
+class UniqueSection:
+    """A section of which there is one. Its properties are attributes too; others are None.
 
-    mode: str | None = None
-    max_nb_of_workers: int | str | None = None
+    A value may be a reference to the environment.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return resolve(self.properties.get(name))
+
+
+@dataclass(kw_only=True, slots=True)
+class JobConfig(UniqueSection):
+    """The section [JOB]."""
+
+    mode: str = "development"
+    max_nb_of_workers: int | str | None = None  #: None: the setting ``workers`` decides
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_standalone(self) -> bool:
+        return self.mode == "standalone"
+
+    @property
+    def is_development(self) -> bool:
+        return self.mode == "development"
+
+
+@dataclass(kw_only=True, slots=True)
+class CoreConfig(UniqueSection):
+    """The section [CORE]."""
+
+    root_folder: str = "./taipy/"
+    storage_folder: str = "user_data/"
+    taipy_storage_folder: str = ".taipy/"
+    repository_type: str = "filesystem"
+    repository_properties: Mapping[str, Any] = field(default_factory=dict)
+    read_entity_retry: int | str = 1
+    mode: str = "development"
+    version_number: str = ""
+    force: bool | str = False
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CoreConfig:
-    """The section [CORE]. A value may be a reference to the environment."""
-
-    root_folder: str | None = None
-    storage_folder: str | None = None
-    taipy_storage_folder: str | None = None
-    repository_type: str | None = None
-    repository_properties: Mapping[str, Any] | None = None
-    read_entity_retry: int | str | None = None
-    mode: str | None = None
-    version_number: str | None = None
-    force: bool | str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AuthenticationConfig:
-    """The section [AUTHENTICATION]. A value may be a reference to the environment."""
+@dataclass(kw_only=True, slots=True)
+class AuthenticationConfig(UniqueSection):
+    """The section [AUTHENTICATION]."""
 
     protocol: str | None = None
     roles: Mapping[str, Sequence[str]] | None = None
@@ -190,6 +326,77 @@ class AuthenticationConfig:
     issuer: str | None = None
     audience: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class GlobalAppConfig(Mapping[str, Any]):
+    """The section [TAIPY]: its properties by name, and as attributes with resolved references."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return f"GlobalAppConfig({dict(self)!r})"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"'GlobalAppConfig' object has no attribute {name!r}")
+        return resolve(self.get(name))
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return dict(self)
+
+
+class Entries(Mapping[str, EntryT]):
+    """The entries of a family by id.
+
+    The entry ``default``, which supplies what others omit, can be looked up but is not listed.
+    """
+
+    __slots__ = ("_default", "_entries")
+
+    def __init__(self, entries: Mapping[str, EntryT], default: EntryT) -> None:
+        self._entries = entries
+        self._default = default
+
+    @property
+    def family(self) -> str:
+        return self._default.family
+
+    def __getitem__(self, id: str) -> EntryT:
+        if id == self._default.id and id not in self._entries:
+            return self._default
+        return self._entries[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return repr(dict(self._entries))
+
+
+def find_known_keys(entry: Entry) -> Collection[str]:
+    """Return the keys that an entry accepts besides its fields."""
+    if isinstance(entry, DataNodeConfig):
+        return known_keys(entry.storage_type)
+    return TASK_KEYS if isinstance(entry, TaskConfig) else SCENARIO_KEYS
 
 
 def overwrite(entry: Entry, newer: Entry) -> None:

@@ -20,6 +20,30 @@ DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """The known keys by storage type; this is also the list of storage types."""
 
+_TABLE_VALUES = {"exposed_type": "pandas"}
+_SQL_VALUES = {
+    **_TABLE_VALUES,
+    "db_host": "localhost",
+    "db_driver": "",
+    "sqlite_file_extension": ".db",
+}
+DEFAULT_VALUES: Mapping[str, Mapping[str, Any]] = {
+    "csv": {**_TABLE_VALUES, "encoding": "utf-8", "has_header": True},
+    "json": {"encoding": "utf-8"},
+    "parquet": {**_TABLE_VALUES, "engine": "pyarrow", "compression": "snappy"},
+    "excel": {**_TABLE_VALUES, "has_header": True},
+    "sql_table": _SQL_VALUES,
+    "sql": _SQL_VALUES,
+    "mongo_collection": {
+        "db_username": "",
+        "db_password": "",
+        "db_host": "localhost",
+        "db_port": 27017,
+        "db_driver": "",
+    },
+}
+"""By storage type: what is assumed for properties that are not given."""
+
 TASK_KEYS = (*RESOURCE_PARSERS, SECRETS_KEY)
 SCENARIO_KEYS = ("authorized_tags", SECRETS_KEY)
 SECTION_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -83,12 +107,17 @@ _MEANT_KEYS = {
     "output": "outputs",
     "task_configs": "tasks",
     "additional_data_node_configs": "additional_data_nodes",
-    "aws_s3_object_parameters": "aws_s3_get_object_parameters",
 }
 """The keys meant by keys of other tools or versions that are spelled too differently to match."""
 
+PIPELINES_INSTEAD = (
+    "pipelines of Taipy 2 are sequences here: list the tasks of all pipelines in the scenario, "
+    "and name each pipeline with its tasks in sequences"
+)
 _HINTS = {
     "cacheable": "set skippable=True on the task",
+    "pipelines": PIPELINES_INSTEAD,
+    "pipeline_configs": PIPELINES_INSTEAD,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.config.functions import import_function, parse_function_name
+from scenarist.config.functions import import_function, is_own_file, parse_function_name
 from scenarist.config.origins import find_calling_module
 from scenarist.domain.errors import InvalidError
 
@@ -22,6 +22,19 @@ _EXCEPTIONS = [
     if isinstance(value, type) and issubclass(value, BaseException)
 ]
 _METHODS = (types.MethodType, types.BuiltinMethodType)
+
+
+class FunctionName(str):
+    """The name of a function, ``package.module:name``. To call it is to call the function."""
+
+    __slots__ = ()
+
+    @property
+    def __name__(self) -> str:
+        return self.rpartition(":")[2]
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return look_up(self)(*arguments, **options)
 
 
 def resolve_function_name(value: object, given: NamedObjects | None = None) -> str:
@@ -81,7 +94,7 @@ def _resolve_exception_name(item: object, given: NamedObjects | None) -> str:
 
 def find_name_fault(name: str, value: object) -> str | None:
     """Return why a name does not resolve to the object that was passed; None if it does."""
-    found = _look_up(name)
+    found = look_up(name)
     if _is_same(found, value):
         return None
     leads = "nothing" if found is None else f"another object{_locate_definition(found)}"
@@ -95,7 +108,7 @@ def find_name_fault(name: str, value: object) -> str | None:
 def _find_name(value: object, home: str) -> str | None:
     """Return a name that resolves to the object now: its own, else that of a variable."""
     own = _get_own_name(value)
-    if own is not None and _is_same(_look_up(own), value):
+    if own is not None and _is_same(look_up(own), value):
         return own
     for module in _iter_modules(value, home):
         for name, item in list(vars(module).items()):
@@ -106,7 +119,7 @@ def _find_name(value: object, home: str) -> str | None:
     if isinstance(value, _METHODS) and not isinstance(owner, types.ModuleType | None):
         found = _find_name(owner, home)
         name = f"{found}.{getattr(value, '__name__', '')}"
-        return name if found is not None and _is_same(_look_up(name), value) else None
+        return name if found is not None and _is_same(look_up(name), value) else None
     return None
 
 
@@ -125,17 +138,33 @@ def _get_own_name(value: object) -> str | None:
 
 
 def _iter_modules(value: object, home: str) -> Iterator[types.ModuleType]:
-    """Yield the loaded modules that may have a variable for the object, its own first."""
+    """Yield the loaded modules that may have a variable for the object.
+
+    Its own module comes first. The one that declares it comes last, after the others of the
+    application: it is still being executed, and a variable such as that of a loop may change.
+    """
     inner = value.func if isinstance(value, functools.partial) else None
     names = [getattr(item, "__module__", None) for item in (value, inner)]
-    for name in dict.fromkeys([*names, home]):
+    others = [
+        name for name, module in list(sys.modules.items()) if _is_of_application(module, home)
+    ]
+    for name in dict.fromkeys([*names, *others, home]):
         module = sys.modules.get(name) if isinstance(name, str) else None
         if isinstance(module, types.ModuleType):
             yield module
 
 
-def _look_up(name: str) -> Any:
-    """Return the object of a name in this process; None if there is none."""
+def _is_of_application(module: object, home: str) -> bool:
+    """Whether a loaded module belongs to the application, besides the one that declares."""
+    if not isinstance(module, types.ModuleType) or module.__name__ == home:
+        return False
+    if module.__name__.partition(".")[0] == home.partition(".")[0]:
+        return True
+    return is_own_file(str(vars(module).get("__file__") or ""))
+
+
+def look_up(name: str) -> Any:
+    """Return the object that a name leads to in this process; None if there is none."""
     module, _, path = name.partition(":")
     main = sys.modules.get("__main__")
     if main is not None and module == _module_name("__main__") and module not in sys.modules:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenarist.config.check import WriteInitialValue, find_problems, find_warnings
 from scenarist.config.data_nodes import DataNodeRegistry, collect_given
@@ -14,15 +14,19 @@ from scenarist.config.entries import (
     CoreConfig,
     DataNodeConfig,
     DataNodes,
+    Entries,
     Exceptions,
     Function,
+    GlobalAppConfig,
     JobConfig,
     ScenarioConfig,
     TaskConfig,
     Tasks,
+    UniqueSection,
 )
 from scenarist.config.function_inspection import InspectUses
 from scenarist.config.origins import find_caller_position
+from scenarist.config.taipy_names import find_config_instead
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
 from scenarist.domain.vocabulary import Frequency
@@ -39,20 +43,57 @@ class ConfigRegistry(DataNodeRegistry):
     which can have any name, go under ``properties={…}``.
     """
 
-    @property
-    def data_nodes(self) -> Mapping[str, DataNodeConfig]:
-        return MappingProxyType(self._declarations.data_nodes)
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise the error of a missing attribute, with what to write instead."""
+            instead = find_config_instead(name)
+            hint = f"; {instead}" if instead else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     @property
-    def tasks(self) -> Mapping[str, TaskConfig]:
-        return MappingProxyType(self._declarations.tasks)
+    def data_nodes(self) -> Entries[DataNodeConfig]:
+        declared = self._declarations
+        default = declared.defaults.get("DATA_NODE")
+        return Entries(
+            declared.data_nodes, default or DataNodeConfig(id=DEFAULT_ID, declarations=declared)
+        )
 
     @property
-    def scenarios(self) -> Mapping[str, ScenarioConfig]:
-        return MappingProxyType(self._declarations.scenarios)
+    def tasks(self) -> Entries[TaskConfig]:
+        declared = self._declarations
+        default = declared.defaults.get("TASK")
+        return Entries(declared.tasks, default or TaskConfig(id=DEFAULT_ID, declarations=declared))
+
+    @property
+    def scenarios(self) -> Entries[ScenarioConfig]:
+        declared = self._declarations
+        default = declared.defaults.get("SCENARIO")
+        return Entries(
+            declared.scenarios, default or ScenarioConfig(id=DEFAULT_ID, declarations=declared)
+        )
+
+    @property
+    def sections(self) -> Mapping[str, Entries[Any]]:
+        """The data nodes, tasks and scenarios by family: ``DATA_NODE``, ``TASK``, ``SCENARIO``."""
+        families = (self.data_nodes, self.tasks, self.scenarios)
+        return {entries.family: entries for entries in families}
+
+    @property
+    def unique_sections(self) -> Mapping[str, UniqueSection]:
+        """``CORE``, ``JOB``, and ``AUTHENTICATION`` if it is declared."""
+        sections: dict[str, UniqueSection] = {"CORE": self.core, "JOB": self.jobs}
+        if self.authentication != AuthenticationConfig():
+            sections["AUTHENTICATION"] = self.authentication
+        return sections
 
     @property
     def jobs(self) -> JobConfig:
+        return self._declarations.jobs
+
+    @property
+    def job_config(self) -> JobConfig:
+        """The same as `jobs`."""
         return self._declarations.jobs
 
     @property
@@ -64,9 +105,14 @@ class ConfigRegistry(DataNodeRegistry):
         return self._declarations.authentication
 
     @property
-    def global_app(self) -> Mapping[str, Any]:
+    def global_app(self) -> GlobalAppConfig:
         """The section [TAIPY], which describes the application as a whole."""
-        return MappingProxyType(self._declarations.global_app)
+        return GlobalAppConfig(lambda: self._declarations.global_app)
+
+    @property
+    def global_config(self) -> GlobalAppConfig:
+        """The same as `global_app`."""
+        return self.global_app
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -257,7 +303,7 @@ class ConfigRegistry(DataNodeRegistry):
         )
         return self._declarations.authentication
 
-    def configure_global_app(self, **properties: Any) -> Mapping[str, Any]:
+    def configure_global_app(self, **properties: Any) -> GlobalAppConfig:
         """Declare the section [TAIPY]."""
         self._declarations.require_open()
         self._declarations.global_app = self._declarations.declare_table(

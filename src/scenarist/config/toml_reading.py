@@ -9,12 +9,18 @@ from typing import Any
 
 from scenarist.config.declarations import DEFAULT_ID, Declarations
 from scenarist.config.drafts import ConfigProblem, InvalidValue
-from scenarist.config.keys import PROPERTIES
+from scenarist.config.keys import PIPELINES_INSTEAD, PROPERTIES
 from scenarist.config.values import parse_value
 from scenarist.domain.errors import InvalidError
 
 _FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")  # in the order in which they refer to one another
 _SECTIONS = ("TAIPY", "CORE", "JOB", "AUTHENTICATION", "SCENARIST")
+_SECTIONS_INSTEAD = {
+    "PIPELINE": PIPELINES_INSTEAD,
+    "GUI": "Scenarist serves no pages of an application; remove the section",
+    "MIGRATION": "entities need no migration; remove the section",
+    "VERSION_MIGRATION": "entities need no migration; remove the section",
+}
 _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
@@ -48,6 +54,7 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
         if name not in sections:
             near = get_close_matches(name.upper(), sections, n=1)
             hint = f"did you mean [{near[0]}]?" if near else f"the sections are {known}"
+            hint = _SECTIONS_INSTEAD.get(name.upper(), hint)
             _add_fault(declarations, file, name, f"unknown section; {hint}")
 
 

@@ -12,18 +12,12 @@ from typing import Any
 
 from scenarist.config.declarations import Declarations
 from scenarist.config.entries import (
-    DataNodeConfig,
     Entry,
-    ScenarioConfig,
-    TaskConfig,
+    UniqueSection,
+    find_known_keys,
 )
-from scenarist.config.keys import (
-    PROPERTIES,
-    SCENARIO_KEYS,
-    SECTION_KEYS,
-    TASK_KEYS,
-    known_keys,
-)
+from scenarist.config.keys import PROPERTIES, SECTION_KEYS
+from scenarist.config.names import FunctionName
 from scenarist.config.values import Reference, escape_text, format_duration, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.secrets import UNSTORED_PROPERTIES, extract_secrets
@@ -32,8 +26,6 @@ from scenarist.domain.vocabulary import Frequency, Scope
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _MAY_BE_SECRET = ("server", "secret_key", "passwords")
 """Fields of the section AUTHENTICATION that may contain secrets."""
-
-_FAMILIES = {DataNodeConfig: "DATA_NODE", TaskConfig: "TASK", ScenarioConfig: "SCENARIO"}
 
 
 def write_file(declarations: Declarations, file: str) -> None:
@@ -75,28 +67,24 @@ def to_toml(declarations: Declarations) -> str:
     tables = [(path, values) for path, values in tables if values]
     for entries in (declarations.data_nodes, declarations.tasks, declarations.scenarios):
         for entry in entries.values():
-            family = _FAMILIES[type(entry)]
-            owner = f"{family.replace('_', '')}_{entry.id}"
+            owner = f"{entry.family.replace('_', '')}_{entry.id}"
             tables.append(
-                ((family, entry.id), _collect_values(entry, _get_known_keys(entry), owner))
+                ((entry.family, entry.id), _collect_values(entry, find_known_keys(entry), owner))
             )
     return "\n".join("\n".join(_iter_lines(path, values)) + "\n" for path, values in tables)
-
-
-def _get_known_keys(entry: Entry) -> Collection[str]:
-    if isinstance(entry, DataNodeConfig):
-        return known_keys(entry.storage_type)
-    return TASK_KEYS if isinstance(entry, TaskConfig) else SCENARIO_KEYS
 
 
 def _collect_values(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
     """Return the declared values under the keys of a file, without empty ones."""
     empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
+    blank = type(declared)() if isinstance(declared, UniqueSection) else None
     values = {}
     for name in (item.name for item in fields(declared)):
         value = getattr(declared, name)
-        if name not in {"id", "declarations", "properties"} and value not in empty:
-            values[name] = _to_references(value)
+        is_assumed = blank is not None and value == getattr(blank, name)
+        if name in {"id", "declarations", "properties"} or is_assumed or value in empty:
+            continue
+        values[name] = _to_references(value)
     given = {name: values[name] for name in _MAY_BE_SECRET if name in values}
     values |= _extract_secrets(owner, given)
     return _group_custom_properties(values, _extract_secrets(owner, declared.properties), keys)
@@ -170,7 +158,7 @@ def _format_value(value: object) -> str:
 
 def _format_scalar(value: object) -> str:
     kind = type(value)
-    if isinstance(value, str) and kind is str:
+    if isinstance(value, str) and kind in (str, FunctionName):
         return _quote(escape_text(value))
     if kind is bool:
         return "true" if value else "false"

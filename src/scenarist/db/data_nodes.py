@@ -153,19 +153,7 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
     """Return the stored data node with the same config and owner, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(data_nodes)
-        .values(
-            id=node.id,
-            config_id=node.config_id,
-            owner_id=node.owner_id,
-            scope=node.scope,
-            storage_type=node.storage_type,
-            properties=dict(node.properties),
-            validity_seconds=node.validity,
-            created_at=node.created_at,
-            version=node.version,
-            declaration=node.declaration,
-            place=node.place,
-        )
+        .values(_node_row(node))
         .on_conflict_do_nothing()
         .returning(data_nodes.c.number)
     ).first()
@@ -178,6 +166,28 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
         else data_nodes.c.owner_id.is_(None),
     )
     return DataNodeId(connection.execute(known).scalar_one()), False
+
+
+def add_many(connection: Connection, nodes: Sequence[DataNode]) -> None:
+    """Store data nodes of which there are none with the same config and owner."""
+    if nodes:
+        connection.execute(insert(data_nodes), [_node_row(node) for node in nodes])
+
+
+def _node_row(node: DataNode) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "config_id": node.config_id,
+        "owner_id": node.owner_id,
+        "scope": node.scope,
+        "storage_type": node.storage_type,
+        "properties": dict(node.properties),
+        "validity_seconds": node.validity,
+        "created_at": node.created_at,
+        "version": node.version,
+        "declaration": node.declaration,
+        "place": node.place,
+    }
 
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:
@@ -202,6 +212,7 @@ def list_page(
             match_any(data_nodes.c.config_id, wanted.config_id),
             match_any(data_nodes.c.storage_type, wanted.storage_type),
             match_any(data_nodes.c.scope, wanted.scope),
+            match_any(data_nodes.c.version, wanted.version),
         ],
     )
     if wanted.scenario_id:
@@ -265,6 +276,7 @@ def to_edit(row: Any) -> Edit:
         kept_as=row.kept_as,
         stamp=row.stamp,
         made_of=row.made_of,
+        version=row.version,
         author=ref_of(row.author, row.author_id),
     )
 
@@ -287,6 +299,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "code_digest": edit.code_digest,
         "stamp": edit.stamp,
         "made_of": edit.made_of,
+        "version": edit.version,
         "author": None if edit.author is None else edit.author.name,
         "author_id": None if edit.author is None else edit.author.id,
     }

@@ -1,9 +1,11 @@
 """Queries for the edits of data nodes: the history of their values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal, null, select
 
+from scenarist.db.among import is_one_of
 from scenarist.db.data_nodes import to_edit
 from scenarist.db.paging import Page
 from scenarist.db.sql import Query
@@ -45,12 +47,23 @@ def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
     return last.scalar() == edit.id
 
 
-def list_page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:
+def list_page(
+    connection: Connection,
+    data_node_id: str,
+    request: PageRequest,
+    *,
+    versions: Sequence[str] = (),
+) -> Page[Edit]:
     """Return a page of a data node's edits in the order of their identifiers, which is by time.
 
     The edits do not contain their values.
+
+    Args:
+        versions: Only edits of these versions of the application; empty for all.
     """
     of_node = edits.c.data_node_id == data_node_id
+    if versions:
+        of_node &= is_one_of(edits.c.version, versions)
     query = _BRIEF.where(of_node)
     if request.after is not None:
         last = literal(request.after.key, edits.c.id.type)

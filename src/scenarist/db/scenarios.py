@@ -214,6 +214,7 @@ def list_page(
             match_any(_NAME, wanted.name),
             match_any(scenarios.c.cycle_id, wanted.cycle_id),
             match_any(scenarios.c.config_id, wanted.config_id),
+            match_any(scenarios.c.version, wanted.version),
         ],
     )
     if wanted.is_primary is not None:

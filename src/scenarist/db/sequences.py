@@ -195,6 +195,7 @@ def list_page(
             match_any(sequences.c.id, wanted.id),
             match_any(sequences.c.scenario_id, wanted.scenario_id),
             match_any(sequences.c.name, wanted.name),
+            match_any(sequences.c.version, wanted.version),
         ],
     )
     query = created_between(query, sequences.c.created_at, wanted.created)

@@ -94,6 +94,7 @@ def list_page(
             match_any(submissions.c.entity_id, wanted.entity_id),
             ValueFilter(statuses, or_(*statuses)) if statuses else None,
             match_any(submissions.c.entity_type, wanted.entity_type),
+            match_any(submissions.c.version, wanted.version),
         ],
     )
     found = _LIST.fetch_page(connection, request, query, branches)

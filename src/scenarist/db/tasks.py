@@ -1,6 +1,6 @@
 """Rows of tasks, with their data nodes in order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, union_all
@@ -61,23 +61,7 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
     """Return the stored task with the same config, owner and wiring, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(tasks)
-        .values(
-            id=task.id,
-            config_id=task.config_id,
-            owner_id=task.owner_id,
-            function=task.function,
-            skippable=task.skippable,
-            timeout_seconds=task.timeout,
-            retries=task.retries,
-            retry_delay_seconds=task.retry_delay,
-            retry_on=list(task.retry_on),
-            retries_after_loss=task.retries_after_loss,
-            fresh=task.fresh,
-            properties=dict(task.properties),
-            created_at=task.created_at,
-            version=task.version,
-            wiring=task.wiring,
-        )
+        .values(_task_row(task))
         .on_conflict_do_nothing()
         .returning(tasks.c.number)
     ).first()
@@ -90,14 +74,46 @@ def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
             tasks.c.wiring == task.wiring,
         )
         return TaskId(connection.execute(known).scalar_one()), False
+    _add_links(connection, [task])
+    return task.id, True
+
+
+def add_many(connection: Connection, new: Sequence[Task]) -> None:
+    """Store tasks of which there are none with the same config, owner and wiring."""
+    if new:
+        connection.execute(insert(tasks), [_task_row(task) for task in new])
+        _add_links(connection, new)
+
+
+def _task_row(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "config_id": task.config_id,
+        "owner_id": task.owner_id,
+        "function": task.function,
+        "skippable": task.skippable,
+        "timeout_seconds": task.timeout,
+        "retries": task.retries,
+        "retry_delay_seconds": task.retry_delay,
+        "retry_on": list(task.retry_on),
+        "retries_after_loss": task.retries_after_loss,
+        "fresh": task.fresh,
+        "properties": dict(task.properties),
+        "created_at": task.created_at,
+        "version": task.version,
+        "wiring": task.wiring,
+    }
+
+
+def _add_links(connection: Connection, new: Sequence[Task]) -> None:
     links = [
         {"task_id": task.id, "direction": direction, "position": position, "data_node_id": node_id}
+        for task in new
         for direction, node_ids in ((INPUT, task.input_ids), (OUTPUT, task.output_ids))
         for position, node_id in enumerate(node_ids)
     ]
     if links:
         connection.execute(insert(task_data_nodes), links)
-    return task.id, True
 
 
 def find(connection: Connection, task_id: str) -> Task | None:
@@ -115,7 +131,11 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
 def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
     query, branches = apply_filters(
         _LIST.query,
-        [match_any(tasks.c.id, wanted.id), match_any(tasks.c.config_id, wanted.config_id)],
+        [
+            match_any(tasks.c.id, wanted.id),
+            match_any(tasks.c.config_id, wanted.config_id),
+            match_any(tasks.c.version, wanted.version),
+        ],
     )
     for link, owner, owner_ids in (
         (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),

@@ -64,10 +64,12 @@ class DeclaredConfigs:
         tasks: Tasks by config id.
         scenarios: Config ids of scenarios.
         types: The types in which functions get the values of data nodes, as text by config id.
+        version: The version of the application; None if it is not known.
     """
 
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
+    version: str | None = None
     types: Mapping[str, str] = field(default_factory=dict)
 
     def find_scenario_fault(self, config_id: str) -> str | None:

@@ -133,6 +133,7 @@ class Edit:
     stamp: str | None = None  #: stamp of the file when this was recorded
     author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
     made_of: str | None = None  #: see `digest_provenance`
+    version: str | None = None  #: of the application that wrote it; None if another program did
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 from uuid import UUID
 
@@ -19,6 +19,7 @@ SubscriberId = NewType("SubscriberId", str)
 HolderId = NewType("HolderId", str)
 KeyId = NewType("KeyId", str)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?")
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -30,6 +31,18 @@ def make_uuid(at: datetime) -> str:
     high = (milliseconds & 0xFFFFFFFFFFFF) << 16 | 0x7000 | (noise >> 62) & 0xFFF
     text = f"{high:016x}{0x8000000000000000 | noise & 0x3FFFFFFFFFFFFFFF:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def make_stable_uuid(at: datetime, source: str) -> str:
+    """Return the UUID of version 7 that a time and a text determine, always the same.
+
+    Those of later times are greater, also within a millisecond. Times before 1970 count as 1970.
+    """
+    microseconds = max(0, (at - _EPOCH) // timedelta(microseconds=1))
+    milliseconds, rest = divmod(microseconds, 1000)
+    noise = int.from_bytes(hashlib.sha256(source.encode()).digest()[:8], "big")
+    number = (milliseconds & 0xFFFFFFFFFFFF) << 80 | (0x7000 | rest << 2) << 64
+    return str(UUID(int=number | 0x8000000000000000 | noise & 0x3FFFFFFFFFFFFFFF))
 
 
 def ensure_later_edit_id(last: EditId | None, proposed: EditId) -> EditId:

@@ -62,6 +62,7 @@ class ScenarioFilter:
     tag: tuple[str, ...] = ()
     is_primary: bool | None = None
     name: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 
@@ -70,6 +71,7 @@ class SequenceFilter:
     id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 
@@ -79,6 +81,7 @@ class TaskFilter:
     scenario_id: tuple[str, ...] = ()
     sequence_id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 
@@ -91,6 +94,7 @@ class DataNodeListFilter:
     owner_id: tuple[str, ...] = ()
     scope: tuple[Scope, ...] = ()
     storage_type: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 
@@ -113,6 +117,7 @@ class SubmissionFilter:
     scenario_id: tuple[str, ...] = ()
     entity_type: tuple[EntityType, ...] = ()
     status: tuple[SubmissionStatus, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 
@@ -130,6 +135,7 @@ class JobFilter:
     task_id: tuple[str, ...] = ()
     entity_id: tuple[str, ...] = ()
     status: tuple[JobStatus, ...] = ()
+    version: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 

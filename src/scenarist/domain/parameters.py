@@ -39,6 +39,7 @@ HIDDEN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
         "aws_access_key",
         "aws_secret_access_key",
         "aws_s3_client_parameters",
+        "aws_s3_object_parameters",
         "aws_s3_get_object_parameters",
         "aws_s3_put_object_parameters",
     ),
@@ -81,6 +82,7 @@ SHOWN_OPTIONS: Mapping[str, frozenset[str]] = {
     "aws_s3_client_parameters": frozenset(
         {"endpoint_url", "region_name", "api_version", "use_ssl", "verify"}
     ),
+    "aws_s3_object_parameters": frozenset(_CALLS_OF_S3),
     "aws_s3_get_object_parameters": frozenset(_CALLS_OF_S3),
     "aws_s3_put_object_parameters": frozenset(_CALLS_OF_S3),
 }

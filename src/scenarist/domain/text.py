@@ -1,6 +1,8 @@
-"""Checks and replacement of characters that not every database can store."""
+"""Checks of texts, and replacement of characters that not every database can store."""
 
 from collections.abc import Iterable, Mapping
+
+NOT_A_LABEL = "must have 1 to 128 printable characters, and no blank at its start or end"
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -14,6 +16,11 @@ def sanitize_text(text: str) -> str:
         .encode("utf-16", "surrogatepass")
         .decode("utf-16", "replace")
     )
+
+
+def is_label(text: str) -> bool:
+    """Whether a text is a label: 1 to 128 printable characters, with no blank at an end."""
+    return 1 <= len(text) <= 128 and text == text.strip() and text.isprintable()
 
 
 def has_nul(value: object) -> bool:

@@ -6,23 +6,39 @@ from typing import Literal
 ExecutorName = Literal["local", "ray", "dask"]
 
 
+class OrderedEnum(StrEnum):
+    """An enumeration whose members are ordered as they are listed."""
+
+    @property
+    def width(self) -> int:
+        """The rank of the member, from 1 on."""
+        return list(type(self)).index(self) + 1
+
+    def __lt__(self, other: object) -> bool:
+        return self.width < other.width if isinstance(other, type(self)) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self.width <= other.width if isinstance(other, type(self)) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self.width > other.width if isinstance(other, type(self)) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self.width >= other.width if isinstance(other, type(self)) else NotImplemented
+
+
 @unique
-class Scope(StrEnum):
-    """The scenarios that share a data node: one, all of a cycle, or all."""
+class Scope(OrderedEnum):
+    """The scenarios that share a data node: one, all of a cycle, or all; from narrow to wide."""
 
     SCENARIO = "SCENARIO"
     CYCLE = "CYCLE"
     GLOBAL = "GLOBAL"
 
-    @property
-    def width(self) -> int:
-        """The rank of the scope: 1 for a scenario, 2 for a cycle, 3 for all."""
-        return list(Scope).index(self) + 1
-
 
 @unique
-class Frequency(StrEnum):
-    """The length of the cycles of a scenario config."""
+class Frequency(OrderedEnum):
+    """The length of the cycles of a scenario config, from short to long."""
 
     DAILY = "DAILY"
     WEEKLY = "WEEKLY"

@@ -102,6 +102,7 @@ def build_completion(
         is_suspect=is_suspect(claim),
         function=recipe.function,
         code_digest=recipe.code_digest,
+        version=_find_other_version(claim, recipe),
         task_config_id=recipe.config_id,
         started_after=seconds_between(claim.claimed_at, outcome.started_at),
         run_seconds=seconds_between(outcome.started_at, outcome.finished_at),
@@ -148,6 +149,7 @@ def complete_unrecordable(item: Completion, cause: str) -> Completion:
         has_data_nodes=item.has_data_nodes,
         run_at=item.run_at,
         reason=f"it ended as {item.status}, which could not be recorded: {redact(cause)}",
+        version=item.version,
         task_config_id=item.task_config_id,
         started_after=item.started_after,
         run_seconds=item.run_seconds,
@@ -163,6 +165,7 @@ def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Complet
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
         reason=WHY_SKIPPED,
+        version=_find_other_version(claim, recipe),
         task_config_id=recipe.config_id,
     )
 
@@ -177,6 +180,11 @@ def seconds_between(begun: datetime | None, ended: datetime | None) -> float | N
 def is_suspect(claim: Claim) -> bool:
     """Return whether a job may be the cause of losing the servers that it ran on."""
     return claim.lost_together >= SUSPECT_FROM
+
+
+def _find_other_version(claim: Claim, recipe: TaskRecipe) -> str | None:
+    """Return the version of the application that runs a job, if it is not the job's yet."""
+    return None if recipe.version == claim.version else recipe.version
 
 
 def _explain_no_retry(lost: LostAttempt) -> str:
@@ -226,6 +234,7 @@ def _build_edits(
             written_to=end.place,
             stamp=written.stamp,
             made_of=claim.made_of,
+            version=recipe.version or claim.version,
         )
         for end, target, written in zip(
             recipe.outputs, request.outputs, outcome.written, strict=False

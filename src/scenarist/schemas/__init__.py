@@ -59,7 +59,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
-from scenarist.schemas.plans import OnePlan, Plan, PlannedTask, PlanOptions
+from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, SubmitPlan
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -153,7 +153,6 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
-    "Plan",
     "PlanOptions",
     "PlannedTask",
     "Problem",
@@ -175,6 +174,7 @@ __all__ = [
     "Submission",
     "SubmissionAnswer",
     "Submit",
+    "SubmitPlan",
     "SubmitWithInputs",
     "Subscriber",
     "SubscriberCreated",

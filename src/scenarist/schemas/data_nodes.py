@@ -86,6 +86,13 @@ class Edit(Struct, kw_only=True, frozen=True):
     size: Annotated[int | None, Meta(description="Size in bytes.")]
     digest: Annotated[str | None, Meta(examples=["sha256:9f86d081…"])]
     python_type: Annotated[str | None, Meta(examples=["pandas.DataFrame"])]
+    version: Annotated[
+        str | None,
+        Meta(
+            description="Version of the application that wrote it; null if another program did, or "
+            "if it was written before versions were recorded."
+        ),
+    ]
     preview: Annotated[
         Any | UnsetType,
         Meta(description="The value if it is small, else its beginning; not in lists."),
@@ -149,7 +156,7 @@ class DataNode(Struct, kw_only=True, frozen=True):
         Meta(description="The data node that has since written to the same place, if any."),
     ]
     creation_date: datetime
-    version: str
+    version: Annotated[str, Meta(description="Version of the application that created it.")]
 
 
 class OneDataNode(Struct, kw_only=True, frozen=True):

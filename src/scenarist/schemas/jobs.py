@@ -49,7 +49,13 @@ class Job(Struct, kw_only=True, frozen=True):
         datetime | None, Meta(description="When its cancellation was requested while it ran.")
     ]
     subscribers: list[Subscriber]
-    version: str
+    version: Annotated[
+        str,
+        Meta(
+            description="Version of the application that ran its last attempt; before its end, of "
+            "the one that accepted it."
+        ),
+    ]
 
 
 class OneJob(Struct, kw_only=True, frozen=True):

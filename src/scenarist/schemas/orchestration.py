@@ -11,6 +11,16 @@ class Orchestration(Struct, kw_only=True, frozen=True):
         datetime | None, Meta(description="When all jobs were paused; since then, no job starts.")
     ]
     paused_by: str | None
+    version: Annotated[
+        str, Meta(description="Version of the application on the server that responds.")
+    ]
+    other_versions: Annotated[
+        list[str],
+        Meta(
+            description="Other versions of the application that are connected to the database.",
+            examples=[["1.0"]],
+        ),
+    ]
 
 
 class OneOrchestration(Struct, kw_only=True, frozen=True):

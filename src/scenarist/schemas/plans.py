@@ -39,7 +39,7 @@ class PlannedTask(Struct, kw_only=True, frozen=True):
     ]
 
 
-class Plan(Struct, kw_only=True, frozen=True):
+class SubmitPlan(Struct, kw_only=True, frozen=True):
     entity_id: str
     entity_type: EntityType
     tasks: Annotated[list[PlannedTask], Meta(description="In the order of their jobs.")]
@@ -56,4 +56,4 @@ class Plan(Struct, kw_only=True, frozen=True):
 
 
 class OnePlan(Struct, kw_only=True, frozen=True):
-    plan: Plan
+    plan: SubmitPlan

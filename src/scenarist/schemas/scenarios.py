@@ -112,7 +112,7 @@ class Scenario(Struct, kw_only=True, frozen=True):
     sequences: Annotated[dict[str, SequenceOfScenario], Meta(description="Sequences by name.")]
     subscribers: list[Subscriber]
     creation_date: datetime
-    version: str
+    version: Annotated[str, Meta(description="Version of the application that created it.")]
     is_submittable: Annotated[
         bool | UnsetType,
         Meta(description="Whether all its jobs could run if it were submitted now."),

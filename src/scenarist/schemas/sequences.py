@@ -57,7 +57,7 @@ class Sequence(Struct, kw_only=True, frozen=True):
     properties: dict[str, Any]
     subscribers: list[Subscriber]
     creation_date: datetime
-    version: str
+    version: Annotated[str, Meta(description="Version of the application that created it.")]
 
 
 class OneSequence(Struct, kw_only=True, frozen=True):

@@ -56,7 +56,7 @@ class Submission(Struct, kw_only=True, frozen=True):
     submitted_at: datetime
     run_at: datetime | None
     finished_at: datetime | None
-    version: str
+    version: Annotated[str, Meta(description="Version of the application that accepted it.")]
 
 
 class OneSubmission(Struct, kw_only=True, frozen=True):

@@ -30,7 +30,7 @@ class Task(Struct, kw_only=True, frozen=True):
     ]
     properties: dict[str, Any]
     creation_date: datetime
-    version: str
+    version: Annotated[str, Meta(description="Version of the application that created it.")]
 
 
 class OneTask(Struct, kw_only=True, frozen=True):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.import_report import ImportReport
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.retention import PruneCounts
@@ -22,12 +24,15 @@ from scenarist.domain.users import Key, Realm, User, validate_password
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.passwords import Passwords
+from scenarist.server import importing
+from scenarist.server.importing import ImportRequest
 from scenarist.server.paths import (
     find_secret_key_file,
     get_storage_location,
     open_secret_keys,
     prepare_database_file,
 )
+from scenarist.server.preflight import check_application
 from scenarist.server.settings import Settings
 from scenarist.services.declarations import load_declared
 from scenarist.services.drift import find_drift
@@ -221,14 +226,37 @@ def find_drift_lines(settings: Settings, application: Application) -> list[str]:
             raise NotFoundError(
                 f"there is no database {database.file}; name the server's database with --database"
             )
-        if not migrate.is_current(database):
-            raise UnavailableError(
-                f"{database.name} is of another version of Scenarist; upgrade it with scenarist db "
-                "upgrade first"
-            )
+        _require_current(database)
         export_secrets(application.registry)
         declared = load_declared(application)
         return find_drift(database.reader, application.registry, declared).lines
+
+
+def import_taipy(
+    settings: Settings, application: Application, request: ImportRequest
+) -> ImportReport:
+    """Import what an application of Taipy left; a dry run only reports what would be imported.
+
+    Raises:
+        NotFoundError: There is no such folder or version.
+        InvalidError: The folder is none of an application of Taipy, or the application here has
+            errors; the message lists them.
+        ConflictError: Another process has deleted entities of this import meanwhile.
+        UnavailableError: The database or the storage cannot be used; says why.
+    """
+    check_application(application)
+    opened = open_database(settings, make=True)
+    if request.is_dry_run:
+        opened = _open_to_compare(settings)
+    with opened as database:
+        return importing.import_taipy(
+            database,
+            settings,
+            application,
+            request,
+            actor=_build_operator("import taipy"),
+            now=_now,
+        )
 
 
 def generate_secret_key() -> str:
@@ -255,6 +283,31 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
             prepare_database_file(database.file)
         migrate.upgrade(database)
         yield database
+
+
+@contextmanager
+def _open_to_compare(settings: Settings) -> Iterator[Database]:
+    """Open the database as it is, or an empty one if it does not exist.
+
+    Raises:
+        UnavailableError: It has another schema version, or cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        if database.file is None or database.file.exists():
+            _require_current(database)
+            yield database
+            return
+    with TemporaryDirectory() as folder, Database(f"sqlite:///{folder}/empty.db") as empty:
+        migrate.upgrade(empty)
+        yield empty
+
+
+def _require_current(database: Database) -> None:
+    if not migrate.is_current(database):
+        raise UnavailableError(
+            f"{database.name} is of another version of Scenarist; upgrade it with scenarist db "
+            "upgrade first"
+        )
 
 
 def upgrade_database(settings: Settings) -> str | None:

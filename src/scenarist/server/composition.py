@@ -15,7 +15,7 @@ from litestar.concurrency import set_asyncio_executor
 
 from scenarist.api.app import create_app
 from scenarist.api.middleware.auth import AuthMiddleware
-from scenarist.config import Application, load_app, resolve
+from scenarist.config import Application, load_app
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -29,7 +29,6 @@ from scenarist.identity.encryption import SecretCipher
 from scenarist.observability import tracing
 from scenarist.observability.logs import configure_logging
 from scenarist.observability.metrics import ProcessMetrics
-from scenarist.orchestrator.base import AnyOrchestrator
 from scenarist.server.auth_setup import (
     AuthComponents,
     build_auth,
@@ -48,6 +47,7 @@ from scenarist.server.paths import (
 from scenarist.server.preflight import check_application, find_warnings
 from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
 from scenarist.server.settings import Settings, find_secrets
+from scenarist.server.versions import VersionMonitor
 from scenarist.server.worker_calls import build_compute
 from scenarist.services.cancellation import Canceller
 from scenarist.services.comparisons import ComparisonService
@@ -211,7 +211,12 @@ def serve(
         # Signals before and after `run` must neither be lost nor prevent the cleanup after it.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, http_server.handle_exit)
-        structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
+        structlog.get_logger(__name__).info(
+            "serving",
+            address=address,
+            pid=os.getpid(),
+            version=server.orchestration.versions.version,
+        )
         if when_up is not None:
             when_up(server, address)
         http_server.run(sockets=[listener])
@@ -251,7 +256,9 @@ def orchestrate(application: Application, settings: Settings) -> None:
             signal.signal(number, handle_exit)
         database.listen()
         orchestration.start(stack, SecretCipher(open_secret_keys(settings, database)))
-        structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
+        structlog.get_logger(__name__).info(
+            "orchestrating", pid=os.getpid(), version=orchestration.versions.version
+        )
         signals.get()
         orchestration.drain()
 
@@ -307,12 +314,10 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     authorization: AuthComponents,
     now: Callable[[], datetime],
 ) -> Services:
-    registry = application.registry
+    registry, orchestrator = application.registry, orchestration.orchestrator
+    version, declared, zone = orchestration.versions.version, orchestration.declared, settings.zone
     canceller = Canceller(database, now=now)
-    writer = ValueWriter(database, now=now)
-    version = resolve(registry.core.version_number or "latest")
-    zone, declared = settings.zone, orchestration.declared
-    orchestrator = orchestration.orchestrator
+    writer = ValueWriter(database, now=now, version=version)
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
@@ -340,17 +345,17 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
-        plans=PlanService(database, submissions, now=now, declared=declared),
+        plans=PlanService(database, now=now, declared=declared),
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
-        orchestration=OrchestrationService(database, now=now),
+        orchestration=_build_orchestration_service(database, orchestration.versions, now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
         change_notifier=_build_change_notifier(database),
         completions=completions,
-        health=_build_health_service(database, orchestrator, now),
+        health=_build_health_service(database, orchestration, now),
         sessions=authorization.sessions,
         users=authorization.users,
         keys=authorization.keys,
@@ -373,14 +378,24 @@ def _build_subscriber_service(
 
 
 def _build_health_service(
-    database: Database, orchestrator: AnyOrchestrator, now: Callable[[], datetime]
+    database: Database, orchestration: OrchestratorRuntime, now: Callable[[], datetime]
 ) -> HealthService:
+    orchestrator = orchestration.orchestrator
     return HealthService(
         database,
         now=now,
         is_orchestrating=lambda: orchestrator.is_running,
         executor_fault=lambda: orchestrator.executor_fault,
         step_fault=lambda: orchestrator.step_fault,
+        find_other_versions=orchestration.versions.find_others,
+    )
+
+
+def _build_orchestration_service(
+    database: Database, versions: VersionMonitor, now: Callable[[], datetime]
+) -> OrchestrationService:
+    return OrchestrationService(
+        database, now=now, version=versions.version, find_other_versions=versions.find_others
     )
 
 

@@ -58,7 +58,7 @@ def check_application(application: Application, others: Sequence[ConfigProblem] 
             for fault in find_unknown_settings(application.registry.settings)
         ),
         *(ConfigProblem(application.name, fault) for fault in find_declaration_faults(application)),
-        *(ConfigProblem(*fault) for fault in find_shadowing_faults(application.search_path)),
+        *(ConfigProblem(*fault) for fault in find_shadowing_faults(application.own_folders)),
         *others,
     ]
     if problems:
@@ -133,7 +133,7 @@ def find_warnings(application: Application) -> list[str]:
     hiding = [
         f"{file} has the name of Python's own module {name!r}, which is imported instead; rename "
         "the file"
-        for name, file in find_shadowing_modules(application.search_path)
+        for name, file in find_shadowing_modules(application.own_folders)
     ]
     found = application.registry.warnings()
     return hiding + [redact(f"{warning.where}: {warning.message}") for warning in found]

@@ -1,7 +1,5 @@
 """Wires the orchestrator, webhooks and maintenance of a process, or their replacements."""
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,6 +20,7 @@ from scenarist.orchestrator.output_flusher import OutputFlusher
 from scenarist.orchestrator.process_watch import identify_own_process
 from scenarist.server.paths import get_storage_location
 from scenarist.server.settings import Settings
+from scenarist.server.versions import VersionMonitor, find_app_version
 from scenarist.server.worker_calls import VALUE_WORKERS, CallWorkers
 from scenarist.services.file_watch import FileWatch
 from scenarist.services.maintenance import Maintenance
@@ -46,12 +45,18 @@ class OrchestratorRuntime:
         *,
         now: Callable[[], datetime],
     ) -> None:
+        version = find_app_version(application, settings)
+        self.versions = VersionMonitor(database, version, now=now)
         self._application = application
         self._settings = settings
         self._database = database
         self._now = now
         self.declared = reconcile(
-            application, database, folder=get_storage_location(settings), now=now
+            application,
+            database,
+            folder=get_storage_location(settings),
+            now=now,
+            version=version,
         )
         self._call_workers = CallWorkers(self._open_workers)
         self._value_workers = CallWorkers(self._open_value_workers)
@@ -75,6 +80,8 @@ class OrchestratorRuntime:
         """
         orchestrator, settings = self._job_runner, self._settings
         stack.callback(self._value_workers.close)
+        stack.callback(self.versions.stop)
+        self.versions.start()
         if orchestrator is None:
             stack.callback(self._call_workers.close)
             return
@@ -121,8 +128,8 @@ class OrchestratorRuntime:
 
     def _worker_options(self) -> WorkerOptions:
         return WorkerOptions(
-            search_path=_find_search_path(self._application),
-            modules=_find_modules(self._application),
+            search_path=self._application.search_path,
+            modules=find_worker_modules(self._application),
             max_jobs=self._settings.worker_jobs,
             max_memory=self._settings.worker_bytes,
             log_level=self._settings.job_log_level or self._settings.log_level,
@@ -169,22 +176,14 @@ def read_value_limits(settings: Settings) -> ValueLimits:
     return ValueLimits(memory=settings.value_bytes, columns=settings.value_columns)
 
 
-def _find_search_path(application: Application) -> tuple[str, ...]:
-    """Return the search path of workers: that of this process, including the current folder."""
-    try:
-        current = os.getcwd()
-    except OSError:  # it has been removed
-        return application.search_path
-    is_searched = "" in sys.path or current in sys.path
-    if not is_searched or current in application.search_path:
-        return application.search_path
-    return (*application.search_path, current)
-
-
-def _find_modules(application: Application) -> tuple[str, ...]:
+def find_worker_modules(application: Application) -> tuple[str, ...]:
     """Return the modules that jobs need, which workers import before the first job."""
     registry = application.registry
     names = {task.function.partition(":")[0] for task in registry.tasks.values()}
-    if any(node.storage_type in TABLE_STORAGE_TYPES for node in registry.data_nodes.values()):
+    storage_types = {node.storage_type for node in registry.data_nodes.values()}
+    if not storage_types.isdisjoint(TABLE_STORAGE_TYPES):
         names.add("pandas")
+    if "excel" in storage_types:
+        # It registers names of XML: a worker whose job imported it would have to be replaced.
+        names.add("openpyxl")
     return tuple(sorted(names - {""}))

@@ -15,6 +15,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import MASK, mask_secrets
 from scenarist.domain.resources import RESOURCE_PARSERS
 from scenarist.domain.retention import Retention
+from scenarist.domain.text import NOT_A_LABEL, is_label
 from scenarist.domain.vocabulary import ExecutorName
 from scenarist.observability.logs import LogFormat, LogLevel
 
@@ -74,6 +75,12 @@ class Settings:
         ".scenarist/data",
         "The folder for values whose data node names no location, or a URL such as "
         "`s3://bucket/folder`.",
+    )
+    app_version: str | None = _setting(
+        None,
+        "The version of the application, which labels everything it creates, runs and writes "
+        "(default: `version_number` of `[CORE]`, else the commit of a git checkout in which no "
+        "tracked file has changed, else `latest`).",
     )
     workers: int = _setting(
         os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
@@ -346,6 +353,8 @@ def _validate(settings: Settings) -> Settings:
     _require_workers(settings)
     _require_retention(settings)
     _require_known_words(settings)
+    if settings.app_version is not None and not is_label(settings.app_version):
+        raise InvalidError(f"app_version {settings.app_version[:200]!r} {NOT_A_LABEL}")
     try:
         _ = settings.zone
     except (ZoneInfoNotFoundError, ValueError):

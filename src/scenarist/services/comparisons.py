@@ -250,7 +250,7 @@ def _label_functions(functions: Sequence[str]) -> dict[str, str]:
     """Return functions by label: their name, or module and name where names are ambiguous."""
     names = [function.rpartition(":")[2] for function in functions]
     return {
-        name if names.count(name) == 1 else function: function
+        name if names.count(name) == 1 else str(function): str(function)
         for name, function in zip(names, functions, strict=True)
     }
 

@@ -140,22 +140,22 @@ class CycleService:
         return cascade
 
     def _check_period(self, new: NewCycle, around: Cycle) -> None:
-        """Refuse start and end dates that are not those of the period."""
+        """Refuse start and end dates outside of the period, and a start after the end."""
         start_at = around.start_at.astimezone(self._zone)
         last_at = (around.end_at - LAST_MICROSECOND).astimezone(self._zone)
+        within = f"must be from {start_at.isoformat()} to {last_at.isoformat()}"
         faults = [
-            {"field": name, "message": f"must be {right.isoformat()}"}
-            for name, given, right in (
-                ("start_date", new.start_at, start_at),
-                ("end_date", new.last_at, last_at),
-            )
-            if given is not None and given != right
+            {"field": name, "message": within}
+            for name, given in (("start_date", new.start_at), ("end_date", new.last_at))
+            if given is not None and not around.start_at <= given < around.end_at
         ]
+        if not faults and new.start_at and new.last_at and new.start_at > new.last_at:
+            faults = [{"field": "end_date", "message": "must not be before start_date"}]
         if faults:
             raise InvalidError(
                 f"the {around.frequency} period that contains the creation date is from "
                 f"{start_at.isoformat()} to {last_at.isoformat()}; omit start_date and end_date, "
-                "or use these",
+                "or use dates within it",
                 errors=faults,
             )
 

@@ -9,14 +9,14 @@ from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
 
 
-def load_declared(application: Application) -> DeclaredConfigs:
-    """Return what an application declares, with digests of the code of its tasks."""
+def load_declared(application: Application, version: str | None = None) -> DeclaredConfigs:
+    """Return what an application of this version declares, with digests of its tasks' code."""
     digests = CodeDigests(application.search_path)
     tasks = {
         config.id: DeclaredTask(
             inputs=tuple(node.id for node in config.inputs),
             outputs=tuple(node.id for node in config.outputs),
-            behaviour=Behaviour.of(config),
+            behaviour=replace(Behaviour.of(config), function=str(config.function)),
             code_digest=digests.digest_of(
                 [
                     config.function,
@@ -35,7 +35,9 @@ def load_declared(application: Application) -> DeclaredConfigs:
         for config in application.registry.data_nodes.values()
         if SCHEMA_TYPE in config.properties
     }
-    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios), types)
+    return DeclaredConfigs(
+        tasks, frozenset(application.registry.scenarios), version=version, types=types
+    )
 
 
 def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:

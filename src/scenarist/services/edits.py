@@ -1,5 +1,6 @@
 """Edits: the history of the values of a data node."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from scenarist.db import data_nodes as data_node_rows
@@ -25,8 +26,15 @@ class EditService:
             raise NotFoundError(f"data node {data_node_id} has no edit {edit_id}")
         return found
 
-    def list_page(self, actor: Actor, data_node_id: str, request: PageRequest) -> Page[Edit]:
-        """Return edits without their values.
+    def list_page(
+        self,
+        actor: Actor,
+        data_node_id: str,
+        request: PageRequest,
+        *,
+        versions: Sequence[str] = (),
+    ) -> Page[Edit]:
+        """Return edits without their values, of all versions or of the given ones.
 
         Raises:
             NotFoundError: There is no such data node.
@@ -34,7 +42,7 @@ class EditService:
         actor.require(Permission.READ)
         found = data_node_rows.find(self._database.reader, data_node_id)
         require_found(found, "data node", data_node_id)
-        return edit_rows.list_page(self._database.reader, data_node_id, request)
+        return edit_rows.list_page(self._database.reader, data_node_id, request, versions=versions)
 
 
 def make_edit(
@@ -44,16 +52,16 @@ def make_edit(
     *,
     at: datetime,
     actor: str | None,
-    comment: str | None = None,
+    version: str,
 ) -> Edit:
-    """Return the edit of a value that no job wrote."""
+    """Return the edit of a value that no job wrote, and that this process has stored."""
     return Edit(
         id=edit_id,
         data_node_id=data_node_id,
         created_at=at,
         job_id=None,
         actor=actor,
-        comment=comment,
+        comment=None,
         uri=written.uri,
         content=written.content,
         size=written.size,
@@ -62,4 +70,5 @@ def make_edit(
         rendition=written.rendition,
         is_complete=written.is_complete,
         stamp=written.stamp,
+        version=version,
     )

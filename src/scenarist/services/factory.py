@@ -1,7 +1,7 @@
 """Creates data nodes and tasks from their configs, with their first values."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -46,13 +46,12 @@ def get_config(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> Con
     Raises:
         NotFoundError: There is none; the message lists the existing configs.
     """
-    config = configs.get(config_id)
-    if config is None:
+    if config_id not in configs:
         known = ", ".join(configs) or "none"
         raise NotFoundError(
             f"no {kind} config has the identifier {config_id[:100]!r}; there are: {known}"
         )
-    return config
+    return configs[config_id]
 
 
 class EntityFactory:
@@ -256,18 +255,16 @@ class EntityBuilder:
         Args:
             nodes: Its data nodes, by the identifier of their config.
         """
-        scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
-        narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
         task_id, is_new = task_rows.find_or_create(
             self.connection,
             Task(
                 id=ids.make_task_id(config.id, make_uuid(self.now)),
                 config_id=config.id,
-                owner_id=self.owners.get(narrowest),
+                owner_id=self.owners.get(config.scope),
                 parent_ids=(),
                 input_ids=tuple(nodes[node.id] for node in config.inputs),
                 output_ids=tuple(nodes[node.id] for node in config.outputs),
-                function=config.function,
+                function=str(config.function),
                 skippable=config.skippable,
                 timeout=config.timeout,
                 retries=config.retries,
@@ -311,7 +308,9 @@ class EntityBuilder:
         if known is not None and known.written is not None:
             known.is_used = True
             edit_id = ids.EditId(known.target.edit_id)
-            return make_edit(node.id, edit_id, known.written, at=self.now, actor=None)
+            return make_edit(
+                node.id, edit_id, known.written, at=self.now, actor=None, version=self.version
+            )
         edit_id = ids.EditId(make_uuid(self.now))
         target = WriteTarget(
             data_node_id=node.id,
@@ -329,7 +328,7 @@ class EntityBuilder:
         replacement = FileReplacement(written)  # replaces nothing: there is no file yet
         undo_on_rollback(self.connection, replacement.undo)
         replacement.publish()
-        return make_edit(node.id, edit_id, written, at=self.now, actor=None)
+        return make_edit(node.id, edit_id, written, at=self.now, actor=None, version=self.version)
 
     def find_existing_edit(self, node: DataNode) -> Edit | None:
         """Return the edit of a value that already exists at the place of a data node, if any.
@@ -339,7 +338,7 @@ class EntityBuilder:
         """
         is_output = node.config_id in self.outputs
         if find_storage(node.storage_type).is_external:
-            return None if is_output else make_bare_edit(node, self.now)
+            return None if is_output else make_bare_edit(node, self.now, version=None)
         state = find_file_state(node.storage_type, node.properties)
         if state is None:
             return None
@@ -352,8 +351,12 @@ class EntityBuilder:
         return make_file_edit(node.id, ids.EditId(make_uuid(self.now)), state, self.now)
 
 
-def make_bare_edit(node: DataNode, at: datetime) -> Edit:
-    """Return an edit for a value that was not written through its data node."""
+def make_bare_edit(node: DataNode, at: datetime, *, version: str | None) -> Edit:
+    """Return an edit for a value that was not written through its data node.
+
+    Args:
+        version: The version of the application, if it is the cause of the edit.
+    """
     return Edit(
         id=ids.EditId(make_uuid(at)),
         data_node_id=node.id,
@@ -368,4 +371,5 @@ def make_bare_edit(node: DataNode, at: datetime) -> Edit:
         python_type=None,
         rendition=None,
         is_complete=False,
+        version=version,
     )

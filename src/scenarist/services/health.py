@@ -1,6 +1,6 @@
 """Health and readiness of the server; called by machines, and so without an actor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from scenarist.db import deliveries as delivery_rows
@@ -20,6 +20,8 @@ class HealthService:
             others.
         executor_fault: Returns why claimed jobs cannot run now, or None.
         step_fault: Returns why outcomes of jobs cannot be recorded now, or None.
+        find_other_versions: Returns the versions of the application, other than that of this
+            process, that are connected to the database.
     """
 
     def __init__(
@@ -30,17 +32,20 @@ class HealthService:
         is_orchestrating: Callable[[], bool | None],
         executor_fault: Callable[[], str | None] = lambda: None,
         step_fault: Callable[[], str | None] = lambda: None,
+        find_other_versions: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._database = database
         self._now = now
         self._is_orchestrating = is_orchestrating
         self._executor_fault = executor_fault
         self._step_fault = step_fault
+        self._find_other_versions = find_other_versions
 
     def check_readiness(self) -> str:
         """Return a message if requests can be served and jobs can be claimed now.
 
-        For a server without an orchestrator, the message has the number of known orchestrators.
+        For a server without an orchestrator, the message has the number of known orchestrators. It
+        also says whether other versions of the application are connected to the database.
 
         Raises:
             UnavailableError: The server is not ready; the message says why.
@@ -51,14 +56,19 @@ class HealthService:
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
         if is_orchestrating is None:
-            return f"ready; orchestrators that run the jobs: {others}"
+            return f"ready; orchestrators that run the jobs: {others}{self._describe_versions()}"
         if not is_orchestrating:
             raise UnavailableError("the orchestrator is not running")
         if (fault := find_fault() or self._step_fault()) is not None:
             raise UnavailableError(fault)
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
-        return "ready"
+        return f"ready{self._describe_versions()}"
+
+    def _describe_versions(self) -> str:
+        # Which ones is not said: the response is open to all.
+        is_mixed = bool(self._find_other_versions())
+        return "; other versions of the application are connected to this database" * is_mixed
 
     @property
     def is_orchestrating(self) -> bool:

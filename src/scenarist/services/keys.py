@@ -24,6 +24,7 @@ from scenarist.domain.errors import (
 from scenarist.domain.identifiers import KeyId, make_uuid
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Permission, Role, limit_roles
+from scenarist.domain.text import is_label
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.users import Key, parse_roles, reject_reserved_name
 from scenarist.services.authentication import format_key, hash_secret
@@ -167,7 +168,7 @@ def _check_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:
 
 
 def _check_name(name: str) -> str:
-    if not 1 <= len(name) <= 128 or name != name.strip() or not name.isprintable():
+    if not is_label(name):
         fault = "a key's name has 1 to 128 printable characters and no blank at its start or end"
         raise InvalidError(
             f"{fault}; got {name[:128]!r}", errors=[{"field": "name", "message": fault}]

@@ -1,6 +1,6 @@
 """Orchestration: administrators pause and resume all jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,15 +14,34 @@ from scenarist.domain.vocabulary import ORCHESTRATION_ID, ChangeType, EntityKind
 
 
 class OrchestrationService:
-    """Pauses and resumes all orchestrators of the database; a restart does not change this."""
+    """Pauses and resumes all orchestrators of the database; a restart does not change this.
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    Args:
+        version: The version of the application that this process has loaded.
+        find_other_versions: Returns the others that are connected to the database.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        version: str,
+        find_other_versions: Callable[[], Sequence[str]],
+    ) -> None:
         self._database = database
         self._now = now
+        self._version = version
+        self._find_other_versions = find_other_versions
 
     def get(self, actor: Actor) -> OrchestrationState:
         actor.require(Permission.READ)
         return pausing.find_orchestration(self._database.reader)
+
+    def get_versions(self, actor: Actor) -> tuple[str, Sequence[str]]:
+        """Return the version of this process, and the others that are connected."""
+        actor.require(Permission.READ)
+        return self._version, self._find_other_versions()
 
     def pause(self, actor: Actor) -> OrchestrationState:
         """Start no more jobs until the orchestration is resumed; running jobs continue."""

@@ -25,13 +25,18 @@ from scenarist.domain.named_files import file_path
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType, PlannedAction
-from scenarist.services.submissions import SubmissionService
-from scenarist.services.submit_requests import OrderedTask, SubmitOptions, SubmitRequest
+from scenarist.services.submit_requests import (
+    OrderedTask,
+    SubmitOptions,
+    SubmitRequest,
+    TaskFinder,
+    open_batch,
+)
 from scenarist.storage.registry import explain_missing, find_file_state
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTask:
+class TaskPlan:
     """Task of a plan.
 
     Args:
@@ -60,26 +65,24 @@ class PlanService:
     """Tells what a submit would run. What decides about skipping is `find_run_reason`, as for jobs.
 
     Args:
-        submissions: Finds the tasks of a submit, or refuses it.
         declared: What the application declares now; None to plan tasks as recorded.
     """
 
     def __init__(
         self,
         database: Database,
-        submissions: SubmissionService,
         *,
         now: Callable[[], datetime],
         declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
-        self._submissions = submissions
         self._now = now
+        self._tasks = TaskFinder(declared)
         self._recipes = RecipeCache(declared)
 
     def plan(
         self, actor: Actor, entity_type: EntityType, entity_id: str, *, force: bool = False
-    ) -> list[PlannedTask]:
+    ) -> list[TaskPlan]:
         """Return what a submit of an entity would do now, in the order of its jobs.
 
         Nothing is changed. What jobs under way will write is not known yet: tasks that depend on it
@@ -91,10 +94,11 @@ class PlanService:
         """
         actor.require(Permission.READ)
         request = SubmitRequest(actor, entity_type, entity_id, SubmitOptions(force=force))
+        now = self._now()
         with self._database.snapshot() as connection:
-            tasks = self._submissions.find_tasks(connection, request)
+            tasks = self._tasks.find(open_batch(connection, [request], now), request)
             self._recipes.read(connection, [task.id for task in tasks])
-            draft = _Draft(connection, tasks, self._recipes, self._now(), force=force)
+            draft = _Draft(connection, tasks, self._recipes, now, force=force)
             return [draft.plan(task) for task in tasks]
 
 
@@ -112,7 +116,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _Obstacle:
+class _NoValue:
     action: PlannedAction
     because: str
 
@@ -134,7 +138,7 @@ class _Draft:
     nodes: Mapping[DataNodeId, NodeState] = field(init=False)
     outputs: Mapping[TaskId, Sequence[CurrentOutput | None]] = field(init=False)
     durations: Mapping[str, timedelta] = field(init=False)
-    writers: dict[DataNodeId, PlannedTask] = field(default_factory=dict)
+    writers: dict[DataNodeId, TaskPlan] = field(default_factory=dict)
     writes_at: dict[str, DataNodeId] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,9 +151,9 @@ class _Draft:
         self.outputs = dict(zip(skippable, found, strict=True))
         self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
 
-    def plan(self, task: OrderedTask) -> PlannedTask:
+    def plan(self, task: OrderedTask) -> TaskPlan:
         values = [self._find_input(self.nodes[node_id]) for node_id in task.inputs]
-        obstacle = next((value for value in values if isinstance(value, _Obstacle)), None)
+        obstacle = next((value for value in values if isinstance(value, _NoValue)), None)
         if obstacle is not None:
             planned = self._make(task, obstacle.action, None, obstacle.because)
         else:
@@ -167,18 +171,18 @@ class _Draft:
 
     def _make(
         self, task: OrderedTask, action: PlannedAction, reason: RunReason | None, because: str
-    ) -> PlannedTask:
+    ) -> TaskPlan:
         duration = self.durations.get(task.config_id)
-        return PlannedTask(task.id, task.config_id, action, reason, because, duration)
+        return TaskPlan(task.id, task.config_id, action, reason, because, duration)
 
-    def _find_input(self, node: NodeState) -> _Value | _Obstacle:
+    def _find_input(self, node: NodeState) -> _Value | _NoValue:
         writer = self.writers.get(node.id)
         if writer is not None:
             if writer.action is PlannedAction.RUN:
                 return _Value(None, f"task {writer.config_id!r} runs before it")
-            return _Obstacle(writer.action, f"it reads what task {writer.config_id!r} would write")
+            return _NoValue(writer.action, f"it reads what task {writer.config_id!r} would write")
         if node.place is not None and node.is_own and node.place in self.writes_at:
-            return _Obstacle(
+            return _NoValue(
                 PlannedAction.FAIL, describe_replacement(node.id, self.writes_at[node.place])
             )
         if node.writer is not None:
@@ -187,7 +191,7 @@ class _Draft:
             return self._find_named_file(node)
         return self._find_recorded(node)
 
-    def _find_named_file(self, node: NodeState) -> _Value | _Obstacle:
+    def _find_named_file(self, node: NodeState) -> _Value | _NoValue:
         """Like `named_files.record_found_files`, without recording anything."""
         state = find_file_state(node.storage_type, node.properties)
         if state is None:
@@ -195,24 +199,24 @@ class _Draft:
                 return self._find_recorded(node)
             path = file_path(node.storage_type, node.properties)
             because = f"{_name(node)} has lost its value: there is no file at {path}"
-            return _Obstacle(PlannedAction.FAIL, because)
+            return _NoValue(PlannedAction.FAIL, because)
         if node.edit_id is not None and node.stamp == state.stamp:
             return self._find_recorded(node)
         is_of_place = node.place_stamp is None or node.place_stamp == state.stamp
         by = node.place_written_for
         if by is not None and is_of_place and by != node.id and node.is_own:
-            return _Obstacle(PlannedAction.FAIL, describe_replacement(node.id, by))
+            return _NoValue(PlannedAction.FAIL, describe_replacement(node.id, by))
         return _Value(None, f"there is another file for {_name(node)}")
 
-    def _find_recorded(self, node: NodeState) -> _Value | _Obstacle:
+    def _find_recorded(self, node: NodeState) -> _Value | _NoValue:
         if node.edit_id is None:
             missing = explain_missing(node.storage_type, node.properties)
             because = f"{_name(node)} has no value yet{f': {missing}' if missing else ''}"
-            return _Obstacle(PlannedAction.WAIT, because)
+            return _NoValue(PlannedAction.WAIT, because)
         is_replaced = node.is_place_written_later and node.is_own and not node.is_kept_elsewhere
         if is_replaced and node.place_written_for is not None:
             because = describe_replacement(node.id, node.place_written_for)
-            return _Obstacle(PlannedAction.FAIL, because)
+            return _NoValue(PlannedAction.FAIL, because)
         return _Value(node.edit_id)
 
     def _find_reason(

@@ -32,6 +32,7 @@ def reconcile(
     *,
     folder: str,
     now: Callable[[], datetime],
+    version: str,
 ) -> DeclaredConfigs:
     """Move data nodes to the places that their configs declare now, and log all differences.
 
@@ -40,10 +41,13 @@ def reconcile(
     run; any other data node has no value until one is written. Unfinished jobs read the inputs
     that were decided when they were submitted. See decision 83.
 
+    Args:
+        version: The version of the application.
+
     Returns:
         What the application declares now.
     """
-    declared = load_declared(application)
+    declared = load_declared(application, version)
 
     def work(builder: EntityBuilder) -> list[str]:
         drift = find_drift(builder.connection, application.registry, declared)
@@ -57,7 +61,7 @@ def reconcile(
             ]
         return drift.lines
 
-    factory = EntityFactory(database, folder=folder, now=now, version="")  # it creates no entities
+    factory = EntityFactory(database, folder=folder, now=now, version=version)
     for difference in factory.create(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
@@ -80,7 +84,7 @@ def _record_moves(
             if found is None and is_named_file(node) and not item.before.is_made:
                 without.append(node.id)
         comment = f"the configuration changed: {describe_change(item)}"
-        edit = found or make_bare_edit(node, builder.now)
+        edit = found or make_bare_edit(node, builder.now, version=builder.version)
         (noted if found is None else current).append(
             replace(
                 edit,

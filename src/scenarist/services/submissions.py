@@ -8,52 +8,40 @@ from sqlalchemy import Connection
 
 from scenarist.db import audit, deletions, event_log, named_files
 from scenarist.db import submissions as submission_rows
-from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs import pause as pausing
 from scenarist.db.jobs import propagate
 from scenarist.db.jobs.cancel import UnfinishedJob
-from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, PlannedJob, enqueue
-from scenarist.db.locks import find_locks
+from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, enqueue
 from scenarist.db.paging import Page
 from scenarist.domain.behaviours import DeclaredConfigs
-from scenarist.domain.entities import Event, Submission, Task
+from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import (
     ConflictError,
-    InvalidError,
     ScenaristError,
     UnavailableError,
 )
 from scenarist.domain.identifiers import (
-    TaskId,
     make_job_id,
     make_submission_id,
     make_uuid,
 )
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import ChangeType, EntityKind, EntityType, SubmissionStatus
 from scenarist.services.cancellation import Canceller
-from scenarist.services.declarations import find_task_fault
 from scenarist.services.deletions import make_deletion_events
 from scenarist.services.submit_requests import (
-    OrderedTask,
     SubmitBatch,
     SubmitOptions,
     SubmitRequest,
-    check_declared,
-    check_locks,
+    TaskFinder,
     find_earlier,
-    find_sequence_tasks,
-    find_task_ids,
-    find_tasks_to_retry,
     get_submission,
+    open_batch,
 )
 from scenarist.storage.registry import find_file_state
-
-_ORDER_CACHE_LIMIT = 10_000
 
 
 class SubmissionService:
@@ -73,12 +61,11 @@ class SubmissionService:
         version: str,
         declared: DeclaredConfigs | None = None,
     ) -> None:
-        self._declared = declared
+        self._tasks = TaskFinder(declared)
         self._database = database
         self._canceller = canceller
         self._now = now
         self._version = version
-        self._orders: dict[tuple[TaskId, ...], tuple[OrderedTask, ...]] = {}
 
     def submit(
         self, actor: Actor, entity_type: EntityType, entity_id: str, options: SubmitOptions
@@ -102,7 +89,7 @@ class SubmissionService:
         now = self._now()
 
         def work(connection: Connection) -> list[Submission | ScenaristError]:
-            batch = _open_batch(connection, requests, now)
+            batch = open_batch(connection, requests, now)
             results = [self._accept_or_refuse(batch, request, now) for request in requests]
             _enqueue_batch(batch, now)
             audit.record_many_allowed(connection, _list_accepted(requests, results), now)
@@ -129,10 +116,10 @@ class SubmissionService:
 
         def work(connection: Connection) -> Submission:
             now = self._now()
-            batch = _open_batch(connection, [request], now)
+            batch = open_batch(connection, [request], now)
             submission = find_earlier(batch, request)
             if submission is None:
-                find_task_ids(batch, request, self._declared)  # raises before anything is changed
+                self._tasks.find(batch, request)  # raises before anything is changed
                 change(connection)
                 submission = self._accept(batch, request, now)
                 _enqueue_batch(batch, now)
@@ -140,15 +127,6 @@ class SubmissionService:
             return submission
 
         return self._database.write(work)
-
-    def find_tasks(self, connection: Connection, request: SubmitRequest) -> tuple[OrderedTask, ...]:
-        """Return the tasks for which a submit would enqueue jobs now, in their order.
-
-        Raises:
-            NotFoundError: There is no such entity.
-            ConflictError: The submit would be refused.
-        """
-        return self._find_tasks(_open_batch(connection, [request], self._now()), request)
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
@@ -277,7 +255,7 @@ class SubmissionService:
             PlannedJob(
                 make_job_id(task.config_id, make_uuid(now)), task.id, task.inputs, task.outputs
             )
-            for task in self._find_tasks(batch, request)
+            for task in self._tasks.find(batch, request)
         ]
         submission = Submission(
             id=make_submission_id(make_uuid(now)),
@@ -306,54 +284,6 @@ class SubmissionService:
             )
         )
         return submission
-
-    def _find_tasks(self, batch: SubmitBatch, request: SubmitRequest) -> tuple[OrderedTask, ...]:
-        task_ids = (
-            find_task_ids(batch, request, self._declared)
-            if request.retry_of is None
-            else find_tasks_to_retry(batch, request)
-        )
-        tasks = self._order(batch.connection, task_ids)
-        check_declared(request.entity_id, [task.fault for task in tasks if task.fault is not None])
-        check_locks(batch.locks, tasks)
-        if len(tasks) > JOBS_LIMIT:
-            raise InvalidError(
-                f"{request.entity_id} has {len(tasks)} tasks; a submission can have {JOBS_LIMIT} "
-                "jobs, so submit it in sequences"
-            )
-        return tasks
-
-    def _order(
-        self, connection: Connection, task_ids: tuple[TaskId, ...]
-    ) -> tuple[OrderedTask, ...]:
-        """Return tasks in the order of their data flow; cached, since tasks are immutable."""
-        ordered = self._orders.get(task_ids)
-        if ordered is None:
-            tasks = {task.id: task for task in task_rows.get_many(connection, task_ids)}
-            links = order_tasks(
-                [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks.values()]
-            )
-            ordered = tuple(
-                OrderedTask(
-                    task.id, task.config_id, task.input_ids, task.output_ids, self._fault_of(task)
-                )
-                for task in (tasks[TaskId(link.id)] for link in links)
-            )
-            if len(self._orders) >= _ORDER_CACHE_LIMIT:
-                self._orders.clear()
-            self._orders[task_ids] = ordered
-        return ordered
-
-    def _fault_of(self, task: Task) -> str | None:
-        return None if self._declared is None else find_task_fault(task, self._declared)
-
-
-def _open_batch(
-    connection: Connection, requests: Sequence[SubmitRequest], now: datetime
-) -> SubmitBatch:
-    return SubmitBatch(
-        connection, find_sequence_tasks(connection, requests), find_locks(connection, now)
-    )
 
 
 def _enqueue_batch(batch: SubmitBatch, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, assert_never
 
@@ -12,16 +13,20 @@ from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.jobs.enqueue import NewSubmission, find_unsuccessful_tasks
-from scenarist.db.locks import WriteLock
+from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, find_unsuccessful_tasks
+from scenarist.db.locks import WriteLock, find_locks
 from scenarist.domain.behaviours import DeclaredConfigs
-from scenarist.domain.entities import Submission
-from scenarist.domain.errors import ConflictError, NotFoundError, require_found
+from scenarist.domain.entities import Submission, Task
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, require_found
 from scenarist.domain.identifiers import DataNodeId, SubmissionId, TaskId
 from scenarist.domain.permissions import Actor
+from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType
+from scenarist.services.declarations import find_task_fault
 from scenarist.services.locks import describe_lock
+
+_CACHE_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +109,13 @@ class SubmitBatch:
     accepted: list[NewSubmission] = field(default_factory=list)
 
 
-def find_sequence_tasks(
-    connection: Connection, requests: Sequence[SubmitRequest]
-) -> Mapping[str, tuple[TaskId, ...]]:
-    """Return the tasks of all requested sequences that exist, with one query."""
+def open_batch(
+    connection: Connection, requests: Sequence[SubmitRequest], now: datetime
+) -> SubmitBatch:
+    """Load what requests have in common: the tasks of all requested sequences, and the locks."""
     ids = [request.entity_id for request in requests if request.entity_type is EntityType.SEQUENCE]
-    return sequence_rows.tasks_of(connection, ids) if ids else {}
+    tasks = sequence_rows.tasks_of(connection, ids) if ids else {}
+    return SubmitBatch(connection, tasks, find_locks(connection, now))
 
 
 def find_earlier(batch: SubmitBatch, request: SubmitRequest) -> Submission | None:
@@ -138,11 +144,71 @@ def find_earlier(batch: SubmitBatch, request: SubmitRequest) -> Submission | Non
     return submission
 
 
+class TaskFinder:
+    """Finds the tasks of submit requests in the order of their data flow, or refuses the request.
+
+    Args:
+        declared: What the application declares now; None to take tasks as recorded.
+    """
+
+    def __init__(self, declared: DeclaredConfigs | None) -> None:
+        self._declared = declared
+        self._ordered: dict[tuple[TaskId, ...], tuple[OrderedTask, ...]] = {}
+
+    def find(self, batch: SubmitBatch, request: SubmitRequest) -> tuple[OrderedTask, ...]:
+        """Return the tasks to create jobs for.
+
+        Raises:
+            NotFoundError: There is no such entity.
+            ConflictError: A task does not fit its declaration, would write a locked data node, or
+                there is nothing to retry.
+            InvalidError: There are more tasks than a submission can have.
+        """
+        task_ids = (
+            _find_task_ids(batch, request, self._declared)
+            if request.retry_of is None
+            else _find_tasks_to_retry(batch, request)
+        )
+        tasks = self._order(batch.connection, task_ids)
+        _check_declared(request.entity_id, [task.fault for task in tasks if task.fault is not None])
+        _check_locks(batch.locks, tasks)
+        if len(tasks) > JOBS_LIMIT:
+            raise InvalidError(
+                f"{request.entity_id} has {len(tasks)} tasks; a submission can have {JOBS_LIMIT} "
+                "jobs, so submit it in sequences"
+            )
+        return tasks
+
+    def _order(
+        self, connection: Connection, task_ids: tuple[TaskId, ...]
+    ) -> tuple[OrderedTask, ...]:
+        """Return tasks in the order of their data flow; cached, since tasks are immutable."""
+        ordered = self._ordered.get(task_ids)
+        if ordered is None:
+            tasks = {task.id: task for task in task_rows.get_many(connection, task_ids)}
+            links = order_tasks(
+                [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks.values()]
+            )
+            ordered = tuple(
+                OrderedTask(
+                    task.id, task.config_id, task.input_ids, task.output_ids, self._fault_of(task)
+                )
+                for task in (tasks[TaskId(link.id)] for link in links)
+            )
+            if len(self._ordered) >= _CACHE_LIMIT:
+                self._ordered.clear()
+            self._ordered[task_ids] = ordered
+        return ordered
+
+    def _fault_of(self, task: Task) -> str | None:
+        return None if self._declared is None else find_task_fault(task, self._declared)
+
+
 def _digest(parts: Sequence[Any]) -> str:
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
 
 
-def check_locks(locks: Mapping[str, WriteLock], tasks: Sequence[OrderedTask]) -> None:
+def _check_locks(locks: Mapping[str, WriteLock], tasks: Sequence[OrderedTask]) -> None:
     """Refuse tasks that would write a data node locked by an editor.
 
     Raises:
@@ -161,7 +227,7 @@ def check_locks(locks: Mapping[str, WriteLock], tasks: Sequence[OrderedTask]) ->
                 )
 
 
-def check_declared(entity_id: str, faults: Sequence[str]) -> None:
+def _check_declared(entity_id: str, faults: Sequence[str]) -> None:
     """Refuse tasks that cannot run because the application has changed their declaration.
 
     Raises:
@@ -174,7 +240,7 @@ def check_declared(entity_id: str, faults: Sequence[str]) -> None:
         )
 
 
-def find_tasks_to_retry(batch: SubmitBatch, request: SubmitRequest) -> tuple[TaskId, ...]:
+def _find_tasks_to_retry(batch: SubmitBatch, request: SubmitRequest) -> tuple[TaskId, ...]:
     """Return the tasks of the unsuccessful jobs of a submission, in job order.
 
     Raises:
@@ -197,7 +263,7 @@ def find_tasks_to_retry(batch: SubmitBatch, request: SubmitRequest) -> tuple[Tas
     return tuple(task_ids)
 
 
-def find_task_ids(
+def _find_task_ids(
     batch: SubmitBatch, request: SubmitRequest, declared: DeclaredConfigs | None
 ) -> tuple[TaskId, ...]:
     """Return the tasks of the entity to submit.
@@ -215,7 +281,7 @@ def find_task_ids(
             config_id = scenario_rows.config_of(batch.connection, entity_id)
             if config_id is not None:
                 fault = None if declared is None else declared.find_scenario_fault(config_id)
-                check_declared(entity_id, [] if fault is None else [fault])
+                _check_declared(entity_id, [] if fault is None else [fault])
                 return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
         case EntityType.TASK:
             if task_rows.find(batch.connection, entity_id) is not None:

@@ -13,6 +13,7 @@ from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
 from scenarist.db.jobs import propagate
+from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
 from scenarist.domain.identifiers import EditId, ensure_later_edit_id
@@ -55,11 +56,18 @@ class NewValue:
 
 
 class ValueWriter:
-    """Records values: adds the edit and the event, and releases the jobs that wait for a value."""
+    """Records values: adds the edit and the event, and releases the jobs that wait for a value.
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    A write by the editor that has locked the data node releases the lock, in the same transaction.
+
+    Args:
+        version: The version of the application, with which edits are labelled.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime], version: str) -> None:
         self._database = database
         self._now = now
+        self._version = version
 
     def check(
         self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
@@ -171,11 +179,19 @@ class ValueWriter:
             value.written,
             at=now,
             actor=options.editor(actor),
-            comment=options.comment,
+            version=self._version,
         )
         made_of = provenance.find_provenance(connection, node.id)
-        edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
+        edit = replace(
+            edit,
+            comment=options.comment,
+            written_to=node.place,
+            made_of=made_of,
+            author=actor.ref,
+        )
         data_node_rows.add_edits(connection, [edit])
+        if node.locked_by is not None:  # by this editor, or the check would have refused
+            set_lock(connection, node.id, None, None, None)
         changes = propagate.release_readers(connection, [node.id], now)
         event_log.add(connection, [make_update_event(node.id, actor), *changes], now)
         audit.record_allowed(connection, actor, node.id, now)

@@ -6,6 +6,8 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 
+_application_folders: list[str] = []
+
 
 def extend_search_path(folders: Sequence[str]) -> None:
     """Add folders to the search path, in this order.
@@ -13,9 +15,15 @@ def extend_search_path(folders: Sequence[str]) -> None:
     They come after the standard library, whose modules an application thus cannot replace for the
     libraries that import them, and before installed packages.
     """
+    _application_folders[:] = folders
     place = _find_end_of_standard_library()
     sys.path[place:place] = [folder for folder in folders if folder not in sys.path]
     importlib.invalidate_caches()
+
+
+def list_application_folders() -> list[str]:
+    """Return the folders of the last `extend_search_path` that are still on the search path."""
+    return [folder for folder in _application_folders if folder in sys.path]
 
 
 def _find_end_of_standard_library() -> int:

@@ -58,6 +58,17 @@ def test_a_cycle_is_the_period_that_holds_its_creation_date(
     assert server.http.get(response.headers["location"]).json() == {"cycle": cycle}
 
 
+@pytest.mark.parametrize("frequency", ["DAILY", "WEEKLY", "MONTHLY", "QUARTERLY", "YEARLY"])
+def test_the_documented_dates_of_a_cycle_are_taken(server: StartedServer, frequency: str) -> None:
+    day = "2020-01-01T00:00:00"
+    dates = {"creation_date": day, "start_date": day, "end_date": day}
+
+    response = server.http.post(PATH, json={"frequency": frequency, "properties": {}, **dates})
+
+    assert response.status_code == 201
+    assert response.json()["cycle"]["end_date"] > response.json()["cycle"]["start_date"]
+
+
 def test_a_period_has_one_cycle_and_a_repeat_answers_with_it(server: StartedServer) -> None:
     first = create(server, "MONTHLY", "2032-01-01", name="first of the year")
     again = server.http.post(
@@ -125,8 +136,13 @@ def test_a_cycle_that_was_made_first_takes_the_scenarios_of_its_period(
         ({"creation_date": 5}, "creation_date", "Expected str"),
         ({"creation_date": "0001-01-01T00:00:00+05:00"}, "creation_date", "years 1 to 9999"),
         ({"creation_date": "9999-12-31"}, "creation_date", "years 1 to 9999"),
-        ({"start_date": "2031-08-02"}, "start_date", "is from 2031-08-01T00:00:00+00:00 to "),
-        ({"start_date": "2031-08-01T00:00:00+01:00"}, "start_date", "or use these"),
+        ({"start_date": "2031-07-31"}, "start_date", "is from 2031-08-01T00:00:00+00:00 to "),
+        ({"start_date": "2031-08-01T00:00:00+01:00"}, "start_date", "or use dates within it"),
+        (
+            {"start_date": "2031-08-03", "end_date": "2031-08-02"},
+            "end_date",
+            "or use dates within it",
+        ),
         ({"end_date": "2031-09-01"}, "end_date", "2031-08-31T23:59:59.999999+00:00"),
         ({"start_date": "0001-01-01T00:00:00+05:00"}, "start_date", "years 1 to 9999"),
         ({"end_date": ""}, "end_date", "not a timestamp"),

@@ -141,6 +141,19 @@ def test_parameters_of_the_get_reach_the_store(object_store: ObjectStore) -> Non
     assert read(properties) == "abc"
 
 
+def test_each_call_gets_those_of_the_shared_parameters_that_it_has(
+    object_store: ObjectStore,
+) -> None:
+    properties = object_store.properties(
+        "shared", aws_s3_object_parameters={"ContentType": "text/csv", "Range": "bytes=0-2"}
+    )
+
+    write("abcdef", properties)
+
+    assert get(object_store, "shared")["ContentType"] == "text/csv"
+    assert read(properties) == "abc"
+
+
 def test_unknown_parameter_is_named(object_store: ObjectStore) -> None:
     properties = object_store.properties("a", aws_s3_put_object_parameters={"Content-Type": "a/b"})
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,23 @@ def test_queries_of_every_form_are_run(builder: str, value: object, properties: 
     write(value, properties, builder)
 
     assert read(properties) == ROWS
+
+
+def test_decimals_are_parameters_of_queries(properties: Properties) -> None:
+    write([{"city": "Oslo", "days": Decimal("3")}, {"city": "Rome", "days": None}], properties)
+
+    assert read(properties) == [{"city": "Oslo", "days": 3}, {"city": "Rome", "days": None}]
+
+
+def test_decimal_of_more_digits_than_the_database_keeps_is_refused(tmp_path: Path) -> None:
+    properties: Properties = {
+        "db_engine": "sqlite",
+        "db_name": "plant",
+        "sqlite_folder_path": str(tmp_path),
+    }
+
+    with pytest.raises(InvalidError, match=r"parameter 'days' is 0\.12345678901234567890, but the"):
+        write([{"city": "Oslo", "days": Decimal("0.12345678901234567890")}], properties, "add")
 
 
 def test_appended_rows_are_those_of_the_other_builder(properties: Properties) -> None:

@@ -47,9 +47,34 @@ def test_table_without_header_has_numbered_columns() -> None:
 
 
 def test_rows_without_header_make_objects_by_position() -> None:
-    place = a_place(b"1,2\n", has_header=False, exposed_type="builtins:complex")
+    place = a_place(b"1,2\n", has_header=False, dtype="int", exposed_type="builtins:complex")
 
     assert find_storage("csv").read(place) == [1 + 2j]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"city,days\nOslo,007\nRome,\nParis,1.50\n",
+        b'"city","days"\n"Oslo","007"\n"Rome",""\n"Paris","1.50"\n',
+        b'\xef\xbb\xbfcity,days\r\nOslo,007\r\nRome,""\r\nParis,1.50\r\n',
+    ],
+)
+def test_objects_of_a_class_are_made_of_the_texts_of_cells(content: bytes) -> None:
+    place = a_place(content, exposed_type="builtins:dict")
+
+    assert find_storage("csv").read(place) == [
+        {"city": "Oslo", "days": "007"},
+        {"city": "Rome", "days": ""},
+        {"city": "Paris", "days": "1.50"},
+    ]
+
+
+@pytest.mark.parametrize("types", [{"dtype": {"days": "int"}}, {"read_kwargs": {"nrows": 1}}])
+def test_objects_of_a_class_have_the_types_that_are_declared(types: dict[str, Any]) -> None:
+    place = a_place(b"days\n7\n", exposed_type="builtins:dict", **types)
+
+    assert find_storage("csv").read(place) == [{"days": 7}]
 
 
 def test_encoding_is_kept_in_both_directions() -> None:

@@ -149,10 +149,34 @@ def test_table_without_a_named_sheet_is_the_only_one() -> None:
     assert rows_of(written) == {"Sheet1": CITIES}
 
 
-def test_object_of_columns_is_one_table() -> None:
-    written = write({"city": ["Oslo", "Rome"], "days": [3, 5]})
+def test_object_of_columns_is_one_table_where_the_sheet_is_named() -> None:
+    written = write({"city": ["Oslo", "Rome"], "days": [3, 5]}, sheet_name="Cities")
 
-    assert rows_of(written) == {"Sheet1": CITIES}
+    assert rows_of(written, sheet_name="Cities") == CITIES
+
+
+@pytest.mark.parametrize(
+    "days", [[3, 5], (3, 5), pd.Series([3, 5], name="0"), np.array([3, 5]), [[3], [5]]]
+)
+def test_object_is_one_of_sheets_where_none_is_named(days: object) -> None:
+    written = write({"Cities": CITIES, "Days": days, "Free": []})
+
+    assert rows_of(written) == {"Cities": CITIES, "Days": [{"0": 3}, {"0": 5}], "Free": []}
+
+
+def test_object_of_lists_is_one_of_sheets_where_none_is_named() -> None:
+    written = write({"city": ["Oslo", "Rome"], "days": [3]})
+
+    assert rows_of(written) == {"city": [{"0": "Oslo"}, {"0": "Rome"}], "days": [{"0": 3}]}
+
+
+@pytest.mark.parametrize("count", [2, 3_000])
+def test_sheets_beside_those_declared_are_written_and_not_read(count: int) -> None:
+    written = write({"A": PRICES, "B": PRICES * count}, sheet_name="A")
+
+    assert rows_of(written, sheet_name="A") == PRICES
+    assert json.loads(written.rendition) == PRICES
+    assert rows_of(written).keys() == {"A", "B"}
 
 
 def test_empty_table_is_a_sheet_among_others() -> None:
@@ -167,7 +191,7 @@ def test_objects_of_empty_lists_are_sheets_where_sheets_are_listed() -> None:
     assert rows_of(written) == {"A": [], "B": []}
 
 
-def test_sheets_other_than_those_declared_are_refused() -> None:
+def test_a_value_without_one_of_the_declared_sheets_is_refused() -> None:
     with pytest.raises(InvalidError, match="sheet_name declares 'A', 'B'; the value has 'A', 'C'"):
         write({"A": CITIES, "C": CITIES}, sheet_name=["A", "B"])
 
@@ -490,9 +514,9 @@ def test_cell_that_a_workbook_cannot_hold_is_refused(cell: object, message: str)
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        ({"a": ["x", "y\x01"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
-        ({"a": [1, "\x0b"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
-        ({"a\x1f": [1]}, "'a\\x1f' of a column of sheet 'Sheet1'"),
+        ([{"a": "x"}, {"a": "y\x01"}], "row 2 of column 'a' of sheet 'Sheet1'"),
+        ([{"a": 1}, {"a": "\x0b"}], "row 2 of column 'a' of sheet 'Sheet1'"),
+        ([{"a\x1f": 1}], "'a\\x1f' of a column of sheet 'Sheet1'"),
         ({"s\x00": [{"a": 1}]}, "the name of sheet 's\\x00'"),
     ],
 )
@@ -704,6 +728,48 @@ def test_cells_of_a_mixed_column_keep_their_types_with_arguments_of_pandas() -> 
     assert json.loads(written.rendition) == rows
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"read_kwargs": {"skiprows": 2}},
+        {"read_kwargs": {"skiprows": 2, "na_values": ["-"]}},
+        {"read_kwargs": {"skiprows": 2, "usecols": ["code", "n", "ok"]}, "dtype": {"code": "str"}},
+        {"read_kwargs": {"skiprows": 2, "decimal": ","}, "dtype": {"code": "str", "ok": "str"}},
+    ],
+)
+def test_text_stays_text_with_arguments_of_pandas(properties: dict[str, Any]) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Plan"], ["2026"], ["code", "n", "ok"], ["007", 1, "True"], ["042", 2, None]):
+        book.active.append(row)
+    file = BytesIO()
+    book.save(file)
+
+    shown = json.loads(read_json(a_place(file.getvalue(), sheet_name="Sheet", **properties)))
+
+    assert shown == [{"code": "007", "n": 1, "ok": "True"}, {"code": "042", "n": 2, "ok": None}]
+
+
+def test_text_is_parsed_where_an_argument_of_pandas_says_so() -> None:
+    book = openpyxl.Workbook()
+    for row in (["price"], ["1.000,50"], ["0,99"]):
+        book.active.append(row)
+    file = BytesIO()
+    book.save(file)
+    options = {"decimal": ",", "thousands": "."}
+
+    shown = json.loads(read_json(a_place(file.getvalue(), sheet_name="Sheet", read_kwargs=options)))
+
+    assert shown == [{"price": 1000.5}, {"price": 0.99}]
+
+
+def test_codes_written_with_arguments_of_pandas_keep_their_zeros() -> None:
+    target = a_target(sheet_name="S", read_kwargs={"na_values": ["-"]})
+
+    written = find_storage("excel").write([{"plz": "01067", "n": 1}], target)
+
+    assert json.loads(written.rendition) == [{"plz": "01067", "n": 1}]
+
+
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64])
 def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "plan.xlsx").write_bytes(content)
@@ -715,7 +781,6 @@ def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("value", "properties"),
     [
-        ({"plz": ["01067", "01069"], "n": [1, 2]}, {"read_kwargs": {"na_values": ["-"]}}),
         ({"a": ["1.000", "x"], "b": [1.5, 2.0]}, {"read_kwargs": {"na_values": ["x"]}}),
         ({"a": ["x", "y"], "b": [1, 2]}, {"read_kwargs": {"skiprows": 1}}),
         ({"a": ["x #1", "y"], "b": [1, 2]}, {"read_kwargs": {"comment": "#"}}),

@@ -87,6 +87,29 @@ def test_value_that_contains_itself_is_refused() -> None:
         write(value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        list(range(12_345)),
+        ["ü", None] * 10_000,
+        {"a": [{"b": number} for number in range(10_001)], "c": [[1] * 5_001], "d": {"e": 1}},
+    ],
+)
+def test_document_that_is_encoded_in_parts_is_the_same(value: object, tmp_path: Path) -> None:
+    target = WriteTarget(
+        data_node_id="DATANODE_capacity_1",
+        edit_id="EDIT_1",
+        storage_type="json",
+        folder=str(tmp_path),
+        properties={},
+    )
+
+    find_storage("json").write(value, target)
+
+    (file,) = tmp_path.rglob("*.json")
+    assert file.read_text() == json.dumps(value, ensure_ascii=False)
+
+
 def test_encoding_is_kept_in_every_way_of_reading() -> None:
     written = write("Zürich", encoding="latin-1")
 

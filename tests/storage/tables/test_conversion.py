@@ -153,7 +153,8 @@ def test_numbers_that_json_lacks_are_null(storage_type: str) -> None:
 def test_rows_are_given_as_objects_of_a_class(storage_type: str) -> None:
     written = write(storage_type, [Reading("Oslo", 3.5), Reading("Rome", None)])
 
-    rows = read(storage_type, written, exposed_type=f"{__name__}:Reading")
+    types = {"dtype": {"days": "Float64"}} if storage_type == "csv" else {}
+    rows = read(storage_type, written, exposed_type=f"{__name__}:Reading", **types)
 
     assert rows == [Reading("Oslo", 3.5), Reading("Rome", None)]
 
@@ -238,6 +239,59 @@ def test_tables_of_polars_and_pyarrow_are_tables(storage_type: str) -> None:
         for form in ("polars", "pyarrow"):
             again = read(storage_type, written, sheet_name="A", exposed_type=form)
             assert (again.to_dicts() if form == "polars" else again.to_pylist()) == rows
+
+
+@pytest.mark.parametrize("storage_type", ["csv", "excel"])
+@pytest.mark.parametrize("values", [["-"], "-", ("-",), {"n": "-"}, {"n": ["-"], "t": ["-"]}])
+def test_empty_cells_are_null_besides_the_texts_that_an_argument_of_pandas_names(
+    storage_type: str, values: Any
+) -> None:
+    workbook = write("excel", [{"n": "-", "t": "a"}, {"n": 5, "t": None}], sheet_name="A")
+    content = b"n,t\n-,a\n5,\n" if storage_type == "csv" else workbook.content
+    place = ValueLocation(
+        storage_type=storage_type,
+        content=content,
+        properties={"sheet_name": "A", "read_kwargs": {"na_values": values}},
+    )
+
+    frame: Any = find_storage(storage_type).read(place)
+
+    assert json.loads(read_json(place)) == [{"n": None, "t": "a"}, {"n": 5, "t": None}]
+    assert str(frame["n"].dtype) == "Int64"
+
+
+@pytest.mark.parametrize("form", ["polars", "pyarrow", "stream"])
+def test_lists_and_objects_of_polars_stay_exact(form: str) -> None:
+    polars: Any = pytest.importorskip("polars")
+    rows: list[dict[str, Any]] = [
+        {"texts": ["a", None], "raw": [b"x"], "kinds": ["k"], "one": {"id": 2**53 + 1, "t": "x"}},
+        {"texts": [], "raw": [None], "kinds": None, "one": {"id": None, "t": None}},
+        {"texts": None, "raw": None, "kinds": ["l"], "one": None},
+    ]
+    kinds = {"kinds": polars.List(polars.Categorical)}
+    table = polars.DataFrame(rows, schema_overrides=kinds)
+    if form == "stream":
+        pyarrow: Any = pytest.importorskip("pyarrow", minversion="20")
+        value = pyarrow.table(table)
+    else:
+        value = table if form == "polars" else table.to_arrow()
+
+    written = write("parquet", value)
+
+    assert read("parquet", written, exposed_type="polars").to_dicts() == rows
+    shown = json.loads(read_json(a_place("parquet", written)))
+    assert [row["one"] for row in shown] == [row["one"] for row in rows]
+
+
+def test_column_of_lists_of_text_of_polars_is_a_table() -> None:
+    polars: Any = pytest.importorskip("polars")
+
+    written = write("parquet", polars.Series("tags", [["a"], ["b", "c"]]))
+
+    assert json.loads(read_json(a_place("parquet", written))) == [
+        {"tags": ["a"]},
+        {"tags": ["b", "c"]},
+    ]
 
 
 @BOTH

@@ -189,6 +189,33 @@ def test_columns_keep_their_types_where_cells_change_and_rows_come_and_go() -> N
     assert len(table) == 3
 
 
+_DATES: Any = ["2026-01-01", None]
+COLUMNS: dict[str, Any] = {
+    "sparse numbers": pd.array([1.5, np.nan], pd.SparseDtype(float)),
+    "sparse integers": pd.array([1, 0], pd.SparseDtype("int64", 0)),
+    "Arrow integers": pd.array([1, None], "int32[pyarrow]"),
+    "Arrow text": pd.array(["a", None], "string[pyarrow]"),
+    "small numbers": pd.array([0.1, None], "Float32"),
+    "complex numbers": np.array([1 + 2j, 0]),
+    "periods": pd.PeriodIndex(_DATES, freq="M"),
+    "intervals": pd.IntervalIndex.from_breaks([0, 1, 2]),
+    "ordered categories": pd.Categorical(["b", None], ["b", "a"], ordered=True),
+    "categories of times": pd.Categorical(pd.to_datetime(_DATES)),
+    "seconds": pd.to_datetime(_DATES).as_unit("s"),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_column_keeps_its_type_where_another_is_changed(kind: str) -> None:
+    frame = pd.DataFrame({"cells": COLUMNS[kind], "n": [1, 2]})
+    rows = as_rest_has_it(frame)
+    rows[0]["n"] = 3
+
+    table = retype(rows, frame)
+
+    pd.testing.assert_frame_equal(table, frame.assign(n=[3, 2]))
+
+
 def test_a_column_takes_another_type_where_json_has_both() -> None:
     table = retype([{"v": 1.5}, {"v": None}], pd.DataFrame({"v": [1, 2]}))
 

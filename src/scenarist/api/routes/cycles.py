@@ -99,8 +99,9 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> Js
     """Create the cycle of a period before its first scenario.
 
     `creation_date` determines the period. `start_date` and `end_date` are not needed; if given,
-    they must match the period. Dates without a time zone are in the server's time zone. Each period
-    has one cycle: if it already exists, the response is a 200 with the existing one, unchanged.
+    they must lie within the period. Dates without a time zone are in the server's time zone. Each
+    period has one cycle: if it already exists, the response is a 200 with the existing one,
+    unchanged.
     """
     cycle, is_new = services_of(request).cycles.create(
         actor_of(request),

@@ -22,6 +22,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     members_of,
     provide_params,
@@ -101,6 +102,7 @@ class DataNodeListParams(DatedListParams):
         ),
     ] = None
     storage_type: RepeatedFilter = None
+    version: VersionFilter = None
 
 
 @get(
@@ -123,6 +125,7 @@ def list_data_nodes(request: AnyRequest, params: NamedDependency[DataNodeListPar
         owner_id=unique_values(params.owner_id),
         scope=members_of(Scope, params.scope_, "scope"),
         storage_type=unique_values(params.storage_type),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

@@ -13,7 +13,15 @@ from msgspec import UNSET
 from scenarist import schemas
 from scenarist.api.openapi.components import describe_responses
 from scenarist.api.paging import ListParams, Sort
-from scenarist.api.requests import READ, AnyRequest, actor_of, provide_params, services_of
+from scenarist.api.requests import (
+    READ,
+    AnyRequest,
+    VersionFilter,
+    actor_of,
+    provide_params,
+    services_of,
+    unique_values,
+)
 from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list
 from scenarist.api.routes.data_nodes import PATH
 from scenarist.api.short_reads import run_on_loop_if_short
@@ -36,6 +44,7 @@ def to_schema(edit: entities.Edit) -> schemas.Edit:
         size=edit.size,
         digest=edit.digest,
         python_type=edit.python_type,
+        version=edit.version,
     )
 
 
@@ -53,6 +62,7 @@ class EditListParams(ListParams):
     sorts = (_TIMESTAMP,)
 
     sort: Sort = f"-{_TIMESTAMP}"
+    version: VersionFilter = None
 
 
 @get(
@@ -70,7 +80,10 @@ def list_edits(
     """List all values that a data node has had: when, by whom and why, newest first."""
     service, actor = services_of(request).edits, actor_of(request)
     return respond_with_list(
-        request, partial(service.list_page, actor, data_node_id), to_schema, params.make_paging()
+        request,
+        partial(service.list_page, actor, data_node_id, versions=unique_values(params.version)),
+        to_schema,
+        params.make_paging(),
     )
 
 

@@ -25,6 +25,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     filter_by,
     idempotency_key_of,
@@ -96,6 +97,7 @@ class JobListParams(DatedListParams):
         list[str] | None,
         filter_by(JobStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."),
     ] = None
+    version: VersionFilter = None
 
 
 @get(
@@ -117,6 +119,7 @@ def list_jobs(request: AnyRequest, params: NamedDependency[JobListParams]) -> AS
         task_id=unique_values(params.task_id),
         entity_id=unique_values(params.entity_id),
         status=members_of(JobStatus, params.status, "status"),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

@@ -12,9 +12,15 @@ from scenarist.domain import entities
 PATH = "/api/v1/orchestration"
 
 
-def to_schema(orchestration: entities.OrchestrationState) -> schemas.Orchestration:
+def to_schema(
+    request: AnyRequest, orchestration: entities.OrchestrationState
+) -> schemas.Orchestration:
+    version, others = services_of(request).orchestration.get_versions(actor_of(request))
     return schemas.Orchestration(
-        paused_at=orchestration.paused_at, paused_by=orchestration.paused_by
+        paused_at=orchestration.paused_at,
+        paused_by=orchestration.paused_by,
+        version=version,
+        other_versions=list(others),
     )
 
 
@@ -27,9 +33,12 @@ def to_schema(orchestration: entities.OrchestrationState) -> schemas.Orchestrati
 )
 @run_on_loop_if_short
 def get_orchestration(request: AnyRequest) -> JsonResponse:
-    """Get whether jobs are started: `paused_at` is null, or the time since which they are not."""
+    """Get whether jobs are started, and the versions of the application that are connected.
+
+    `paused_at` is null, or the time since which no jobs are started.
+    """
     found = services_of(request).orchestration.get(actor_of(request))
-    return respond(schemas.OneOrchestration(orchestration=to_schema(found)))
+    return respond(schemas.OneOrchestration(orchestration=to_schema(request, found)))
 
 
 @post(
@@ -47,7 +56,7 @@ def pause_orchestration(request: AnyRequest) -> JsonResponse:
     New submissions are accepted and wait, even after a restart of the server.
     """
     paused = services_of(request).orchestration.pause(actor_of(request))
-    return _respond("No jobs are started until the orchestration is resumed.", paused)
+    return _respond(request, "No jobs are started until the orchestration is resumed.", paused)
 
 
 @post(
@@ -62,12 +71,16 @@ def pause_orchestration(request: AnyRequest) -> JsonResponse:
 def resume_orchestration(request: AnyRequest) -> JsonResponse:
     """Start jobs again; submissions that were paused themselves stay paused."""
     resumed = services_of(request).orchestration.resume(actor_of(request))
-    return _respond("Jobs are started again.", resumed)
+    return _respond(request, "Jobs are started again.", resumed)
 
 
-def _respond(message: str, orchestration: entities.OrchestrationState) -> JsonResponse:
+def _respond(
+    request: AnyRequest, message: str, orchestration: entities.OrchestrationState
+) -> JsonResponse:
     return respond(
-        schemas.OrchestrationAnswer(message=message, orchestration=to_schema(orchestration))
+        schemas.OrchestrationAnswer(
+            message=message, orchestration=to_schema(request, orchestration)
+        )
     )
 
 

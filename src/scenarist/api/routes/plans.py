@@ -12,7 +12,7 @@ from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond
 from scenarist.api.routes import scenarios, sequences, tasks
 from scenarist.domain.vocabulary import EntityType, PlannedAction
-from scenarist.services.plans import PlannedTask
+from scenarist.services.plans import TaskPlan
 
 _NO_OPTIONS = schemas.PlanOptions()
 _RESPONSES = describe_responses(200, schemas.OnePlan, "The plan.", 400, 404, 409)
@@ -87,7 +87,7 @@ def _respond_with_plan(
     )
     running = [task.duration for task in planned if task.action is PlannedAction.RUN]
     known = [duration.total_seconds() for duration in running if duration is not None]
-    plan = schemas.Plan(
+    plan = schemas.SubmitPlan(
         entity_id=entity_id,
         entity_type=entity_type,
         tasks=[_to_schema(task) for task in planned],
@@ -97,7 +97,7 @@ def _respond_with_plan(
     return respond(schemas.OnePlan(plan=plan))
 
 
-def _to_schema(task: PlannedTask) -> schemas.PlannedTask:
+def _to_schema(task: TaskPlan) -> schemas.PlannedTask:
     return schemas.PlannedTask(
         task_id=task.id,
         task_config_id=task.config_id,

@@ -26,6 +26,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     provide_params,
     services_of,
@@ -121,6 +122,7 @@ class ScenarioListParams(DatedListParams):
     tag: RepeatedFilter = None
     primary: FromQuery[bool | None] = None
     name: RepeatedFilter = None
+    version: VersionFilter = None
 
 
 @get(
@@ -142,6 +144,7 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         tag=unique_values(params.tag),
         is_primary=params.primary,
         name=unique_values(params.name),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

@@ -20,6 +20,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     provide_params,
     services_of,
@@ -72,6 +73,7 @@ class SequenceListParams(DatedListParams):
     id: IdFilter = None
     scenario_id: RepeatedFilter = None
     name: RepeatedFilter = None
+    version: VersionFilter = None
 
 
 @get(
@@ -90,6 +92,7 @@ def list_sequences(request: AnyRequest, params: NamedDependency[SequenceListPara
         id=unique_values(params.id),
         scenario_id=unique_values(params.scenario_id),
         name=unique_values(params.name),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

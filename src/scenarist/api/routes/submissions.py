@@ -29,6 +29,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     filter_by,
     idempotency_key_of,
@@ -167,6 +168,7 @@ class EntitySubmissionListParams(DatedListParams):
             SubmissionStatus, "Only with this status, such as COMPLETED or Status.COMPLETED."
         ),
     ] = None
+    version: VersionFilter = None
 
     def read_status(self) -> tuple[SubmissionStatus, ...]:
         return members_of(SubmissionStatus, self.status, "status")
@@ -180,6 +182,7 @@ def respond_with_submissions(
     wanted = SubmissionFilter(
         entity_id=(entity_id,),
         status=params.read_status(),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(
@@ -219,6 +222,7 @@ def list_submissions(request: AnyRequest, params: NamedDependency[SubmissionList
         entity_type=members_of(EntityType, params.entity_type, "entity_type"),
         scenario_id=unique_values(params.scenario_id),
         status=params.read_status(),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

@@ -19,6 +19,7 @@ from scenarist.api.requests import (
     AnyRequest,
     IdFilter,
     RepeatedFilter,
+    VersionFilter,
     actor_of,
     provide_params,
     services_of,
@@ -71,6 +72,7 @@ class TaskListParams(DatedListParams):
     scenario_id: RepeatedFilter = None
     sequence_id: RepeatedFilter = None
     config_id: RepeatedFilter = None
+    version: VersionFilter = None
 
 
 @get(
@@ -90,6 +92,7 @@ def list_tasks(request: AnyRequest, params: NamedDependency[TaskListParams]) -> 
         scenario_id=unique_values(params.scenario_id),
         sequence_id=unique_values(params.sequence_id),
         config_id=unique_values(params.config_id),
+        version=unique_values(params.version),
         created=params.read_created_range(request),
     )
     return respond_with_list(

@@ -282,6 +282,26 @@ export function FilterSelect({ label, value, options, choose, all = "all" }) {
   </label>`;
 }
 
+/**
+ * The version of the application, as a link to the list of this version.
+ *
+ * @param {{version: string | null, parts: string[], parameters?: object}} props
+ */
+export function Version({ version, parts, parameters = {} }) {
+  return html`<a class="version" href=${linkTo(parts, { ...parameters, version, cursor: null })}
+    >${version}</a
+  >`;
+}
+
+/** The version that a list is restricted to, with a button that removes the restriction. */
+export function ChosenVersion({ version, clear }) {
+  if (!version) return null;
+  return html`<div class="filter chosen">
+    <span>Version: ${version}</span>
+    <button type="button" onClick=${clear}>Show all versions</button>
+  </div>`;
+}
+
 /** Links to the next and to the first page of a list. */
 export function Pagination({ parts, parameters, next }) {
   if (next === null && !parameters.cursor) return null;

@@ -313,6 +313,7 @@ function Edits({ node, shown, show }) {
                   <th scope="col">Time</th>
                   <th scope="col">By</th>
                   <th scope="col">Comment</th>
+                  <th scope="col">Version</th>
                   <th scope="col">Type</th>
                   <th scope="col" class="figure">Size</th>
                   <th scope="col">Digest</th>
@@ -344,6 +345,7 @@ function EditRow({ edit, isShown, show }) {
         : html`job <${EntityLink} id=${edit.job_id} />`}
     </td>
     <td class="reason-cell">${edit.comment ?? ""}</td>
+    <td>${edit.version ?? html`<span class="quiet">–</span>`}</td>
     <td>${edit.python_type ?? "–"}</td>
     <td class="figure">${edit.size === null ? "–" : formatSize(edit.size)}</td>
     <td>

@@ -3,6 +3,7 @@
 import { pathOf, request } from "./api.js";
 import {
   Action,
+  ChosenVersion,
   EntityLink,
   Facts,
   FilterSelect,
@@ -12,6 +13,7 @@ import {
   ServerText,
   Status,
   Timestamp,
+  Version,
 } from "./components.js";
 import { formatDuration, hasEnded, labelOf } from "./format.js";
 import { describeSubmitted, useNames } from "./names.js";
@@ -41,13 +43,14 @@ const HOUR = 3600 * 1000;
 const LOG_INTERVAL = 1000; // milliseconds, as often as the server stores the output of running jobs
 
 export function Jobs({ parameters }) {
-  const { status, hours, task_id, cursor } = parameters;
+  const { status, hours, task_id, version, cursor } = parameters;
   // Rounded to the minute, so that the path does not change with each render.
   const since = hours && new Date(Math.floor(Date.now() / 60000) * 60000 - hours * HOUR);
   const list = useResource(
     pathOf(["jobs"], {
       status,
       task_id,
+      version,
       created_after: since ? since.toISOString() : null,
       cursor,
       limit: PAGE,
@@ -77,6 +80,7 @@ export function Jobs({ parameters }) {
         <span>Task: ${labelOf(task_id)}</span>
         <button type="button" onClick=${() => setFilters({ task_id: null })}>Show all tasks</button>
       </div>`}
+      <${ChosenVersion} version=${version} clear=${() => setFilters({ version: null })} />
     </div>
     <${Listing}
       resource=${list}
@@ -86,12 +90,12 @@ export function Jobs({ parameters }) {
       emptyTitle="No jobs yet."
       emptyHint=${html`<a href=${linkTo(["scenarios"])}>Select a scenario to submit</a>`}
     >
-      ${(jobs) => html`<${JobTable} jobs=${jobs} />`}
+      ${(jobs) => html`<${JobTable} jobs=${jobs} parameters=${parameters} />`}
     <//>
   `;
 }
 
-function JobTable({ jobs }) {
+function JobTable({ jobs, parameters }) {
   const name = useNames(jobs.map(({ submit_entity_id }) => submit_entity_id));
   return html`<div class="table"><table>
     <thead>
@@ -102,6 +106,7 @@ function JobTable({ jobs }) {
         <th scope="col">Submitted</th>
         <th scope="col" class="figure">Waited</th>
         <th scope="col" class="figure">Ran</th>
+        <th scope="col">Version</th>
         <th scope="col">Reason</th>
       </tr>
     </thead>
@@ -119,6 +124,7 @@ function JobTable({ jobs }) {
           <td><${Timestamp} at=${job.submitted_at} /></td>
           <td class="figure">${formatOptionalDuration(job.pending_duration)}</td>
           <td class="figure">${formatOptionalDuration(job.execution_duration)}</td>
+          <td><${Version} version=${job.version} parts=${["jobs"]} parameters=${parameters} /></td>
           <td class="reason-cell"><${ServerText} text=${job.reason ?? ""} /></td>
         </tr>`,
       )}
@@ -196,6 +202,7 @@ function JobView({ job }) {
             "Cancel requested",
             html`<${Timestamp} at=${job.cancel_requested_at} />`,
           ],
+          ["Version", html`<${Version} version=${job.version} parts=${["jobs"]} />`],
           ["Identifier", html`<code>${job.id}</code>`],
         ]}
       />

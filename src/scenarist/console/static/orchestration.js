@@ -11,6 +11,20 @@ const useOrchestration = () =>
 
 const resume = () => request("POST", pathOf(["orchestration", "resume"]));
 
+/** A banner on every view while other versions of the application are connected. */
+export function VersionBanner() {
+  const { version, other_versions: others = [] } = useOrchestration() ?? {};
+  return html`<div role="status" aria-live="polite">
+    ${others.length > 0 &&
+    html`<div class="banner">
+      <p>
+        Other versions of the application are connected to this database:
+        ${" "}${others.join(", ")}. This server has the version ${version}.
+      </p>
+    </div>`}
+  </div>`;
+}
+
 /** A banner on every view while all jobs are paused, with the user who paused them. */
 export function PausedBanner() {
   const orchestration = useOrchestration();

@@ -11,10 +11,12 @@ import {
   Form,
   Heading,
   Loaded,
+  Version,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
 import { labelOf, nameOf } from "./format.js";
 import { Graph } from "./graph.js";
+import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
 import { Tags, tagsOf } from "./scenarios.js";
@@ -170,6 +172,7 @@ function ScenarioHeading({ scenario }) {
         title=${reason("submit")}
         run=${() => submitEntity("scenarios", scenario.id)}
       />`}
+      <${PlanButton} kind="scenarios" id=${scenario.id} />
       ${can("edit") &&
       html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&
@@ -226,7 +229,10 @@ function EditDialog({ scenario, close }) {
         <input name="tags" defaultValue=${scenario.tags.join(", ")} autocomplete="off" />
       <//>
     <//>
-    <${Facts} facts=${[["Identifier", html`<code>${scenario.id}</code>`]]} />
+    <${Facts} facts=${[
+      ["Version", html`<${Version} version=${scenario.version} parts=${["scenarios"]} />`],
+      ["Identifier", html`<code>${scenario.id}</code>`],
+    ]} />
   <//>`;
 }
 

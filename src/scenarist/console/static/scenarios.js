@@ -1,7 +1,17 @@
 // The list of scenarios: filter by config, cycle and tag, create one, select some to compare.
 
 import { pathOf, request } from "./api.js";
-import { Dialog, Field, FilterSelect, Form, Heading, Listing, Timestamp } from "./components.js";
+import {
+  ChosenVersion,
+  Dialog,
+  Field,
+  FilterSelect,
+  Form,
+  Heading,
+  Listing,
+  Timestamp,
+  Version,
+} from "./components.js";
 import { labelOf, nameOf } from "./format.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
@@ -21,12 +31,13 @@ export function Scenarios({ parameters }) {
   );
   const [isCreating, setCreating] = useState(false);
   const [chosen, setChosen] = useState([]);
-  const { config, cycle, tag, cursor } = parameters;
+  const { config, cycle, tag, version, cursor } = parameters;
   const list = useResource(
     pathOf(["scenarios"], {
       config_id: config,
       cycle_id: cycle,
       tag,
+      version,
       cursor,
       limit: PAGE,
       sort: "-creation_date",
@@ -71,6 +82,7 @@ export function Scenarios({ parameters }) {
           <input name="tag" type="search" key=${tag} defaultValue=${tag ?? ""} />
         </label>
       </form>
+      <${ChosenVersion} version=${version} clear=${() => setFilters({ version: null })} />
       <${CompareButton} chosen=${chosen} configs=${known} clear=${() => setChosen([])} />
     </div>
     <${Listing}
@@ -143,6 +155,7 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
         <th scope="col">Cycle</th>
         <th scope="col">Tags</th>
         <th scope="col">Created</th>
+        <th scope="col">Version</th>
       </tr>
     </thead>
     <tbody>
@@ -170,6 +183,9 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
           </td>
           <td><${Tags} tags=${scenario.tags} parameters=${parameters} /></td>
           <td><${Timestamp} at=${scenario.creation_date} /></td>
+          <td>
+            <${Version} version=${scenario.version} parts=${["scenarios"]} parameters=${parameters} />
+          </td>
         </tr>`,
       )}
     </tbody>

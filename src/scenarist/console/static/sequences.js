@@ -3,6 +3,7 @@
 import { pathOf, request } from "./api.js";
 import { Action, Dialog, Empty, Field, Form } from "./components.js";
 import { plural } from "./format.js";
+import { PlanButton } from "./plan.js";
 import { can } from "./session.js";
 import { submitEntity } from "./submissions.js";
 import { html, useState } from "./view.js";
@@ -83,6 +84,7 @@ function Sequence({ sequence, isShown, show, onSubmitted }) {
           onSubmitted();
         }}
       />`}
+      <${PlanButton} kind="sequences" id=${sequence.id} onSubmitted=${onSubmitted} />
       ${can("edit") &&
       html`<button type="button" onClick=${() => setRenaming(true)}>Rename</button>
         <${Action}

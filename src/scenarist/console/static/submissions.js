@@ -3,6 +3,7 @@
 import { pathOf, request, requestAll } from "./api.js";
 import {
   Action,
+  ChosenVersion,
   EntityLink,
   Facts,
   FilterSelect,
@@ -12,6 +13,7 @@ import {
   Progress,
   Status,
   Timestamp,
+  Version,
 } from "./components.js";
 import { hasEnded, labelOf } from "./format.js";
 import { Gantt } from "./gantt.js";
@@ -43,9 +45,16 @@ export function submitEntity(kind, id) {
 }
 
 export function Submissions({ parameters }) {
-  const { status, entity_type, cursor } = parameters;
+  const { status, entity_type, version, cursor } = parameters;
   const list = useResource(
-    pathOf(["submissions"], { status, entity_type, cursor, limit: PAGE, sort: "-creation_date" }),
+    pathOf(["submissions"], {
+      status,
+      entity_type,
+      version,
+      cursor,
+      limit: PAGE,
+      sort: "-creation_date",
+    }),
     ofKind("SUBMISSION", "JOB"),
   );
   const setFilters = (change) =>
@@ -65,6 +74,7 @@ export function Submissions({ parameters }) {
         options=${TYPES}
         choose=${(value) => setFilters({ entity_type: value })}
       />
+      <${ChosenVersion} version=${version} clear=${() => setFilters({ version: null })} />
     </div>
     <${Listing}
       resource=${list}
@@ -74,13 +84,13 @@ export function Submissions({ parameters }) {
       emptyTitle="No submissions yet."
       emptyHint=${html`<a href=${linkTo(["scenarios"])}>Select a scenario to submit</a>`}
     >
-      ${(submissions) => html`<${SubmissionTable} submissions=${submissions} />`}
+      ${(submissions) => html`<${SubmissionTable} submissions=${submissions} parameters=${parameters} />`}
     <//>
   `;
 }
 
-/** @param {{submissions: object[]}} props */
-export function SubmissionTable({ submissions }) {
+/** @param {{submissions: object[], parameters?: object}} props */
+export function SubmissionTable({ submissions, parameters }) {
   const name = useNames(submissions.map(({ entity_id }) => entity_id));
   return html`<div class="table"><table>
     <thead>
@@ -90,6 +100,7 @@ export function SubmissionTable({ submissions }) {
         <th scope="col">Progress</th>
         <th scope="col">Submitted</th>
         <th scope="col">Ended</th>
+        <th scope="col">Version</th>
       </tr>
     </thead>
     <tbody>
@@ -107,6 +118,13 @@ export function SubmissionTable({ submissions }) {
           <td><${Progress} counts=${submission.job_counts} /></td>
           <td><${Timestamp} at=${submission.submitted_at} /></td>
           <td><${Timestamp} at=${submission.finished_at} /></td>
+          <td>
+            <${Version}
+              version=${submission.version}
+              parts=${["submissions"]}
+              parameters=${parameters}
+            />
+          </td>
         </tr>`,
       )}
     </tbody>
@@ -163,6 +181,7 @@ function SubmissionView({ submission, jobs }) {
             html`<${Timestamp} at=${submission.paused_at} />`,
           ],
           ["Ended", html`<${Timestamp} at=${submission.finished_at} />`],
+          ["Version", html`<${Version} version=${submission.version} parts=${["submissions"]} />`],
         ]}
       />
     </section>

@@ -81,6 +81,7 @@ _CLAIM = Query(
         jobs.c.lost_together,
         jobs.c.force,
         func.coalesce(jobs.c.pending_since, jobs.c.created_at),
+        jobs.c.version,
     )
 )
 _REQUEUE = (
@@ -165,6 +166,7 @@ class Claim:
     force: bool
     pending_since: datetime
     claimed_at: datetime
+    version: str  #: of the application that accepted it, or ran its last attempt
     made_of: str | None = None  #: the provenance of its outputs, if its task is skippable
 
 
@@ -202,6 +204,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             bool(force),
             pending_since,
             now,
+            version,
         )
         for (
             number,
@@ -214,6 +217,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             lost_together,
             force,
             pending_since,
+            version,
         ) in rows
     ]
     claims.sort(key=lambda claim: claim.number)

@@ -45,6 +45,7 @@ class Completion:
     lost_together: int = 0
     function: str | None = None  #: the function that ran
     code_digest: str | None = None
+    version: str | None = None  #: of the application that ran it, if another one accepted it
     is_suspect: bool = False  #: a suspect (decision 93), whose end other suspects wait for
     # Not recorded; for metrics only.
     task_config_id: str = ""
@@ -104,6 +105,10 @@ _COMPLETE = (
         function=bindparam("function"),
         code_digest=bindparam("code_digest"),
     )
+)
+# Of the few jobs that another version ran: an update of an indexed column costs more than others.
+_SET_VERSION = (
+    update(jobs).where(jobs.c.number == bindparam("of")).values(version=bindparam("version"))
 )
 _NEW_LOG = insert_or_update(job_logs)
 # A part of the log may have been stored while the job ran (`outputs`).
@@ -212,6 +217,15 @@ def _update_jobs(connection: Connection, accepted: Sequence[Completion], now: da
         ],
     )
     execute_many(connection, _UPDATE, [_job_values(item, now) for item in others])
+    execute_many(
+        connection,
+        _SET_VERSION,
+        [
+            {"of": item.number, "version": item.version}
+            for item in accepted
+            if item.version is not None
+        ],
+    )
 
 
 def _job_values(item: Completion, now: datetime) -> dict[str, object]:

@@ -54,6 +54,7 @@ class TaskRecipe:
     Args:
         is_live: Whether it comes from the present declaration (decision 81).
         code_digest: Digest of the declared function's code; None when the code cannot be read.
+        version: The version of the application that runs it; None if it is not known.
         mismatch: Why the declaration does not fit the task, so that it cannot run.
     """
 
@@ -71,6 +72,7 @@ class TaskRecipe:
     outputs: tuple[TaskDataNode, ...]
     is_live: bool = False
     code_digest: str | None = None
+    version: str | None = None
     mismatch: str | None = None
 
 
@@ -104,6 +106,7 @@ class RecipeCache:
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
             return recipe
+        recipe = replace(recipe, version=self._declared.version)
         inputs = [node.config_id for node in recipe.inputs]
         outputs = [node.config_id for node in recipe.outputs]
         fault = self._declared.find_task_fault(recipe.config_id, inputs, outputs)

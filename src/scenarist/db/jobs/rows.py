@@ -112,6 +112,7 @@ def list_page(connection: Connection, wanted: JobFilter, request: PageRequest) -
             match_any(jobs.c.submission_id, wanted.submission_id),
             match_any(jobs.c.task_id, wanted.task_id),
             _status_filter(wanted.status),
+            match_any(jobs.c.version, wanted.version),
         ],
     )
     found = _LIST.fetch_page(connection, request, query, branches)

@@ -31,6 +31,7 @@ class Topic(StrEnum):
     STOP = "s"  #: running jobs were asked to stop
     FILES = "f"  #: jobs wait for first values, which may arrive as files
     RETRIES = "r"  #: there may be delayed retries that orchestrators do not know of
+    SERVERS = "v"  #: a server has started or stopped
 
 
 Topics = frozenset[Topic]

@@ -45,6 +45,7 @@ from scenarist.db.tables.jobs import (
     job_waits,
     jobs,
     orchestration,
+    servers,
     submissions,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "scenarios",
     "sequence_tasks",
     "sequences",
+    "servers",
     "sessions",
     "submissions",
     "subscribers",

@@ -64,6 +64,7 @@ scenarios = Table(
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
     Index("ix_scenarios_cycle_id_created_at_number", "cycle_id", "created_at", "number"),
     Index("ix_scenarios_is_primary_created_at_number", "is_primary", "created_at", "number"),
+    Index("ix_scenarios_version_created_at_number", "version", "created_at", "number"),
     sqlite_autoincrement=True,
 )
 Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)
@@ -114,6 +115,7 @@ data_nodes = Table(
     Index("ix_data_nodes_config_id_number", "config_id", "number"),
     Index("ix_data_nodes_scope_number", "scope", "number"),
     Index("ix_data_nodes_storage_type_number", "storage_type", "number"),
+    Index("ix_data_nodes_version_number", "version", "number"),
     sqlite_autoincrement=True,
 )
 Index(
@@ -157,6 +159,7 @@ edits = Table(
     Column("author", Text),  # the name of the actor that wrote it; next, its identity
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
+    Column("version", Text),  # of the application that wrote it; NULL if another program did
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
@@ -204,6 +207,7 @@ tasks = Table(
     Index("ix_tasks_owner_id", "owner_id"),
     Index("ix_tasks_created_at_number", "created_at", "number"),
     Index("ix_tasks_config_id_number", "config_id", "number"),
+    Index("ix_tasks_version_number", "version", "number"),
     sqlite_autoincrement=True,
 )
 Index(
@@ -259,6 +263,7 @@ sequences = Table(
     Index("ix_sequences_created_at_number", "created_at", "number"),
     Index("ix_sequences_scenario_id_number", "scenario_id", "number"),
     Index("ix_sequences_name_number", "name", "number"),
+    Index("ix_sequences_version_number", "version", "number"),
     sqlite_autoincrement=True,
 )
 

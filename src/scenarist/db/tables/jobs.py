@@ -46,6 +46,7 @@ submissions = Table(
     Column("request_digest", Text),  # of the request that came with the idempotency key
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
+    Index("ix_submissions_version_number", "version", "number"),
     sqlite_autoincrement=True,
 )
 Index(
@@ -99,6 +100,7 @@ jobs = Table(
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
+    Index("ix_jobs_version_number", "version", "number"),
 )
 _CLAIMABLE = "status = 'PENDING' AND paused_at IS NULL"
 Index(
@@ -217,6 +219,17 @@ holders = Table(
     Column(
         "renewed_at", TimestampColumn, nullable=False
     ),  # informative: leases do not rely on clocks
+)
+
+# Processes that are connected, with the version of the application that each has loaded. One that
+# starts deletes the other rows, and those that still run add theirs again (decision 108).
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    version_column(),
+    Column("process", Text, nullable=False),  # as in `holders`
+    Column("started_at", TimestampColumn, nullable=False),
 )
 
 # One row, for all orchestrators of the database.

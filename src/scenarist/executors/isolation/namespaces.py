@@ -25,6 +25,7 @@ _MODULES = (
     *("operator", "decimal", "fractions", "uuid", "hashlib", "secrets", "logging", "warnings"),
     *("signal", "traceback", "locale", "base64", "calendar", "zoneinfo", "gettext", "codecs"),
     *("sqlite3", "mimetypes", "xml.etree.ElementTree", "http.client", "multiprocessing.spawn"),
+    *("enum", "platform", "unicodedata"),
 )
 # Watched only if they are loaded: importing them takes too long.
 _LIBRARIES = (
@@ -33,7 +34,8 @@ _LIBRARIES = (
 _CLASSES = (
     *("json:JSONEncoder", "json:JSONDecoder", "pathlib:Path", "pathlib:PurePath"),
     *("logging:Logger", "logging:Handler", "logging:StreamHandler", "logging:Formatter"),
-    *("threading:Thread", "subprocess:Popen", "random:Random", "socket:socket"),
+    *("threading:Thread", "subprocess:Popen", "random:Random", "socket:socket", "enum:Enum"),
+    "http.client:HTTPConnection",
     *("pandas:DataFrame", "pandas:Series", "requests:Session", "httpx:Client"),
 )
 _MISSING = object()

@@ -18,6 +18,7 @@ _KIND_KEY = "scenarist-kind"
 
 _PARAMETERS = (
     "aws_s3_client_parameters",
+    "aws_s3_object_parameters",
     "aws_s3_get_object_parameters",
     "aws_s3_put_object_parameters",
 )
@@ -37,7 +38,8 @@ class S3Storage:
 
     ``aws_s3_client_parameters`` are passed to the client (``endpoint_url``, ``verify``),
     ``aws_s3_get_object_parameters`` and ``aws_s3_put_object_parameters`` to the calls to the
-    store, with the store's own names (``VersionId``, ``ContentType``).
+    store, with the store's own names (``VersionId``, ``ContentType``). Of
+    ``aws_s3_object_parameters``, each call gets those that it has.
     """
 
     storage_type = "s3_object"
@@ -118,12 +120,14 @@ def _call(
     )
     # The client below it already retries.
     store.retries = 1
-    unknown = parameters.keys() - ParamKwargsHelper(store.s3).filter_dict(operation, parameters)
+    accepted = ParamKwargsHelper(store.s3).filter_dict
+    unknown = parameters.keys() - accepted(operation, parameters)
     if unknown:
         raise InvalidError(f"{operation} of S3 has no parameter {', '.join(sorted(unknown))}")
+    shared = accepted(operation, properties.get("aws_s3_object_parameters") or {})
     answer = store.call_s3(
         operation,
-        parameters,
+        {**shared, **parameters},
         Bucket=properties.get("aws_s3_bucket_name"),
         Key=properties.get("aws_s3_object_key"),
         timeout=write_timeout(parameters["Body"]) if "Body" in parameters else None,

@@ -1,6 +1,7 @@
 """SQL storage: values read and written by queries of the user."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, ScenaristError
@@ -112,15 +113,39 @@ def _execute(connection: "Connection", query: Any, *parameters: Any) -> Any:
             f" parameters; it returned {type(query).__name__} with {len(parameters)} more"
         )
     statement = text(query) if isinstance(query, str) else query
-    return connection.execute(statement, *map(_to_parameters, parameters))
+    keeps_decimals = connection.dialect.supports_native_decimal
+    return connection.execute(
+        statement, *(_to_parameters(one, keeps_decimals) for one in parameters)
+    )
 
 
-def _to_parameters(parameters: Any) -> Any:
+def _to_parameters(parameters: Any, keeps_decimals: bool) -> Any:
     if isinstance(parameters, list | tuple):
-        return [_to_parameters(one) for one in parameters]
+        return [_to_parameters(one, keeps_decimals) for one in parameters]
     if not isinstance(parameters, Mapping):
         raise InvalidError(
             "the parameters of a query are an object of values by name, or a list of such objects;"
             f" they were given as {type(parameters).__name__}"
         )
-    return {name: to_plain_cell(cell) for name, cell in parameters.items()}
+    cells = {name: to_plain_cell(cell) for name, cell in parameters.items()}
+    if keeps_decimals:
+        return cells
+    return {
+        name: _to_float(cell, name) if isinstance(cell, Decimal) else cell
+        for name, cell in cells.items()
+    }
+
+
+def _to_float(number: Decimal, name: Any) -> float:
+    """Convert a decimal for a database that stores decimals as floats, such as SQLite.
+
+    Raises:
+        InvalidError: A float does not have all of its digits.
+    """
+    converted = float(number)
+    if number.is_finite() and Decimal(repr(converted)) != number:
+        raise InvalidError(
+            f"the parameter {name!r} is {number}, but the database stores decimals as floats, which"
+            " do not have all of its digits; round it, or give it as text"
+        )
+    return converted

@@ -54,7 +54,8 @@ class CsvStorage:
     are not integers, become columns.
 
     ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
-    ``dtype`` declares types. A write is refused if the table could not be read back.
+    ``dtype`` declares types. Without either, objects of a class are made of the texts of the cells,
+    as Python's csv module does. A write is refused if the table could not be read back.
     """
 
     storage_type = "csv"
@@ -111,7 +112,8 @@ class CsvStorage:
         )
 
     def read(self, location: ValueLocation) -> Any:
-        return conversion.to_exposed_type(self._read_frame(location), location.properties)
+        frame = self._read_frame(location, is_text=_is_read_as_text(location.properties))
+        return conversion.to_exposed_type(frame, location.properties)
 
     def read_json(self, location: ValueLocation, selection: Selection | None) -> str:
         return conversion.to_json_text(self._read_frame(location), selection)
@@ -126,10 +128,11 @@ class CsvStorage:
                 )
         return frame
 
-    def _read_frame(self, location: ValueLocation) -> "DataFrame":
+    def _read_frame(self, location: ValueLocation, *, is_text: bool = False) -> "DataFrame":
         conversion.require_modules(self.storage_type, "pandas", "pyarrow")
         sheet = _Dialect(location.properties)
-        frame: DataFrame = value_files.decode(location, lambda file: sheet.parse(file.read()))
+        parse = sheet.parse_as_text if is_text else sheet.parse
+        frame: DataFrame = value_files.decode(location, lambda file: parse(file.read()))
         return frame
 
 
@@ -161,6 +164,13 @@ class _Dialect:
             as_text = None
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
         return dtypes.apply_dtypes(frame, self.dtype)
+
+    def parse_as_text(self, data: bytes) -> "DataFrame":
+        """Return the table with the text of each cell; an empty cell is empty text."""
+        text = self._to_utf8(data)
+        bounds.check_csv(text, self.separator, is_free=False)
+        frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=None)
+        return frame.astype(object).where(frame.notna(), "")
 
     def dump(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, with the rendition of the table read back from them."""
@@ -244,13 +254,15 @@ class _Dialect:
         options: dict[str, Any] = {
             "sep": self.separator,
             "header": 0 if self.has_header else None,
-            "keep_default_na": False,
-            "na_values": [""],
             "dtype_backend": "numpy_nullable",
             **({} if "engine" in self.read_kwargs else _default_engine_arguments()),
             **({} if self.dtype is None else {"dtype": self.dtype}),
             **self.read_kwargs,
         }
+        options |= conversion.null_arguments(
+            self.read_kwargs,
+            lambda given: pandas.read_csv(BytesIO(text), **{**options, **given}).columns,
+        )
         dtype, quoted, dates = options.get("dtype"), list[Any](), dict[Any, str]()
         if dtype is None or isinstance(dtype, Mapping):
             quoted = self._find_quoted_columns(text, options)
@@ -336,6 +348,13 @@ class _Dialect:
         """The columns that ``parse_dates`` lists; none if it is not a list."""
         dates = self.read_kwargs.get("parse_dates")
         return dates if isinstance(dates, list | tuple) else ()
+
+
+def _is_read_as_text(properties: Mapping[str, Any]) -> bool:
+    """Return whether a class is declared for the rows, and nothing about the types of cells."""
+    exposed_type = properties.get("exposed_type")
+    is_class = isinstance(exposed_type, str) and ":" in exposed_type
+    return is_class and not properties.get("dtype") and not properties.get("read_kwargs")
 
 
 def _default_engine_arguments() -> dict[str, Any]:

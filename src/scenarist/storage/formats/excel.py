@@ -41,8 +41,8 @@ class ExcelStorage:
     """A sheet of a workbook as a table, or several sheets as an object of tables by their names.
 
     ``sheet_name`` names the only sheet, or lists the sheets; without it, all are read. A write
-    creates a workbook with the sheets of the value; an append keeps the formats and the other
-    sheets of the present workbook.
+    creates a workbook with the sheets of the value, which may be more than those; an append keeps
+    the formats and the other sheets of the present workbook.
 
     Text is never written as a formula, and formulas and macros are never run: for a formula, the
     result that the spreadsheet program saved is read; a formula without a result is refused. Each
@@ -51,7 +51,8 @@ class ExcelStorage:
     Row labels that have a name, or are not integers, become columns. A sheet ends at its last row
     that has a value; a table whose last row holds only nulls is refused.
 
-    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply,
+    except that text stays text unless an argument such as ``decimal`` says how to parse it;
     ``dtype`` declares types.
     """
 
@@ -63,8 +64,8 @@ class ExcelStorage:
     def write(self, value: object, target: WriteTarget) -> WrittenValue:
         _require_modules()
         names = _sheet_names(target.properties)
-        sheets = _to_frames(_split_sheets(value, names or (_DEFAULT_SHEET,)))
-        if names is not None and sheets.keys() != set(names):
+        sheets = _to_frames(_split_written(value, names))
+        if names is not None and not set(names) <= sheets.keys():
             raise InvalidError(
                 f"sheet_name declares {_join_names(names)}; the value has {_join_names(sheets)}"
             )
@@ -133,7 +134,7 @@ class ExcelStorage:
         if not isinstance(data, dict):
             return conversion.to_frame(data, self.storage_type)
         # An object of empty lists may hold columns or sheets; the properties decide on writing.
-        _to_frames(_split_sheets(data, (_DEFAULT_SHEET,)))
+        _to_frames(_split_written(data, None))
         return data
 
     def _read_frames(self, location: ValueLocation) -> dict[str, Any]:
@@ -162,18 +163,16 @@ def _is_workbook(file: BinaryIO) -> bool:
 def _load(file: BinaryIO, properties: Mapping[str, Any]) -> dict[str, Any]:
     names, has_header = _sheet_names(properties), _has_header(properties)
     given = conversion.get_pandas_arguments(properties, "read_kwargs", _READ_REFUSED)
+    dtype = properties.get("dtype")
     if given:
         options = {
             "header": 0 if has_header else None,
-            "keep_default_na": False,
-            "na_values": [""],
             "dtype_backend": "numpy_nullable",
             **given,
         }
-        frames = workbooks.load_with_pandas(file, names, options)
+        frames = workbooks.load_with_pandas(file, names, options, dtype)
     else:
         frames = workbooks.load(file, names, has_header)
-    dtype = properties.get("dtype")
     return {name: dtypes.apply_dtypes(frame, dtype) for name, frame in frames.items()}
 
 
@@ -189,6 +188,8 @@ def _render_sheets(
     data: bytes, sheets: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> tuple[str, bool]:
     """Return the rendition of the sheets as they are read back, of their first rows if large."""
+    if (names := _sheet_names(properties)) is not None:
+        sheets = {name: sheets[name] for name in names}
     is_small = sum(frame.size for frame in sheets.values()) <= _MAX_CELLS
     if is_small or any(properties.get(name) for name in ("read_kwargs", "write_kwargs", "dtype")):
         again = _load(BytesIO(data), properties)
@@ -269,6 +270,20 @@ def _unwrap_single_sheet(sheets: dict[str, T], properties: Mapping[str, Any]) ->
     """Return the only sheet if the data node names one, else all sheets by name."""
     name = properties.get("sheet_name")
     return sheets[name] if isinstance(name, str) and name else sheets
+
+
+def _split_written(value: object, names: tuple[str, ...] | None) -> dict[str, object]:
+    """Return the tables to write by sheet name.
+
+    Where no sheet is named, an object is one of tables, even if these have one column only.
+    """
+    if names is None and isinstance(value, dict) and value and all(map(_is_list, value.values())):
+        return {str(name): table for name, table in value.items()}
+    return _split_sheets(value, names or (_DEFAULT_SHEET,))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple) or getattr(value, "ndim", None) == 1 or _is_table(value)
 
 
 def _split_sheets(value: object, names: tuple[str, ...]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, BinaryIO, NoReturn
 
 from scenarist.domain.errors import InvalidError
@@ -24,6 +25,9 @@ from scenarist.storage.python.rendition import render
 from scenarist.storage.tables.json_data import encode_strict, to_json_data
 from scenarist.storage.tables.retyping import retype_appended
 from scenarist.storage.tables.selection import select
+
+_PART_ITEMS = 5_000
+"""Items of a list that are encoded at once."""
 
 
 class JsonStorage:
@@ -134,6 +138,13 @@ def has_class_names(location: ValueLocation) -> bool:
     return not _has_codec(location.properties) and CLASS_PATTERN.search(text) is not None
 
 
+def may_hold_other_types(location: ValueLocation) -> bool:
+    """Whether a document may hold values of types that JSON lacks, or a number that is not one."""
+    text = value_files.decode(location, lambda file: _read_text(file, location))
+    is_typed = TYPE_MARKER in text and not _has_codec(location.properties)
+    return is_typed or "NaN" in text or "Infinity" in text
+
+
 def _write_encoded(value: object, target: WriteTarget) -> WrittenValue:
     encoder = _load_codec(target.properties.get("encoder"), json.JSONEncoder, "encoder")
 
@@ -172,11 +183,35 @@ def _dump_document(data: Any, target: WriteTarget) -> bytes:
 
     def dump(data: Any) -> bytes:
         try:
-            return json.dumps(data, ensure_ascii=False, allow_nan=False).encode(encoding)
+            return _dumps_in_parts(data, ensure_ascii=False).encode(encoding)
         except UnicodeEncodeError:
-            return json.dumps(data, allow_nan=False).encode(encoding)
+            return _dumps_in_parts(data, ensure_ascii=True).encode(encoding)
 
     return value_files.encode(data, target, dump)
+
+
+def _dumps_in_parts(data: Any, *, ensure_ascii: bool) -> str:
+    """Return the text of ``json.dumps``, made in parts, between which other threads may run."""
+    dumps = partial(json.dumps, ensure_ascii=ensure_ascii, allow_nan=False)
+    if type(data) is list and len(data) > _PART_ITEMS:
+        parts = [
+            dumps(data[start : start + _PART_ITEMS])[1:-1]
+            for start in range(0, len(data), _PART_ITEMS)
+        ]
+        return f"[{', '.join(parts)}]"
+    # The keys of encoded data are texts.
+    if type(data) is dict and len(data) <= _PART_ITEMS and any(map(_has_parts, data.values())):
+        parts = [
+            f"{dumps(key)}: {_dumps_in_parts(item, ensure_ascii=ensure_ascii)}"
+            for key, item in data.items()
+        ]
+        return f"{{{', '.join(parts)}}}"
+    text: str = dumps(data)
+    return text
+
+
+def _has_parts(data: Any) -> bool:
+    return type(data) is list and len(data) > _PART_ITEMS
 
 
 def _store(

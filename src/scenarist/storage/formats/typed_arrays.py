@@ -23,6 +23,7 @@ from scenarist.storage.formats.typed_json import (
     tag_type,
 )
 from scenarist.storage.formats.typed_reading import import_class, loads
+from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.python.objects import describe_error
 
 _DTYPE_KINDS = frozenset("biufUSmMO")
@@ -185,6 +186,9 @@ def _decode_index(data: dict[str, Any]) -> Any:
         bounds.check_table(len(range(start, stop, step)), 1, cell=bounds.OBJECT_BYTES)
         return pandas.RangeIndex(start, stop, step, name=data["names"][0])
     levels = [pandas.Index(_decode_column(level)) for level in data["levels"]]
+    for level in levels:
+        if level.dtype == object:
+            check_hashes(level.tolist())
     if len(levels) == 1:
         return levels[0].rename(data["names"][0])
     return pandas.MultiIndex.from_arrays(levels, names=data["names"])

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from scenarist.domain.errors import InvalidError, TooLargeError
+from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.python.objects import describe_error
 from scenarist.storage.python.structures import ObjectState, is_structure, restore
 
@@ -162,18 +163,28 @@ def _decode_bytes(data: str) -> bytes:
     return base64.b64decode(data, validate=True)
 
 
+def _checked_items(data: list[Any]) -> list[Any]:
+    check_hashes(data)
+    return data
+
+
+def _checked_pairs(data: list[Any]) -> list[Any]:
+    check_hashes([key for key, _ in data])
+    return data
+
+
 _DECODERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "Text": lambda data, _: _decode_bytes(data).decode("utf-8", "surrogatepass"),
     "Float": lambda data, _: float(data),
-    "Dict": lambda data, _: dict(data),
+    "Dict": lambda data, _: dict(_checked_pairs(data)),
     "Tuple": lambda data, _: tuple(data),
-    "Set": lambda data, _: set(data),
-    "Frozenset": lambda data, _: frozenset(data),
+    "Set": lambda data, _: set(_checked_items(data)),
+    "Frozenset": lambda data, _: frozenset(_checked_items(data)),
     "Deque": lambda data, item: deque(data, item.get("__maxlen__")),
-    "OrderedDict": lambda data, _: OrderedDict(data),
-    "Counter": lambda data, _: Counter(dict(data)),
+    "OrderedDict": lambda data, _: OrderedDict(_checked_pairs(data)),
+    "Counter": lambda data, _: Counter(dict(_checked_pairs(data))),
     "Defaultdict": lambda data, item: defaultdict(
-        item["__factory__"] and FACTORIES[item["__factory__"]], data
+        item["__factory__"] and FACTORIES[item["__factory__"]], _checked_pairs(data)
     ),
     "Datetime": _decode_datetime,
     "Date": lambda data, _: datetime.date.fromisoformat(data),

@@ -4,7 +4,8 @@ import datetime
 import decimal
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -12,6 +13,8 @@ from scenarist.domain.errors import InvalidError
 from scenarist.storage import bounds
 from scenarist.storage.formats.excel_cells import FIRST_DAY, MISSING_CELL, escape, unescape
 from scenarist.storage.python.data_frames import series_values
+from scenarist.storage.tables.conversion import null_arguments
+from scenarist.storage.tables.dtypes import dtype_of, is_text_type
 from scenarist.storage.tables.series import (
     column_of,
     drop_needless_nullables,
@@ -28,6 +31,9 @@ _LABEL_TYPES = (str, int, float, datetime.date)
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """Characters that a workbook cannot contain, escaped or not."""
+
+_PARSING_ARGUMENTS = frozenset({"decimal", "thousands", "true_values", "false_values"})
+"""Arguments of ``read_excel`` that ask for text to be parsed as numbers or booleans."""
 
 _NATIVE_TYPES = (bool, datetime.date, datetime.time, datetime.timedelta)
 
@@ -64,9 +70,14 @@ def load(
 
 
 def load_with_pandas(
-    file: BinaryIO, names: Sequence[str] | None, options: Mapping[str, Any]
+    file: BinaryIO, names: Sequence[str] | None, options: Mapping[str, Any], dtype: object = None
 ) -> dict[str, Any]:
     """Read sheets with pandas and the given arguments; all sheets if no names are given.
+
+    Text stays text, unless an argument says how to parse it.
+
+    Args:
+        dtype: The types that the property ``dtype`` declares; its text columns are never parsed.
 
     Raises:
         InvalidError: A sheet does not exist, or the result of a formula is not known.
@@ -86,24 +97,42 @@ def load_with_pandas(
             _require_sheet(name, present)
         for name in names or present:
             worksheets.check_formulas(book.book, name)
-        return {name: _load_sheet_with_pandas(book, name, options) for name in names or present}
+        return {
+            name: _load_sheet_with_pandas(book, name, options, dtype) for name in names or present
+        }
 
 
-def _load_sheet_with_pandas(book: Any, name: str, options: Mapping[str, Any]) -> Any:
+def _load_sheet_with_pandas(book: Any, name: str, options: Mapping[str, Any], dtype: object) -> Any:
     import pandas
 
-    frame = pandas.read_excel(book, sheet_name=name, **options)
-    texts = [position for position, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
+    read: Callable[..., Any] = partial(pandas.read_excel, book, sheet_name=name)
+    nulls = null_arguments(options, lambda given: read(**{**options, **given}).columns)
+    options = {**options, **nulls}
+    frame = read(**options)
+    texts = [str(kind) == "string" for kind in frame.dtypes]
     frame = drop_needless_nullables(frame)
-    if texts and "dtype" not in options:
-        # Pandas converts all cells of a column to text if one is text.
-        cells = pandas.read_excel(book, sheet_name=name, **options, dtype=object)
-        for position in texts:
-            column = series_values(cells.iloc[:, position])
-            if not all(isinstance(cell, str) or pandas.isna(cell) for cell in column):
-                frame.isetitem(
-                    position, column_of([None if pandas.isna(cell) else cell for cell in column])
-                )
+    if "dtype" in options:
+        return frame
+    # Pandas converts all cells of a column to text if one is text, and text that looks like
+    # numbers to numbers.
+    cells = read(**options, dtype=object)
+    is_parsing = not _PARSING_ARGUMENTS.isdisjoint(options)
+    for position, label in enumerate(frame.columns):
+        column = series_values(cells.iloc[:, position])
+        if texts[position]:
+            is_changed = not all(isinstance(cell, str) or pandas.isna(cell) for cell in column)
+        else:
+            kind = dtype_of(dtype, label)
+            is_kept = not is_parsing or (kind is not None and is_text_type(kind))
+            is_changed = (
+                is_kept
+                and frame.dtypes.iloc[position].kind in "biuf"
+                and any(isinstance(cell, str) for cell in column)
+            )
+        if is_changed:
+            frame.isetitem(
+                position, column_of([None if pandas.isna(cell) else cell for cell in column])
+            )
     return frame
 
 
@@ -311,12 +340,15 @@ def _check_rows(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
 def _make_unique_labels(header: list[Any]) -> list[Any]:
     """Return the names of columns as pandas assigns them: none is empty, and all are unique."""
     labels: dict[Any, None] = {}
+    # Of each name, the last number: from there on, the search takes no longer the more there are.
+    numbers: dict[Any, int] = {}
     for position, name in enumerate(header):
         label = unique = f"Unnamed: {position}" if name is None else name
-        number = 0
+        number = numbers.get(label, 0)
         while unique in labels:
             number += 1
             unique = f"{label}.{number}"
+        numbers[label] = number
         labels[unique] = None
     return list(labels)
 

@@ -9,7 +9,7 @@ from scenarist.domain.errors import DamagedError, InvalidError, NotFoundError
 from scenarist.storage.base import INLINE_LIMIT, ValueLocation
 from scenarist.storage.files import value_files
 from scenarist.storage.formats.exposed_type import apply_exposed_type
-from scenarist.storage.formats.json import has_class_names, read_safely
+from scenarist.storage.formats.json import has_class_names, may_hold_other_types, read_safely
 from scenarist.storage.python.data_frames import is_frame
 from scenarist.storage.registry import find_storage
 from scenarist.storage.tables.retyped_tables import as_frame
@@ -124,11 +124,21 @@ def prepare_rewrite_safely(
     Raises:
         InvalidError: As `prepare_rewrite`.
     """
-    if storage_type in {"pickle", "in_memory", "csv"}:
+    if storage_type in {"pickle", "in_memory", "csv"} or _is_plain_document(location):
         # The present value has JSON types only, or is text.
         location = None
     read = read_safely if storage_type == "json" else None
     return prepare_rewrite(data, storage_type, properties, location, read)
+
+
+def _is_plain_document(location: ValueLocation | None) -> bool:
+    """Whether a value is a JSON document of JSON types only; also if it cannot be read."""
+    if location is None or location.storage_type != "json":
+        return False
+    try:
+        return not may_hold_other_types(location)
+    except (DamagedError, InvalidError, NotFoundError):
+        return True
 
 
 def _is_plain_pickle(location: ValueLocation) -> bool:

@@ -38,12 +38,15 @@ def unique_texts(labels: Iterable[Any]) -> list[str]:
     texts = [text_of(label) for label in labels]
     taken = set(texts)
     seen: set[str] = set()
+    # Of each name, the last number: from there on, the search takes no longer the more there are.
+    numbers: dict[str, int] = {}
     unique = []
     for text in texts:
-        name, number = text, 0
+        name, number = text, numbers.get(text, 0)
         while name in seen or (number and name in taken):
             number += 1
             name = f"{text}.{number}"
+        numbers[text] = number
         seen.add(name)
         unique.append(name)
     return unique

@@ -2,7 +2,7 @@
 
 import importlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,6 +31,16 @@ from scenarist.storage.tables.series import MAX_EXACT_INTEGER, column_of, frame_
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_NAMES_ONLY: dict[str, Any] = {
+    "nrows": 0,
+    "skipfooter": 0,
+    "dtype": None,
+    "converters": None,
+    "parse_dates": None,
+    "na_values": None,
+}
+"""Arguments with which pandas reads only the names of the columns."""
 
 _PLAIN_TYPES = frozenset({"bool", "int64", "float64", "str"})
 
@@ -140,6 +150,31 @@ def get_pandas_arguments(
                 " and use the properties of the data node"
             )
     return dict(given)
+
+
+def null_arguments(
+    read_kwargs: Mapping[str, Any], read_names: Callable[[Mapping[str, Any]], Collection[Any]]
+) -> dict[str, Any]:
+    """Return the pandas arguments with which empty cells, and only these, are null.
+
+    The ``na_values`` that *read_kwargs* declare are null as well; with ``keep_default_na``, pandas'
+    rules apply.
+
+    Args:
+        read_names: Reads the names of the columns with pandas, with the given arguments; called if
+            ``na_values`` differ from column to column.
+    """
+    given = read_kwargs.get("na_values")
+    if given is None or "keep_default_na" in read_kwargs:
+        is_default = read_kwargs.get("keep_default_na", False)
+        return {"keep_default_na": is_default, "na_values": [""] if given is None else given}
+    if not isinstance(given, Mapping):
+        return {"keep_default_na": False, "na_values": [*_to_values(given), ""]}
+    values = {name: [*_to_values(value), ""] for name, value in given.items()}
+    for position, name in enumerate(read_names(_NAMES_ONLY)):
+        if name not in values and position not in values:
+            values[name] = [""]
+    return {"keep_default_na": False, "na_values": values}
 
 
 def to_exposed_type(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
@@ -258,12 +293,15 @@ def _from_arrow(value: Any) -> "DataFrame":
         if not hasattr(value, "__arrow_c_stream__"):
             interchange = importlib.import_module("pyarrow.interchange")
             return frame_of_arrow(interchange.from_dataframe(value))
+        # The conversion of polars gives types that older versions of pyarrow know.
+        table = value.to_arrow() if hasattr(value, "to_arrow") else value
         try:
-            table = pyarrow.table(value)
+            table = pyarrow.table(table)
         except (TypeError, ValueError):
             # A single column without a name.
-            column = pyarrow.chunked_array(value)
+            column = pyarrow.chunked_array(table)
             table = pyarrow.table({str(getattr(value, "name", "") or 0): column})
+        return frame_of_arrow(table)
     except MemoryError:
         raise
     # The export is code of another library; it may raise anything.
@@ -271,7 +309,6 @@ def _from_arrow(value: Any) -> "DataFrame":
         raise InvalidError(
             f"the {python_type(value)} cannot be converted to a table: {describe_error(error)}"
         ) from error
-    return frame_of_arrow(table)
 
 
 def _from_rows(rows: list[Any], storage_type: str) -> "DataFrame":
@@ -291,6 +328,10 @@ def _from_rows(rows: list[Any], storage_type: str) -> "DataFrame":
     if all(isinstance(row, PLAIN_VALUES) or hasattr(row, "dtype") for row in rows):
         return make_table([column_of(rows)], [0], len(rows))
     raise _make_type_error(rows, storage_type)
+
+
+def _to_values(given: object) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
 
 
 def _to_list(value: Any) -> list[Any]:

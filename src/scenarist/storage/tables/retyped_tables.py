@@ -7,6 +7,7 @@ from typing import Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import unique_texts, with_row_labels
+from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.tables.conversion import to_frame
 from scenarist.storage.tables.retyping import (
     is_same,
@@ -80,6 +81,9 @@ def _assemble(columns: list[Any], names: list[str], present: Any, shown: Any) ->
         of_labels = []
     others = [position for position in range(len(names)) if position not in of_labels]
     made = pandas.concat(columns, axis=1, ignore_index=True)
+    for position in of_labels:
+        if made[position].dtype == object:
+            check_hashes(made[position].tolist())
     body = made[others]
     if [names[position] for position in others] == texts[levels:]:
         body.columns = present.columns
@@ -125,6 +129,7 @@ def _as_categories(cells: list[Any], dtype: Any, where: str) -> Any:
     cells = retype_items(cells, categories, where)
     if any(isinstance(cell, list | dict) for cell in cells):
         raise make_form_error(cells, next(iter(categories), None), where)
+    check_hashes(cells)
     known = set(categories)
     new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
     return pandas.Categorical(cells, categories=[*categories, *new], ordered=dtype.ordered)
@@ -134,7 +139,8 @@ def _convert_if_exact(given: Any, dtype: Any) -> Any:
     """Convert a column to a type if that changes none of its cells; else return it unchanged."""
     try:
         cast = given.astype(dtype)
-        is_kept = bool(cast.isna().equals(given.isna()))
+        # As arrays: the mask of a sparse column is sparse.
+        is_kept = bool((cast.isna().to_numpy() == given.isna().to_numpy()).all())
         cells, kept = given[given.notna()].tolist(), cast[given.notna()].tolist()
     except (TypeError, ValueError, OverflowError):
         return given

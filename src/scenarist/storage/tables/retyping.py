@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.errors import InvalidError
+from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.python.objects import describe_error, python_type
 from scenarist.storage.python.rendition import to_plain_data
 from scenarist.storage.python.structures import (
@@ -62,8 +63,7 @@ def retype(data: Any, present: Any, where: str = "the value") -> Any:
     if is_structure(kind) and type(data) in (dict, list):
         return _retype_structure(data, present, where)
     if kind in _LISTS and type(data) is list:
-        items = retype_items(data, list(present), where)
-        return deque(items, present.maxlen) if isinstance(present, deque) else kind(items)
+        return _retype_items_of(data, present, where)
     if type(data) is kind or is_same(data, to_plain_data(present)):
         return data if type(data) is kind else present
     return None if data is None else _retype_leaf(data, present, where)
@@ -96,6 +96,15 @@ def retype_items(data: list[Any], present: Sequence[Any], where: str) -> list[An
             like = present[position] if is_there and forms[position] != "null" else pattern
             items.append(retype(item, like, f"{where}[{position}]"))
     return items
+
+
+def _retype_items_of(data: list[Any], present: Any, where: str) -> Any:
+    items = retype_items(data, list(present), where)
+    if isinstance(present, deque):
+        return deque(items, present.maxlen)
+    if isinstance(present, set | frozenset):
+        check_hashes(items)
+    return type(present)(items)
 
 
 def retype_appended(data: Any, present: Any) -> Any:
@@ -141,14 +150,19 @@ def _retype_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> A
     keys = {key_to_text(key): key for key in present}
     kinds = {type(item) for item in present.values()} - {NoneType}
     pattern = next((item for item in present.values() if item is not None), None)
+    new: dict[str, Any] = {text: text for text in data if text not in keys}
+    key_kinds = {type(key) for key in present}
+    if len(key_kinds) == 1 and key_kinds != {str}:
+        like = next(iter(present))
+        new = {text: _new_key(text, like, where) for text in new}
+        check_hashes(new.values())
     kept: dict[Any, Any] = {}
     for text, item in data.items():
         item_where = f"{where}[{text!r}]"
         if text in keys:
             kept[keys[text]] = retype(item, present[keys[text]], item_where)
         else:
-            key = _new_key(text, present, where)
-            kept[key] = retype(item, pattern, item_where) if len(kinds) == 1 else item
+            kept[new[text]] = retype(item, pattern, item_where) if len(kinds) == 1 else item
     if type(present) is dict:
         return kept
     made = copy.copy(present)
@@ -163,13 +177,11 @@ def key_to_text(key: Any) -> str:
     return next(iter(shown))
 
 
-def _new_key(text: str, present: dict[Any, Any], where: str) -> Any:
-    kinds = {type(key) for key in present}
-    if len(kinds) != 1 or kinds == {str}:
-        return text
-    (kind,) = kinds
+def _new_key(text: str, like: Any, where: str) -> Any:
+    """Return the key that a text stands for, in a dict whose keys have the type of another key."""
+    kind = type(like)
     if kind not in _PLAIN:
-        return retype(text, next(iter(present)), f"the key {text!r} of {where}")
+        return retype(text, like, f"the key {text!r} of {where}")
     try:
         key = json.loads(text)
     except ValueError:

@@ -81,7 +81,10 @@ def frame_of_arrow(table: Any) -> "DataFrame":
 
 
 def series_of_arrow(column: Any) -> Any:
-    """Convert a pyarrow column to a Series; integers and booleans with nulls become nullable."""
+    """Convert a pyarrow column to a Series; integers and booleans with nulls become nullable.
+
+    Integers within lists and objects stay exact next to nulls.
+    """
     import pandas
     import pyarrow  # type: ignore[import-untyped]
 
@@ -98,7 +101,33 @@ def series_of_arrow(column: Any) -> Any:
         pyarrow.uint32(): pandas.UInt32Dtype(),
         pyarrow.uint64(): pandas.UInt64Dtype(),
     }
-    return column.to_pandas(types_mapper=nullable.get if column.null_count else None)
+    if pyarrow.types.is_nested(column.type):
+        column = column.cast(_without_views(column.type))
+    return column.to_pandas(
+        types_mapper=nullable.get if column.null_count else None, integer_object_nulls=True
+    )
+
+
+def _without_views(kind: Any) -> Any:
+    """Return an Arrow type with plain text and bytes in it, which pyarrow converts in lists too."""
+    import pyarrow
+
+    types = pyarrow.types
+    if types.is_string_view(kind):
+        return pyarrow.large_string()
+    if types.is_binary_view(kind):
+        return pyarrow.large_binary()
+    if types.is_dictionary(kind):
+        return pyarrow.dictionary(kind.index_type, _without_views(kind.value_type), kind.ordered)
+    if types.is_struct(kind):
+        fields = [kind.field(position) for position in range(kind.num_fields)]
+        return pyarrow.struct([field.with_type(_without_views(field.type)) for field in fields])
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        item = kind.value_field.with_type(_without_views(kind.value_type))
+        if types.is_fixed_size_list(kind):
+            return pyarrow.list_(item, kind.list_size)
+        return pyarrow.large_list(item) if types.is_large_list(kind) else pyarrow.list_(item)
+    return kind
 
 
 def drop_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFrame":

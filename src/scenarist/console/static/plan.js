@@ -1,0 +1,100 @@
+// Plans: what a submit would run now, and why.
+
+import { pathOf, request } from "./api.js";
+import { Action, Dialog, Empty, Loaded, ServerText, StatusIcon } from "./components.js";
+import { formatDuration, plural } from "./format.js";
+import { ofKind, useResource } from "./resources.js";
+import { can } from "./session.js";
+import { submitEntity } from "./submissions.js";
+import { html, useState } from "./view.js";
+
+/** What would become of a task: the label, and the status whose icon and colour it has. */
+const ACTIONS = {
+  RUN: ["runs", "RUNNING"],
+  SKIP: ["is skipped", "SKIPPED"],
+  WAIT: ["waits", "BLOCKED"],
+  FAIL: ["fails", "FAILED"],
+};
+
+/** A button that opens the plan of a scenario or sequence. */
+export function PlanButton({ kind, id, onSubmitted }) {
+  const [isOpen, setOpen] = useState(false);
+  return html`<button type="button" onClick=${() => setOpen(true)}>What would run?</button>
+    ${isOpen &&
+    html`<${PlanDialog}
+      kind=${kind}
+      id=${id}
+      close=${() => setOpen(false)}
+      onSubmitted=${onSubmitted}
+    />`}`;
+}
+
+function PlanDialog({ kind, id, close, onSubmitted }) {
+  const path = pathOf([kind, id, "plan"]);
+  const plan = useResource(path, ofKind("DATA_NODE", "JOB", "SUBMISSION"), () =>
+    request("POST", path, { json: {} }),
+  );
+  return html`<${Dialog} title="What would run?" close=${close}>
+    <${Loaded} resource=${plan}>
+      ${({ plan: { tasks, counts, seconds } }) =>
+        tasks.length === 0
+          ? html`<${Empty} title="No tasks." />`
+          : html`<p class="plan-summary">${summarize(counts, seconds)}</p>
+              <${PlanTable} tasks=${tasks} />`}
+    <//>
+    <div class="buttons">
+      ${can("execute") &&
+      html`<${Action}
+        label="Submit"
+        kind="primary"
+        run=${async () => {
+          await submitEntity(kind, id);
+          onSubmitted?.();
+          close();
+        }}
+      />`}
+      <button type="button" onClick=${close}>Close</button>
+    </div>
+  <//>`;
+}
+
+function PlanTable({ tasks }) {
+  return html`<div class="table" tabindex="0" role="region" aria-label="Plan">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Task</th>
+          <th scope="col">Plan</th>
+          <th scope="col">Time</th>
+          <th scope="col">Why</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${tasks.map(
+          (task) => html`<tr key=${task.task_id}>
+            <td title=${task.task_id}>${task.task_config_id}</td>
+            <td><${Planned} action=${task.action} /></td>
+            <td>${task.seconds === null ? "–" : formatDuration(task.seconds)}</td>
+            <td class="plan-why"><${ServerText} text=${task.because} /></td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function Planned({ action }) {
+  const [label, status] = ACTIONS[action];
+  return html`<span class="status" data-status=${status}>
+    <${StatusIcon} status=${status} />${label}
+  </span>`;
+}
+
+function summarize(counts, seconds) {
+  const parts = Object.keys(ACTIONS)
+    .filter((action) => counts[action])
+    .map((action) => `${counts[action]} ${action.toLowerCase()}`);
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const time = seconds ? `, about ${formatDuration(seconds)} of work` : "";
+  return `${plural(all, "task")}: ${parts.join(", ")}${time}.`;
+}

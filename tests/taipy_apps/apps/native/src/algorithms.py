@@ -1,0 +1,2 @@
+def apply_rates(model, rates):
+    return [model * rate for rate in rates]

@@ -1,0 +1,1 @@
+from algos.algos import clean_data, predict
