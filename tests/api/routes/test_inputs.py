@@ -39,7 +39,7 @@ def test_a_scenario_is_created_with_values(server: StartedServer) -> None:
             '{"config_id": "chain", "inputs": {"strat": 1, "end": 2}}',
             ["/inputs/strat", "/inputs/end"],
         ),
-        ('{"config_id": "chain", "inputs": {"start": 1, "start": 2}}', [None]),
+        ('{"config_id": "chain", "inputs": {"start": 1, "start": 2}}', ["/inputs/start"]),
         ('{"config_id": "chain", "inputs": [1]}', [None]),
     ],
 )
