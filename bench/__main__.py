@@ -135,6 +135,7 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "SUBMIT": lambda folder: measure_reads.measure_submit_cost(
             folder, rounds=rounds, count=size(2_000, 200)
         ),
+        "PLAN": lambda folder: measure_reads.measure_plan(folder, count=size(100, 10)),
         "PAUSES": lambda folder: measure_reads.measure_pauses(
             folder, seconds=size(5, 1), many=size(1_000, 100)
         ),

@@ -26,6 +26,7 @@ BEFORE = "5398212"
 """The commit whose submits are the measure of ours."""
 SUBMIT = 0.75
 LONGEST_PAUSE_MS = 50
+PLAN_MS = 100
 LARGE = 60 * 1024
 
 
@@ -155,6 +156,31 @@ def _submit_cost(folder: Path, server: Server, count: int) -> float:
     load.run(plan)
     wait_for_jobs(folder, OnSqlite())
     return (server.family_seconds() - before) / count
+
+
+def measure_plan(folder: Path, *, count: int) -> list[Row]:
+    """PLAN: how long the plan of 300 tasks takes, beside reading their scenario."""
+    with scenarist(folder) as server:
+        web = f"/scenarios/{server.create('web')}"
+        plans: list[float] = []
+        reads: list[float] = []
+        for _ in range(count):
+            for seconds, method, path in ((plans, "POST", f"{web}/plan"), (reads, "GET", web)):
+                begin = time.perf_counter()
+                server.http.request(method, path).raise_for_status()
+                seconds.append(time.perf_counter() - begin)
+    took = median(plans) * 1000
+    return [
+        Row(
+            number="PLAN",
+            work="plan of a scenario of 300 tasks, SQLite",
+            ours=f"{took:.1f} ms",
+            beside=f"GET of it {median(reads) * 1000:.1f} ms",
+            ratio=median(plans) / median(reads),
+            bar=f"at most {PLAN_MS} ms",
+            holds=took <= PLAN_MS,
+        )
+    ]
 
 
 def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:
