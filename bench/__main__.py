@@ -16,6 +16,7 @@ from bench import (
     measure_processes,
     measure_reads,
     measure_requests,
+    measure_schemas,
     measure_strangers,
     measure_tables,
 )
@@ -111,6 +112,7 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "TABLES": lambda folder: measure_tables.measure_tables(
             folder, rounds=size(9, 2), height=size(100_000, 5_000)
         ),
+        "SCHEMAS": lambda _: measure_schemas.measure_schemas(rounds=size(99, 9)),
         "CONSOLE": lambda folder: measure_console.measure_console(
             folder, rounds=size(9, 3), many=size(10_000, 500), count=size(50, 5)
         ),

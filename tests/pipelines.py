@@ -239,6 +239,10 @@ def first_given(*values: object) -> object:
     return values[0]
 
 
+def first_of(values: list[object]) -> object:
+    return values[0]
+
+
 def at_length(*numbers: int) -> list[int]:
     return list(range(50_000))
 

@@ -67,7 +67,24 @@ def test_a_field_of_a_body_that_is_there_twice_is_refused() -> None:
     with pytest.raises(InvalidError) as refusal:
         read_struct(ChangeScenario, b'{"name": "one", "name": "other"}')
 
-    assert refusal.value.errors == ({"field": "name", "message": "more than once in one object"},)
+    assert refusal.value.errors == (
+        {"field": "name", "pointer": "/name", "message": "more than once in one object"},
+    )
+
+
+def test_every_key_that_is_there_twice_is_told_with_its_path() -> None:
+    with pytest.raises(InvalidError) as refusal:
+        read_json(b'{"inputs": {"a": 1, "a": 2, "b": [{"c/d": 1, "c/d": 2}]}, "x": 1, "x": 2}')
+
+    pointers = sorted(fault["pointer"] for fault in refusal.value.errors)
+    assert pointers == ["/inputs/a", "/inputs/b/0/c~1d", "/x"]
+
+
+def test_of_a_large_body_a_key_that_is_there_twice_is_told_by_its_name() -> None:
+    with pytest.raises(InvalidError, match="the key 'a' more than once") as refusal:
+        read_json(b'{"text": "%s", "a": 1, "a": 2}' % (b"x" * 2**20))
+
+    assert "pointer" not in refusal.value.errors[0]
 
 
 @pytest.mark.parametrize("body", [b'{"a" :%s}' % (b"1" * 18), b'{"a" :1.5e300, "b":"\\u0000"}'])

@@ -247,7 +247,14 @@ CASES: dict[str, Callable[[World], Request]] = {
         {"json": {"properties": {"a": 1}}},
     ),
     "POST /sequences/submit/{sequence_id}": lambda w: (f"/sequences/submit/{w.sequence()}", {}),
-    "POST /scenarios": lambda w: ("/scenarios", {"json": {"config_id": "daily"}}),
+    "POST /scenarios": lambda w: (
+        "/scenarios",
+        {"json": {"config_id": "daily", "inputs": {"rows": [{"a": w.number()}]}}},
+    ),
+    "PATCH /scenarios/{scenario_id}/inputs": lambda w: (
+        f"/scenarios/{w.scenario()['id']}/inputs",
+        {"json": {"named": {"number": w.number()}, "rows": [{"a": w.number()}]}},
+    ),
     "PATCH /scenarios/{scenario_id}": lambda w: (
         f"/scenarios/{w.scenario()['id']}",
         {"json": {"name": "other"}},
@@ -259,7 +266,10 @@ CASES: dict[str, Callable[[World], Request]] = {
     ),
     "POST /scenarios/submit/{scenario_id}": lambda w: (
         f"/scenarios/submit/{w.scenario()['id']}",
-        {"headers": {"Prefer": "return=representation"}},
+        {
+            "headers": {"Prefer": "return=representation"},
+            "json": {"inputs": {"named": {"number": w.number()}}},
+        },
     ),
     "POST /cycles": lambda w: (
         "/cycles",

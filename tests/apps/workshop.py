@@ -1,5 +1,9 @@
 """The application of the tests that talk to a started server."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from scenarist import ConfigRegistry, Frequency, Scope
 
 registry = ConfigRegistry()
@@ -139,3 +143,22 @@ knows = registry.configure_json_data_node("knows")
 traces = registry.configure_task("traces", "pipelines:trace_itself")
 looks = registry.configure_task("looks", "pipelines:knows_opentelemetry", [], knows)
 registry.configure_scenario("traced", [traces, looks], sequences={"all": [traces], "look": [looks]})
+
+growth = registry.configure_data_node(
+    "growth",
+    default_data=0.05,
+    schema=Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            title="Growth",
+            description="Per year.",
+            extra_json_schema={"unit": "%", "group": "Market", "order": 2},
+        ),
+    ],
+)
+price = registry.configure_json_data_node("price", schema={"minimum": 0, "order": 1})
+pulled = registry.configure_data_node("pulled", default_data=1)
+pulls = registry.configure_task("pulls", "own_types:tell_types", [pulled, growth, price], end)
+registry.configure_scenario("levers", [pulls])

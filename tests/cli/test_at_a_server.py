@@ -479,3 +479,37 @@ def test_bash_completes_what_is_begun(shell: Shell, tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout == "watch\n"
+
+
+def test_inputs_are_given_as_options_or_as_a_file(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "inputs.json"
+    file.write_text('{"start": 5}')
+    scenario = shell.line("scenario", "create", "chain", "--inputs", str(file))
+    assert shell.lines("scenario", "inputs", scenario) == ["start  5"]
+
+    shell.lines("scenario", "submit", scenario, "--inputs", str(file), "--input", "start=7")
+    assert shell.json("scenario", "inputs", scenario)["start"]["value"] == 7
+    assert shell.lines("scenario", "inputs", scenario, "--input", "start=many") == ['start  "many"']
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--input", "start"], "write it as NAME=VALUE"),
+        (["--input", "start=1", "--input", "start=2"], "start is given more than once"),
+        (["--inputs", "twice.json"], "start is given more than once"),
+        (["--inputs", "list.json"], "not a JSON object"),
+        (["--inputs", "nan.json"], "is not JSON"),
+        (["--inputs", "none.json"], "cannot be read"),
+        (["--input", "strat=1"], "did you mean 'start'"),
+    ],
+)
+def test_inputs_that_are_no_inputs_are_told(
+    shell: Shell, tmp_path: Path, options: list[str], said: str
+) -> None:
+    (tmp_path / "twice.json").write_text('{"start": 1, "start": 2}')
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "nan.json").write_text('{"start": NaN}')
+
+    given = [str(tmp_path / item) if item.endswith(".json") else item for item in options]
+    assert said in shell.mistake("scenario", "create", "chain", *given, code=1)

@@ -10,6 +10,7 @@ import pytest
 from scenarist import Client, schemas
 from scenarist.client import (
     ConflictError,
+    InvalidError,
     NotFoundError,
     WaitTimeoutError,
 )
@@ -237,3 +238,22 @@ def test_importing_the_client_brings_in_neither_the_server_nor_the_http_library(
     )
 
     assert done.stdout == "[]\n"
+
+
+def test_inputs_are_given_by_name(client: Client) -> None:
+    scenario = client.scenarios.create("chain", inputs={"start": 5})
+    client.scenarios.submit(scenario.id, inputs={"start": 10}).wait(timeout=30)
+    (end,) = client.data_nodes.list(scenario_id=scenario.id, config_id="end")
+
+    seen = client.scenarios.inputs(scenario.id)
+    changed = client.scenarios.write_inputs(scenario.id, {"start": 20}, comment="more")
+
+    assert client.data_nodes.read(end.id) == 12
+    assert (seen["start"].value, changed["start"].value) == (10, 20)
+
+
+def test_wrong_inputs_are_all_listed(client: Client, scenario: schemas.Scenario) -> None:
+    with pytest.raises(InvalidError, match="did you mean 'start'") as error:
+        client.scenarios.submit(scenario.id, inputs={"strat": 10, "end": 1})
+
+    assert [fault.pointer for fault in error.value.errors] == ["/inputs/strat", "/inputs/end"]

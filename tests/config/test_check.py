@@ -389,3 +389,34 @@ def test_what_a_task_asks_of_a_machine_is_checked() -> None:
         ),
         ("TASK.fit.cpus", "0 is not a valid amount; give a number such as 0.5 or 2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "key", "message"),
+    [
+        ({"schema": {"type": "flaot"}}, "schema", "the schema is not a JSON Schema: /type: "),
+        ({"schema": {"$ref": "#"}}, "schema", "the schema cannot be used: a $ref leads back"),
+        ({"schema": "float"}, "schema", "'float' is not a type or a table"),
+        ({"schema": lambda value: value}, "schema", "<function"),
+        ({"schema": ConfigRegistry}, "schema", "<class"),
+    ],
+)
+def test_a_schema_that_is_none_is_told(
+    properties: Mapping[str, Any], key: str, message: str
+) -> None:
+    (only,) = problems_of(lambda registry: registry.configure_data_node("node", **properties))
+
+    assert only[0] == f"DATA_NODE.node.{key}"
+    assert only[1].startswith(message)
+
+
+def test_a_schema_is_declared_again_and_inherited() -> None:
+    registry = ConfigRegistry()
+    registry.set_default_data_node_configuration("json", schema=float)
+    growth = registry.configure_data_node("growth")
+    registry.configure_data_node("growth", schema=int)
+    price = registry.configure_data_node("price", schema={"minimum": 0})
+
+    assert growth.properties["schema"] == {"type": "integer"}
+    assert "int" in growth.properties["schema_type"]
+    assert dict(price.properties) == {"schema": {"minimum": 0}}

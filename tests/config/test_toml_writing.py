@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from own_types import Order, Plan
 from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig, TaskConfig
 from scenarist.domain.secret_names import is_secret_name
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -155,3 +156,17 @@ def test_a_default_that_came_after_an_entry_is_not_taken_by_it_on_the_way_back(
     again.load(str(tmp_path / "config.toml"))
 
     assert content(again) == content(registry)
+
+
+def test_schemas_and_the_types_that_they_came_from_load_back(tmp_path: Path) -> None:
+    first, second = ConfigRegistry(), ConfigRegistry()
+    first.configure_data_node("orders", schema=list[Order])
+    first.configure_data_node("plan", schema=Plan)
+    first.configure_data_node("word", schema={"pattern": "^a:int$", "$comment": "x:str"})
+
+    first.export(str(tmp_path / "config.toml"))
+    second.load(str(tmp_path / "config.toml"))
+
+    assert not second.check()
+    for id, node in first.data_nodes.items():
+        assert second.data_nodes[id].properties == node.properties

@@ -1,8 +1,11 @@
 """The what-if input: what is taken from JSON, and what is refused."""
 
+from dataclasses import asdict
+
 import pytest
 
-from scenarist.demo.assumptions import Assumptions
+from scenarist.config.value_schemas import ValueSchema
+from scenarist.demo.assumptions import SCHEMA, Assumptions
 
 
 def test_what_is_not_given_has_its_default() -> None:
@@ -39,3 +42,9 @@ def test_an_impossible_assumption_is_refused_by_name(
 def test_assumptions_that_are_no_object_are_refused() -> None:
     with pytest.raises(TypeError, match=r'the assumptions are \[1\]; give them as {"name": number'):
         Assumptions.parse([1])
+
+
+def test_the_schema_has_each_assumption_and_takes_the_defaults() -> None:
+    assert list(SCHEMA["properties"]) == list(asdict(Assumptions()))
+    assert ValueSchema(SCHEMA).find_faults(asdict(Assumptions())) == []
+    assert ValueSchema(SCHEMA).find_faults({"prize": 1}) != []

@@ -20,11 +20,13 @@ from executors.desks import (
     await_file,
     number_in,
 )
+from own_types import Order
+from scenarist.config.value_schemas import SCHEMA_TYPE, describe_type
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import LOG_LIMIT
 from scenarist.executors.inline import InlineExecutor
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.storage.base import WriteTarget
+from scenarist.storage.base import DeclaredType, ValueLocation, WriteTarget
 
 CLUSTERS = [
     pytest.param("dask", marks=pytest.mark.dask),
@@ -125,6 +127,20 @@ def test_an_exception_that_ends_the_process_when_it_is_asked_for_words_fails_its
     outcome = desk.run("fail_without_words")
 
     assert (outcome.event, outcome.reason) == (JobEvent.RAISED, "WordlessError")
+
+
+def test_a_function_gets_a_value_in_its_declared_type(desk: Desk, tmp_path: Path) -> None:
+    name = describe_type(list[Order])[SCHEMA_TYPE]
+    place = ValueLocation(
+        storage_type="json",
+        content=b'[{"region": "north", "sold": 2}]',
+        declared_type=DeclaredType(data_node="orders", name=name),
+    )
+
+    outcome = desk.run("first_of", places=[place], outputs=[target(tmp_path)])
+
+    assert outcome.reason is None
+    assert [item.python_type for item in outcome.written] == ["own_types.Order"]
 
 
 def test_several_outputs_take_the_result_apart(desk: Desk, tmp_path: Path) -> None:

@@ -167,6 +167,31 @@ def test_two_secrets_for_which_there_is_one_variable_are_a_mistake() -> None:
     ]
 
 
+TYPED = """
+from typing import Annotated, Literal
+from msgspec import Meta
+import pandas as pd
+
+registry.configure_data_node('growth', default_data=2, schema=Annotated[float, Meta(le=1)])
+registry.configure_data_node('word', default_data='c', schema=Literal['a', 'b'])
+registry.configure_csv_data_node(
+    'rows', default_data=pd.DataFrame({'a': [1, -1]}),
+    schema={'items': {'properties': {'a': {'minimum': 0}}}},
+)
+registry.configure_data_node('right', default_data=0.5, schema=Annotated[float, Meta(le=1)])
+"""
+
+
+def test_a_first_value_that_does_not_fit_its_schema_is_told() -> None:
+    write("plant.py", declared("", TYPED))
+
+    assert mistakes_of("plant.py") == [
+        "it does not fit the schema: 2 is greater than the maximum of 1",
+        'it does not fit the schema: "c" is not one of "a" or "b"',
+        "it does not fit the schema: [1].a: -1 is less than the minimum of 0",
+    ]
+
+
 def test_a_file_in_a_folder_of_its_own_is_checked_with_the_modules_beside_that_folder() -> None:
     write("near-steps.py", "def step():\n    pass\n")
     write("config/config.toml", "[TASK.t]\nfunction = 'near-steps.step:function'\n")

@@ -19,7 +19,12 @@ from scenarist.services.container import Services
 from statements import noted
 
 NEEDS = {
+    "configs.get_scenario": Permission.READ,
     "configs.list_scenarios": Permission.READ,
+    "inputs.change": Permission.EDIT,
+    "inputs.create_scenario": Permission.EDIT,
+    "inputs.list_inputs": Permission.READ,
+    "inputs.submit": Permission.EXECUTE,
     "cycles.create": Permission.EDIT,
     "cycles.delete": Permission.EDIT,
     "cycles.get": Permission.READ,
@@ -72,6 +77,7 @@ NEEDS = {
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,
+    "submissions.submit_after": Permission.EXECUTE,
     "jobs.get": Permission.READ,
     "jobs.get_log": Permission.READ,
     "jobs.list_page": Permission.READ,

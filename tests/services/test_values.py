@@ -346,7 +346,7 @@ class TestWritesByAWorker:
         self, server: Server, clock: Clock, tmp_path: Path
     ) -> Callable[[Callable[[], None]], ValueService]:
         """Make a service whose worker does something before it works, or fails by it."""
-        inner = server.services.values._compute
+        inner = server.services.values._maker._compute
 
         def make(before: Callable[[], None]) -> ValueService:
             def compute(computation: FunctionCall) -> CallResult:

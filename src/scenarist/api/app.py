@@ -27,6 +27,7 @@ from scenarist.api.routes import (
     events,
     files,
     health,
+    inputs,
     jobs,
     keys,
     metrics,
@@ -149,6 +150,7 @@ def _make_router() -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *inputs.HANDLERS,
         *configs.HANDLERS,
         *cycles.HANDLERS,
         *tasks.HANDLERS,

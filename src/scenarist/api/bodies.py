@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -10,6 +12,7 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.faults import ValuePath, format_pointer
 from scenarist.system.json_decoding import JsonDecoder
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -17,6 +20,8 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 _BLANK_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
 _ANY_JSON: JsonDecoder[Any] = JsonDecoder()
 _CONTAINERS = {dict, list}
+_MOST_REPEATED = 100
+_SMALL_BODY = 1024 * 1024
 _UNKNOWN_FIELD_PREFIX = "Object contains unknown field `"
 _PATH_PREFIX = " - at `$"
 _LONGEST_ECHO = 200
@@ -70,14 +75,50 @@ def _refuse_repeated_keys(body: bytes, read: Any) -> None:
     """Refuse an object with a duplicate key, of which a decoder would keep only the last value.
 
     Raises:
-        InvalidError: There is one; the message names the key.
+        InvalidError: There is one; the message names the key, and `errors` has all of them.
     """
     # A key ends with a quote and a colon: if there are as many of these as keys were decoded, no
     # key was lost. A quote within a string, or a blank before a colon, requires a full parse.
     if body.count(b'":') != _count_keys(read) or _BLANK_BEFORE_COLON.search(body):
-        json.loads(
-            body.decode(), strict=False, object_pairs_hook=_check_pairs, parse_int=_skip_number
-        )
+        try:
+            _parse_pairs(body, _check_pairs)
+        except _RepeatedKeyError as error:
+            raise _describe_repeated(body, str(error)) from None
+
+
+def _parse_pairs(body: bytes, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    return json.loads(body.decode(), strict=False, object_pairs_hook=hook, parse_int=_skip_number)
+
+
+def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
+    """Keep nothing of an object, so that a large body takes no memory."""
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKeyError(key)
+        seen.add(key)
+
+
+class _RepeatedKeyError(Exception):
+    """A key occurs more than once in one object; the text is the key."""
+
+
+def _describe_repeated(body: bytes, key: str) -> InvalidError:
+    """Return the error for keys that occur more than once, with their paths in a small body."""
+    message = "more than once in one object"
+    errors = [{"field": _cut(key), "message": message}]
+    if len(body) <= _SMALL_BODY:
+        paths = list(islice(_find_repeated(_parse_pairs(body, _note_repeated)), _MOST_REPEATED))
+        key = str(paths[0][-1])
+        errors = [
+            {"field": _cut(str(path[-1])), "pointer": format_pointer(path), "message": message}
+            for path in paths
+        ]
+    return InvalidError(
+        f"the body has the key {_cut(key)!r} {message}; give it once",
+        code="body_invalid",
+        errors=errors,
+    )
 
 
 def _skip_number(_: str) -> None:
@@ -98,16 +139,37 @@ def _count_keys(read: Any) -> int:
     return count
 
 
-def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
-    seen = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise InvalidError(
-                f"the body has the key {key[:100]!r} more than once in one object; give it once",
-                code="body_invalid",
-                errors=[{"field": key[:100], "message": "more than once in one object"}],
-            )
-        seen.add(key)
+class _RepeatingDict(dict[str, Any]):
+    """An object of a body in which keys occur more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _note_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating = _RepeatingDict(found)
+    counts = Counter(key for key, _ in pairs)
+    repeating.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return repeating
+
+
+def _find_repeated(whole: Any) -> Iterator[ValuePath]:
+    """Yield the path of each key that occurs more than once in its object."""
+    waiting: list[tuple[ValuePath, Any]] = [((), whole)]
+    while waiting:
+        path, part = waiting.pop()
+        if isinstance(part, _RepeatingDict):
+            yield from ((*path, key) for key in part.repeated)
+        inside = part.items() if isinstance(part, dict) else enumerate(part)
+        waiting.extend(
+            ((*path, key), item) for key, item in inside if isinstance(item, dict | list)
+        )
+
+
+def _cut(key: str) -> str:
+    return key[:100]
 
 
 def _parse_message(text: str) -> tuple[str, str, str]:
@@ -165,8 +227,8 @@ class _Body(AbstractDTO[Any]):
         return False
 
 
-def body_of(struct: type[msgspec.Struct]) -> type[AbstractDTO[Any]]:
-    """Return the DTO for bodies of one struct; a missing body gets the default of the handler."""
+def body_of(struct: type[msgspec.Struct | dict[str, Any]]) -> type[AbstractDTO[Any]]:
+    """Return the DTO for bodies of one type; a missing body gets the default of the handler."""
     return type(
         f"{struct.__name__}Body",
         (_Body,),

@@ -174,8 +174,7 @@ def run_in_bulkhead(
             work = partial(handler, request, **arguments)
 
             def run_in_thread(work: Callable[[], T]) -> Awaitable[T]:
-                bulkhead = bulkheads_of(request).select(kind, body)
-                return bulkhead.run(_caller_of(request), work)
+                return run_apart(request, kind, work, body=body)
 
             if may_be_short and not body and not request.scope["query_string"]:
                 return await scheduler_of(request).run(work, run_in_thread)
@@ -184,6 +183,17 @@ def run_in_bulkhead(
         return run
 
     return decorate
+
+
+async def run_apart(
+    request: AnyRequest, kind: BulkheadKind, work: Callable[[], T], *, body: bytes = b""
+) -> T:
+    """Run work of a request in the thread pool of its kind.
+
+    Raises:
+        UnavailableError: Too many requests of that kind are waiting.
+    """
+    return await bulkheads_of(request).select(kind, body).run(_caller_of(request), work)
 
 
 def _caller_of(request: AnyRequest) -> str:

@@ -7,6 +7,7 @@ import structlog
 from litestar import Request
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
+from msgspec import UNSET, UnsetType
 
 from scenarist.domain.commits import CommitRecord
 from scenarist.domain.errors import (
@@ -61,7 +62,14 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
         (STATUSES[base] for base in type(error).__mro__ if base in STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
+    faults = [
+        Fault(
+            field=item.get("field", ""),
+            message=item["message"],
+            pointer=item.get("pointer", UNSET),
+        )
+        for item in error.errors
+    ]
     message, code = error.message, error.reason
     if status is HTTPStatus.SERVICE_UNAVAILABLE and _has_committed(request):
         message, code = _describe_partial_commit(message), InDoubtError.code
@@ -185,6 +193,9 @@ def _build_response(
         Fault(
             field=_shorten(fault.field, _LONGEST_FIELD),
             message=_shorten(fault.message, _LONGEST_DETAIL),
+            pointer=UNSET
+            if isinstance(fault.pointer, UnsetType)
+            else _shorten(fault.pointer, _LONGEST_FIELD),
         )
         for fault in faults[:_MOST_FAULTS]
     ]

@@ -110,7 +110,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_fields(fields: Mapping[str, object]) -> None:
     """Print the fields of one object, one per line."""
-    width = max(map(len, fields))
+    width = max(map(len, fields), default=0)
     for name, value in fields.items():
         print(f"{name.ljust(width)}  {_format_cell(value)}")
 

@@ -5,11 +5,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
+from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
 from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
     parse_pair,
     print_entity,
+    print_fields,
     print_json,
     print_line,
     print_result,
@@ -51,6 +53,7 @@ def create(
     name: Text = None,
     tag: Tags = None,
     properties: Properties = None,
+    given: InputFlags = NO_INPUTS,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
     """Create a scenario from a config, and print its identifier.
@@ -62,9 +65,14 @@ def create(
         properties: NAME=VALUE, stored with the scenario; a value that is not JSON is text. Can be
             repeated.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
         made = client.scenarios.create(
-            config, name=name, tags=tag or [], properties=dict(map(parse_pair, properties or []))
+            config,
+            name=name,
+            tags=tag or [],
+            properties=dict(map(parse_pair, properties or [])),
+            inputs=inputs,
         )
     print_result(made, made.id, as_json=access.json)
 
@@ -115,6 +123,35 @@ def show(scenario: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
         print_entity(client.scenarios.get(scenario), as_json=access.json)
 
 
+@group.command(name="inputs")
+def show_inputs(
+    scenario: str, /, *, given: InputFlags = NO_INPUTS, access: Access = DEFAULT_ACCESS
+) -> None:
+    """Show the inputs of a scenario; with values, write these first, all or none.
+
+    Args:
+        scenario: Its identifier.
+    """
+    inputs = read_inputs(given)
+    with open_client(access) as client:
+        found = (
+            client.scenarios.write_inputs(scenario, inputs)
+            if inputs
+            else client.scenarios.inputs(scenario)
+        )
+    if access.json:
+        print_json(found)
+    else:
+        from msgspec import UNSET
+
+        print_fields(
+            {
+                name: "-" if item.value is UNSET else to_json(item.value)
+                for name, item in found.items()
+            }
+        )
+
+
 @group.command
 def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFAULT_ACCESS) -> int:
     """Run the comparators of a config on scenarios, and print their results as JSON.
@@ -153,6 +190,7 @@ def submit(
     scenario: str,
     /,
     *,
+    given: InputFlags = NO_INPUTS,
     options: SubmitFlags = DEFAULT_SUBMIT_FLAGS,
     access: Access = DEFAULT_ACCESS,
 ) -> int:
@@ -161,8 +199,11 @@ def submit(
     Args:
         scenario: Its identifier.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        return submit_and_follow(client, client.scenarios.submit, scenario, options, access)
+        return submit_and_follow(
+            client, client.scenarios.submit, scenario, options, access, inputs=inputs
+        )
 
 
 @group.command

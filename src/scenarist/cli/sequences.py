@@ -3,6 +3,7 @@
 from cyclopts import App
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
+from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs
 from scenarist.cli.options import Number, Switch, Texts
 from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import print_entity, print_result, print_rows
@@ -88,6 +89,7 @@ def submit(
     sequence: str,
     /,
     *,
+    given: InputFlags = NO_INPUTS,
     options: SubmitFlags = DEFAULT_SUBMIT_FLAGS,
     access: Access = DEFAULT_ACCESS,
 ) -> int:
@@ -96,8 +98,11 @@ def submit(
     Args:
         sequence: Its identifier.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        return submit_and_follow(client, client.sequences.submit, sequence, options, access)
+        return submit_and_follow(
+            client, client.sequences.submit, sequence, options, access, inputs=inputs
+        )
 
 
 @group.command

@@ -1,8 +1,8 @@
 """Options and steps of all commands that submit something."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -46,9 +46,15 @@ def submit_and_follow(
     id: str,
     options: SubmitFlags,
     access: Access,
+    *,
+    inputs: Mapping[str, Any],
 ) -> int:
-    """Submit something, wait for its end if the options say so, and return the exit code."""
-    submitted = submit(id, force=bool(options.force), priority=options.priority or 0)
+    """Submit something, wait for its end if the options say so, and return the exit code.
+
+    Args:
+        inputs: Values of inputs by name, which are written first.
+    """
+    submitted = submit(id, inputs=inputs, force=bool(options.force), priority=options.priority or 0)
     return follow_submission(client, submitted, options, access)
 
 

@@ -1,7 +1,7 @@
 """Conversion of values: to JSON, and from and to pandas data frames."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +28,15 @@ def as_json(value: object) -> bytes:
         return msgspec.json.encode(value, enc_hook=_to_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise ClientError(f"the value cannot be written as JSON: {error}") from error
+
+
+def as_json_of_each(values: Mapping[str, object] | None) -> dict[str, msgspec.Raw]:
+    """Return values by name, each as JSON for the body of a request.
+
+    Raises:
+        ClientError: JSON cannot represent something in one of them.
+    """
+    return {name: msgspec.Raw(as_json(value)) for name, value in (values or {}).items()}
 
 
 def as_frame(value: object, columns: Sequence[str] | None) -> "pd.DataFrame":

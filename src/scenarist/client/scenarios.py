@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
+from scenarist.client.data_frames import as_json, as_json_of_each
 from scenarist.client.entities import AnyOf, Listing, Timestamp, build_if_match, format_timestamp
 from scenarist.client.subscribers import Subscribable
 from scenarist.client.transport import Call, Transport, path_of
@@ -37,6 +38,11 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="GET", path=path_of("configs", "scenarios"))
         return self._transport.fetch(call, schemas.Results[schemas.ScenarioConfig]).results
 
+    def config(self, config_id: str) -> schemas.ScenarioConfigWithInputs:
+        """Return a config with the inputs of its scenarios: schemas, defaults, titles and so on."""
+        call = Call(method="GET", path=path_of("configs", "scenarios", config_id))
+        return self._transport.fetch(call, schemas.OneScenarioConfig).config
+
     def create(
         self,
         config_id: str,
@@ -45,6 +51,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         tags: Sequence[str] = (),
         properties: Mapping[str, Any] | None = None,
         creation_date: Timestamp | None = None,
+        inputs: Mapping[str, Any] | None = None,
     ) -> schemas.Scenario:
         """Create a scenario with its cycle, data nodes, tasks and sequences.
 
@@ -52,6 +59,10 @@ class Scenarios(Subscribable[schemas.Scenario]):
 
         Args:
             creation_date: A timestamp or a date, which determines the cycle; the default is now.
+            inputs: Values of inputs by name: anything that JSON can represent, or data frames.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
         """
         body = schemas.CreateScenario(
             config_id=config_id,
@@ -59,6 +70,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
             tags=list(tags),
             properties=dict(properties or {}),
             creation_date=format_timestamp(creation_date),
+            inputs=as_json_of_each(inputs),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.fetch(call, schemas.ScenarioCreated).scenario
@@ -81,6 +93,42 @@ class Scenarios(Subscribable[schemas.Scenario]):
         path = path_of(self._name, id)
         call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
         return self._transport.fetch(call, schemas.OneScenario).scenario
+
+    def inputs(self, id: str) -> Mapping[str, schemas.ScenarioInput]:
+        """Return the inputs of a scenario by name, with their values unless these are large."""
+        call = Call(method="GET", path=path_of(self._name, id, "inputs"))
+        return self._transport.fetch(call, schemas.ScenarioInputs).inputs
+
+    def write_inputs(
+        self,
+        id: str,
+        inputs: Mapping[str, Any],
+        *,
+        editor_id: str | None = None,
+        comment: str | None = None,
+        if_match: str | None = None,
+    ) -> Mapping[str, schemas.ScenarioInput]:
+        """Write inputs of a scenario by name, all or none; return all its inputs.
+
+        Args:
+            inputs: Anything that JSON can represent, or data frames.
+            editor_id: The name of the editor; the default is the actor of the request.
+            comment: The reason.
+            if_match: The tag of the inputs; the write fails if they have changed since.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+            ConflictError: A job that has not ended uses one of the data nodes, or another editor
+                has locked it.
+        """
+        call = Call(
+            method="PATCH",
+            path=path_of(self._name, id, "inputs"),
+            query={"editor_id": editor_id, "comment": comment},
+            headers={**build_if_match(if_match), "Content-Type": "application/json"},
+            content=as_json(dict(as_json_of_each(inputs))),
+        )
+        return self._transport.fetch(call, schemas.ScenarioInputs).inputs
 
     def delete(
         self, id: str, *, dry_run: bool = False, if_match: str | None = None

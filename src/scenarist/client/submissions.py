@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from scenarist import schemas
+from scenarist.client.data_frames import as_json_of_each
 from scenarist.client.entities import AnyOf, Entities, EntityT, Listing, Timestamp
 from scenarist.client.errors import WaitTimeoutError
 from scenarist.client.transport import Call, Transport, check_header, path_of
@@ -204,6 +205,43 @@ class Submittable(Entities[EntityT]):
             may_repeat=True,
         )
         return self._transport.fetch(call, schemas.OnePlan).plan
+
+
+class SubmittableWithInputs(Submittable[EntityT]):
+    """Entities that can be submitted together with values of inputs."""
+
+    def submit(
+        self,
+        id: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        force: bool = False,
+        priority: int = 0,
+        properties: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Submitted:
+        """Create a job for each task of an entity; `Submitted.wait` waits for their end.
+
+        Args:
+            inputs: Values of inputs by name, which are written first: both is done, or neither.
+                A value is anything that JSON can represent, or a data frame.
+            force: Run skippable tasks even when nothing has changed.
+            priority: From -1000 to 1000; higher goes first.
+            properties: Stored with the submission.
+            idempotency_key: A repeat with the same key returns the first submission. By default,
+                the client generates one, so that it can send the request again when the connection
+                breaks.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+        """
+        body = schemas.SubmitWithInputs(
+            force=force,
+            priority=priority,
+            properties=dict(properties or {}),
+            inputs=as_json_of_each(inputs),
+        )
+        return submit(self._transport, path_of(self._name, "submit", id), body, idempotency_key)
 
 
 class _Accepted(schemas.Message, kw_only=True, frozen=True):

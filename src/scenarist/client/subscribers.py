@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, EntityT, Listing, build_if_match
-from scenarist.client.submissions import Submittable
+from scenarist.client.submissions import SubmittableWithInputs
 from scenarist.client.transport import Call, Transport, path_of
 
 
@@ -43,7 +43,7 @@ class Subscribers:
         return path_of(*self._of, "subscribers", *more)
 
 
-class Subscribable(Submittable[EntityT]):
+class Subscribable(SubmittableWithInputs[EntityT]):
     """Scenarios and sequences, which have submissions and subscribers."""
 
     def submissions(

@@ -33,6 +33,7 @@ from scenarist.config.entries import (
     TaskConfig,
 )
 from scenarist.config.function_inspection import InspectUses
+from scenarist.config.value_schemas import SCHEMA, find_schema_fault
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import RESOURCE_PARSERS
@@ -113,6 +114,7 @@ def _iter_findings(
         entry_name = f"DATA_NODE.{node.id}"
         yield entry_name, _check_id(node.id, owners, entry_name)
         yield entry_name, check_data_node(node)
+        yield entry_name, _check_schema(node.properties)
         yield entry_name, check_placeholders(node)
         yield entry_name, check_environment(node.properties)
         yield entry_name, _check_plain_values(node.properties, besides="default_data")
@@ -224,6 +226,11 @@ def _check_job_section(jobs: JobConfig) -> Findings:
     yield from check_environment(values_of(jobs))
     yield from check_word("mode", jobs.mode, _JOB_MODES)
     yield from check_number("max_nb_of_workers", jobs.max_nb_of_workers)
+
+
+def _check_schema(properties: Mapping[str, Any]) -> Findings:
+    if SCHEMA in properties and (fault := find_schema_fault(properties[SCHEMA])) is not None:
+        yield SCHEMA, fault
 
 
 def _check_plain_values(values: Mapping[str, Any], besides: str = "") -> Findings:

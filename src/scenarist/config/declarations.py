@@ -33,6 +33,7 @@ from scenarist.config.names import (
     resolve_function_name,
 )
 from scenarist.config.origins import find_caller_position
+from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
 from scenarist.domain.vocabulary import Scope
@@ -103,7 +104,9 @@ class Declarations:
         """
         existing = like or self._get_existing("DATA_NODE", self.data_nodes, id)
         base = existing or self._get_default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT_ID)
-        draft = self._make_draft(f"DATA_NODE.{id}", given, origin, fresh=like is not None)
+        draft = self._make_draft(
+            f"DATA_NODE.{id}", _expand_schema(given), origin, fresh=like is not None
+        )
         storage_type = draft.take("storage_type", as_text, base.storage_type)
         # The default scope is meant for values that are stored alike.
         is_like_base = existing is not None or storage_type == base.storage_type
@@ -117,8 +120,8 @@ class Declarations:
             storage_type=storage_type,
             scope=scope,
             validity_period=validity_period,
-            properties=_replace_table_classes(
-                draft.merge_properties(properties, known_keys(storage_type))
+            properties=_without_empty_type(
+                _replace_table_classes(draft.merge_properties(properties, known_keys(storage_type)))
             ),
             declarations=self,
         )
@@ -366,6 +369,29 @@ class Declarations:
         else:
             entries[entry.id] = entry
         return entry
+
+
+def _expand_schema(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace a schema that is given as a type by a JSON Schema, and the name of the type."""
+    if given.get(SCHEMA) is None:
+        return given
+    try:
+        return {**given, **describe_type(given[SCHEMA]), **_get_schema_type(given)}
+    except InvalidError as error:
+        return {**given, SCHEMA: InvalidValue(error.message)}
+
+
+def _get_schema_type(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the name of the type if it is given beside a schema, as in an exported file."""
+    name = given.get(SCHEMA_TYPE)
+    return {} if name is None else {SCHEMA_TYPE: name}
+
+
+def _without_empty_type(properties: dict[str, Any]) -> dict[str, Any]:
+    """Drop the name of the type if there is none: then functions get plain data."""
+    if properties.get(SCHEMA_TYPE) == "":
+        del properties[SCHEMA_TYPE]
+    return properties
 
 
 def _take_once(entries: Iterable[EntryT]) -> Listed[EntryT]:

@@ -15,7 +15,8 @@ PROPERTIES = "properties"
 """The key under which all entries and sections accept custom properties."""
 
 DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
-    kind: (*keys, *HIDDEN_PARAMETERS[kind]) for kind, keys in SHOWN_PARAMETERS.items()
+    kind: (*keys, "schema", "schema_type", *HIDDEN_PARAMETERS[kind])
+    for kind, keys in SHOWN_PARAMETERS.items()
 }
 """The known keys by storage type; this is also the list of storage types."""
 
@@ -136,9 +137,8 @@ def retain_properties(properties: Mapping[str, Any], storage_type: str) -> dict[
     in the other format.
     """
     known = {key for keys in DATA_NODE_KEYS.values() for key in keys}
-    common = {"read_only", "name", SECRETS_KEY, "default_data"}.intersection(
-        known_keys(storage_type)
-    )
+    common = {"read_only", "name", SECRETS_KEY, "default_data", "schema", "schema_type"}
+    common &= set(known_keys(storage_type))
     return {key: value for key, value in properties.items() if key in common or key not in known}
 
 

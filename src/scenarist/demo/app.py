@@ -2,9 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from scenarist.config import ConfigRegistry
-from scenarist.demo.assumptions import Assumptions
+from scenarist.demo.assumptions import SCHEMA, Assumptions
 from scenarist.domain.vocabulary import Frequency, Scope
 
 # The functions are named, not imported: only worker processes need numpy and pandas.
@@ -16,8 +19,16 @@ registry = ConfigRegistry()
 weather = registry.configure_csv_data_node(
     "weather", default_path=str(_WEATHER_FILE), scope=Scope.GLOBAL, read_only=True
 )
-horizon = registry.configure_json_data_node("horizon", default_data=28)
-assumptions = registry.configure_json_data_node("assumptions", default_data=asdict(Assumptions()))
+horizon = registry.configure_json_data_node(
+    "horizon",
+    default_data=28,
+    schema=Annotated[
+        int, Meta(ge=1, le=366, title="Horizon", extra_json_schema={"unit": "days", "order": 1})
+    ],
+)
+assumptions = registry.configure_json_data_node(
+    "assumptions", default_data=asdict(Assumptions()), schema=SCHEMA
+)
 history = registry.configure_parquet_data_node("history")
 model = registry.configure_pickle_data_node("model")
 forecast = registry.configure_json_data_node("forecast")

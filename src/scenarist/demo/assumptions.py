@@ -3,7 +3,28 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Assumptions",
+    "order": 2,
+    "properties": {
+        "warming_celsius": {"type": "number", "title": "Warming", "unit": "°C"},
+        "mwh_per_degree_day": {
+            "type": "number",
+            "minimum": 0,
+            "title": "Fuel for one degree day",
+            "unit": "MWh",
+        },
+        "price_per_mwh": {"type": "number", "minimum": 0, "title": "Price", "unit": "$/MWh"},
+        "fee_per_delivery": {"type": "number", "minimum": 0, "title": "Fee", "unit": "$"},
+        "storage_mwh": {"type": "number", "minimum": 0, "title": "Store", "unit": "MWh"},
+        "stock_mwh": {"type": "number", "minimum": 0, "title": "Stock", "unit": "MWh"},
+    },
+    "additionalProperties": False,
+}
+"""The JSON Schema of assumptions as clients write them: each may be left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """The behaviour of tasks as the application declares it now, whenever they were created."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -63,12 +63,14 @@ class DeclaredConfigs:
     Args:
         tasks: Tasks by config id.
         scenarios: Config ids of scenarios.
+        types: The types in which functions get the values of data nodes, as text by config id.
         version: The version of the application; None if it is not known.
     """
 
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
     version: str | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""

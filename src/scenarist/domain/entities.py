@@ -164,6 +164,31 @@ class DataNode:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NodeOfScenario:
+    """A data node as a part of a scenario."""
+
+    id: DataNodeId
+    config_id: str
+    scope: Scope
+    storage_type: str
+    properties: Mapping[str, Any]
+    is_made: bool  #: whether a task of the scenario writes it; otherwise it is an input
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioInput:
+    """An input of a scenario, with its present value."""
+
+    name: str  #: the identifier of its config
+    data_node_id: DataNodeId
+    scope: Scope
+    storage_type: str
+    edit_id: EditId | None  #: None if it has no value
+    edited_at: datetime | None
+    value: str | None  #: as JSON text; None if it is large, or kept where others may change it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     id: JobId
     task_id: TaskId

@@ -20,7 +20,7 @@ from scenarist.domain.secret_names import is_secret_name
 SECRETS_KEY = "secrets"
 """The property in which an author lists the names of secret properties, at any depth."""
 
-UNSTORED_PROPERTIES = ("default_data",)
+UNSTORED_PROPERTIES = ("default_data", "schema", "schema_type")
 """Properties that are not stored in records."""
 
 VARIABLE_PREFIX = "SCENARIST_"

@@ -20,6 +20,7 @@ from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.calls import call_function, split_outputs
 from scenarist.executors.isolation.children import exit_fork
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.operations.declared_types import to_declared_type
 from scenarist.storage.registry import discard, find_storage, publish, write_value
 
 LocationT = TypeVar("LocationT", ValueLocation, WriteTarget)
@@ -60,9 +61,7 @@ def _run(
     try:
         function = _find_function(request.function)
         arguments = [
-            _call_in_this_process(
-                find_storage(location.storage_type).read, _resolve_properties(location)
-            )
+            _call_in_this_process(_read_input, _resolve_properties(location))
             for location in request.inputs
         ]
         result = _call_in_this_process(
@@ -104,6 +103,14 @@ def _call_in_this_process(function: Callable[..., ResultT], *arguments: Any) -> 
     finally:
         if os.getpid() != process:
             exit_fork(sys.exception())
+
+
+def _read_input(location: ValueLocation) -> Any:
+    value = find_storage(location.storage_type).read(location)
+    declared = location.declared_type
+    if declared is None:
+        return value
+    return to_declared_type(value, declared.name, data_node=declared.data_node)
 
 
 def _is_retryable(error: BaseException, names: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.resources import RESOURCE_PARSERS, Resources, parse_resources
 from scenarist.executors.base import JobRequest
-from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
+from scenarist.storage.base import DeclaredType, ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.registry import find_file_state
 
 _NO_RESOURCES = Resources()
@@ -169,6 +169,7 @@ def build_request(
                 uri=value.uri,
                 content=value.content,
                 fingerprint=fingerprint_of(properties, value.size, value.digest, value.stamp),
+                declared_type=_find_declared_type(node, properties),
             )
             for node, value in zip(recipe.inputs, inputs, strict=True)
             for storage_type, properties in [_storage_of(node, value.kept_as)]
@@ -189,6 +190,13 @@ def build_request(
         resources=resources_of(recipe),
         fresh=recipe.fresh,
     )
+
+
+def _find_declared_type(node: TaskDataNode, properties: Mapping[str, Any]) -> DeclaredType | None:
+    """Return the type in which a function gets a value, unless its storage is told another one."""
+    if node.declared_type is None or properties.get("exposed_type"):
+        return None
+    return DeclaredType(data_node=node.config_id, name=node.declared_type)
 
 
 def resources_of(recipe: TaskRecipe) -> Resources:

@@ -16,7 +16,12 @@ from scenarist.schemas.base import (
     Results,
     make_problem,
 )
-from scenarist.schemas.configs import ScenarioConfig
+from scenarist.schemas.configs import (
+    InputConfig,
+    OneScenarioConfig,
+    ScenarioConfig,
+    ScenarioConfigWithInputs,
+)
 from scenarist.schemas.cycles import CreateCycle, Cycle, CycleCreated, OneCycle
 from scenarist.schemas.data_nodes import (
     DataNode,
@@ -65,6 +70,8 @@ from scenarist.schemas.scenarios import (
     Scenario,
     ScenarioAnswer,
     ScenarioCreated,
+    ScenarioInput,
+    ScenarioInputs,
     ScenarioSubmitted,
     SequenceOfScenario,
 )
@@ -76,7 +83,13 @@ from scenarist.schemas.sequences import (
     SequenceCreated,
     SequenceSubmitted,
 )
-from scenarist.schemas.submissions import OneSubmission, Submission, SubmissionAnswer, Submit
+from scenarist.schemas.submissions import (
+    OneSubmission,
+    Submission,
+    SubmissionAnswer,
+    Submit,
+    SubmitWithInputs,
+)
 from scenarist.schemas.subscribers import (
     CreateSubscriber,
     OneSubscriber,
@@ -113,6 +126,7 @@ __all__ = [
     "Event",
     "Fault",
     "Gap",
+    "InputConfig",
     "Job",
     "JobAnswer",
     "JobLog",
@@ -130,6 +144,7 @@ __all__ = [
     "OneOrchestration",
     "OnePlan",
     "OneScenario",
+    "OneScenarioConfig",
     "OneSequence",
     "OneSubmission",
     "OneSubscriber",
@@ -146,7 +161,10 @@ __all__ = [
     "Scenario",
     "ScenarioAnswer",
     "ScenarioConfig",
+    "ScenarioConfigWithInputs",
     "ScenarioCreated",
+    "ScenarioInput",
+    "ScenarioInputs",
     "ScenarioSubmitted",
     "Sequence",
     "SequenceCreated",
@@ -157,6 +175,7 @@ __all__ = [
     "SubmissionAnswer",
     "Submit",
     "SubmitPlan",
+    "SubmitWithInputs",
     "Subscriber",
     "SubscriberCreated",
     "Task",

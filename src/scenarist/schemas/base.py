@@ -34,6 +34,13 @@ class Message(Struct, kw_only=True, frozen=True):
 class Fault(Struct, kw_only=True, frozen=True):
     field: str
     message: str
+    pointer: Annotated[
+        str | UnsetType,
+        Meta(
+            description="For a fault of a value: where it is in the body, as a JSON Pointer.",
+            examples=["/inputs/orders/3/price"],
+        ),
+    ] = UNSET
 
 
 class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):

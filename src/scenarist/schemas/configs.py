@@ -1,10 +1,10 @@
 """Configs that the application declares."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
-from scenarist.domain.vocabulary import Frequency
+from scenarist.domain.vocabulary import Frequency, Scope
 
 
 class ScenarioConfig(Struct, kw_only=True, frozen=True):
@@ -36,3 +36,43 @@ class ScenarioConfig(Struct, kw_only=True, frozen=True):
     authorized_tags: Annotated[
         list[str] | None, Meta(description="Tags that its scenarios may have; null for any.")
     ]
+
+
+class InputConfig(Struct, kw_only=True, frozen=True):
+    """An input: a data node that no task of the scenario config writes."""
+
+    name: Annotated[str, Meta(description="The id of the data node's config.", examples=["growth"])]
+    scope: Scope
+    storage_type: str
+    is_read_only: Annotated[bool, Meta(description="Whether no value can be given for it.")]
+    schema: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="The JSON Schema (2020-12) that its values must fit; null for any.",
+            examples=[{"type": "number", "minimum": 0, "maximum": 1, "title": "Growth"}],
+        ),
+    ]
+    default: Annotated[
+        Any,
+        Meta(
+            description="Its value in a new scenario; omitted if there is none, or if it is large.",
+            examples=[0.05],
+        ),
+    ] = UNSET
+    title: Annotated[str | None, Meta(description="From its schema.", examples=["Growth"])]
+    description: str | None
+    unit: Annotated[str | None, Meta(examples=["%"])]
+    group: Annotated[str | None, Meta(examples=["Market"])]
+    order: Annotated[
+        float | None, Meta(description="Inputs are sorted by it; those without it come last.")
+    ]
+
+
+class ScenarioConfigWithInputs(ScenarioConfig, kw_only=True, frozen=True):
+    """A scenario config with its inputs."""
+
+    inputs: list[InputConfig]
+
+
+class OneScenarioConfig(Struct, kw_only=True, frozen=True):
+    config: ScenarioConfigWithInputs

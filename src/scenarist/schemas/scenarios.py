@@ -5,9 +5,20 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from scenarist.domain.vocabulary import Scope
 from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
+
+_INPUT_EXAMPLES: list[dict[str, Any]] = [{"growth": 0.07}]
+
+Inputs = Annotated[
+    dict[str, Any],
+    Meta(
+        description="Values of inputs by name, written in the same transaction.",
+        examples=_INPUT_EXAMPLES,
+    ),
+]
 
 
 class CreateScenario(Request, kw_only=True, frozen=True):
@@ -30,6 +41,7 @@ class CreateScenario(Request, kw_only=True, frozen=True):
         ]
         | None
     ) = None
+    inputs: Inputs = field(default_factory=dict)
 
 
 class ChangeScenario(Request, kw_only=True, frozen=True):
@@ -114,6 +126,33 @@ class Scenario(Struct, kw_only=True, frozen=True):
             examples=[{"promote": ["it is already the primary scenario of its cycle"]}],
         ),
     ] = UNSET
+
+
+class ScenarioInput(Struct, kw_only=True, frozen=True):
+    """An input of a scenario: a data node that no task of the scenario writes."""
+
+    data_node_id: str
+    scope: Annotated[
+        Scope, Meta(description="With CYCLE or GLOBAL, other scenarios have the same input.")
+    ]
+    edit_id: Annotated[
+        str | None, Meta(description="The edit of its value; null if it has no value.")
+    ]
+    edited_at: datetime | None
+    value: Annotated[
+        Any,
+        Meta(
+            description="Its value; omitted if it has none, or if that is large or kept in a file "
+            "or database with a name of its own: read the data node then.",
+            examples=[0.07],
+        ),
+    ] = UNSET
+
+
+class ScenarioInputs(Struct, kw_only=True, frozen=True):
+    inputs: Annotated[
+        dict[str, ScenarioInput], Meta(description="By name, in the order of their use.")
+    ]
 
 
 class OneScenario(Struct, kw_only=True, frozen=True):

@@ -22,6 +22,18 @@ class Submit(Request, kw_only=True, frozen=True):
     properties: dict[str, Any] = field(default_factory=dict)
 
 
+class SubmitWithInputs(Submit, kw_only=True, frozen=True):
+    """Options of a submit of a scenario or a sequence; all are optional."""
+
+    inputs: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Values of inputs of the scenario by name, written before its jobs are "
+            "created, in the same transaction. Requires the role for writes as well.",
+        ),
+    ] = field(default_factory=dict)
+
+
 class Submission(Struct, kw_only=True, frozen=True):
     id: str
     entity_id: str

@@ -60,6 +60,7 @@ from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
+from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
@@ -69,6 +70,8 @@ from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.value_maker import ValueMaker
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
 from scenarist.system.exiting import open_thread_pool
@@ -317,18 +320,20 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     writer = ValueWriter(database, now=now, version=version)
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
-    limits = read_value_limits(settings)
+    limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
+    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas)
+    scenarios = ScenarioService(
+        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
+    )
+    submissions = SubmissionService(
+        database, canceller, now=now, version=version, declared=declared
+    )
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
-        scenarios=ScenarioService(
-            database,
-            registry,
-            folder=folder,
-            now=now,
-            version=version,
-            zone=zone,
-            declared=declared,
+        scenarios=scenarios,
+        inputs=InputService(
+            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
@@ -336,14 +341,12 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, folder=folder, now=now, limits=limits),
-        files=FileService(database, writer, read, folder=folder, now=now, limits=limits),
+        values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
+        files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),
-        submissions=SubmissionService(
-            database, canceller, now=now, version=version, declared=declared
-        ),
+        submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),

@@ -16,8 +16,10 @@ from scenarist.config.applications import (
 from scenarist.config.entries import DataNodeConfig
 from scenarist.config.function_inspection import inspect_uses_in_worker, to_plain_uses
 from scenarist.config.function_uses import FunctionUse
+from scenarist.config.value_schemas import SCHEMA, ValueSchema
 from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.faults import make_faults_error
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.redaction import redact
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerOptions
@@ -26,6 +28,7 @@ from scenarist.server.settings import find_unknown_settings
 from scenarist.services.placement import find_shared_variables, register_secrets
 from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage, read_json, write_value
+from scenarist.storage.tables.json_data import to_json_data
 
 _LOCATION_PROPERTIES = ("path", "default_path", "default_data")
 """Properties of a data node that do not affect how its value is written."""
@@ -108,10 +111,21 @@ def _find_default_value_fault(node: DataNodeConfig) -> str | None:
                 folder=folder,
                 properties=resolve(properties),
             )
-            write_value(resolve(node.properties["default_data"]), target)
+            value = resolve(node.properties["default_data"])
+            write_value(value, target)
         except InvalidError as error:
             return error.message
-    return None
+    return _find_default_schema_fault(node, value)
+
+
+def _find_default_schema_fault(node: DataNodeConfig, value: object) -> str | None:
+    """Return where a default value does not fit the schema of its data node."""
+    if SCHEMA not in node.properties:
+        return None
+    faults = ValueSchema(node.properties[SCHEMA]).find_faults(to_json_data(value, None))
+    if not faults:
+        return None
+    return make_faults_error(faults, what="it does not fit the schema", code="").message
 
 
 def find_warnings(application: Application) -> list[str]:

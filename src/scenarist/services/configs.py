@@ -1,11 +1,18 @@
 """Configs of the application, as REST clients see them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from scenarist.config import ConfigRegistry, ScenarioConfig
+from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig
+from scenarist.config.value_schemas import SCHEMA
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Frequency
+from scenarist.domain.secrets import get_declared_secrets
+from scenarist.domain.vocabulary import Frequency, Scope
+from scenarist.services.factory import get_config
+from scenarist.storage.base import INLINE_LIMIT
+from scenarist.storage.tables.json_data import encode_strict, to_json_data
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +28,28 @@ class DeclaredScenario:
     authorized_tags: Sequence[str] | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredInput:
+    """An input of scenarios of a config, with what its schema says for people.
+
+    Args:
+        default: The default value as JSON text; None if there is none, or if it is large.
+        order: Where it is shown; those without an order come last.
+    """
+
+    name: str
+    scope: Scope
+    storage_type: str
+    is_read_only: bool
+    schema: Mapping[str, Any] | None
+    default: str | None
+    title: str | None
+    description: str | None
+    unit: str | None
+    group: str | None
+    order: float | None
+
+
 class ConfigService:
     def __init__(self, registry: ConfigRegistry) -> None:
         self._registry = registry
@@ -30,6 +59,21 @@ class ConfigService:
         actor.require(Permission.READ)
         return [_to_declared(config) for config in self._registry.scenarios.values()]
 
+    def get_scenario(
+        self, actor: Actor, config_id: str
+    ) -> tuple[DeclaredScenario, list[DeclaredInput]]:
+        """Return a scenario config, with the inputs of its scenarios in the order to show them.
+
+        Raises:
+            NotFoundError: There is no such config.
+        """
+        actor.require(Permission.READ)
+        config = get_config(self._registry.scenarios, config_id, "scenario")
+        made = {node for task in config.tasks for node in task.outputs}
+        inputs = [_to_input(node) for node in config.data_nodes if node not in made]
+        inputs.sort(key=lambda item: math.inf if item.order is None else item.order)
+        return _to_declared(config), inputs
+
 
 def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     """Return the tags that a config allows; None for any, also if the config is gone."""
@@ -37,6 +81,39 @@ def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     if tags is None:
         return None
     return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
+
+
+def _to_input(node: DataNodeConfig) -> DeclaredInput:
+    schema = node.properties.get(SCHEMA)
+    said = schema if isinstance(schema, Mapping) else {}
+    order = said.get("order")
+    return DeclaredInput(
+        name=node.id,
+        scope=node.scope,
+        storage_type=node.storage_type,
+        is_read_only=node.is_read_only,
+        schema=schema,
+        default=_encode_default(node),
+        title=_text_of(said, "title"),
+        description=_text_of(said, "description"),
+        unit=_text_of(said, "unit"),
+        group=_text_of(said, "group"),
+        order=order if type(order) in (int, float) else None,
+    )
+
+
+def _encode_default(node: DataNodeConfig) -> str | None:
+    if "default_data" not in node.properties:
+        return None
+    if "default_data" in get_declared_secrets(node.properties):
+        return None
+    text = encode_strict(to_json_data(node.properties["default_data"], None))
+    return text if len(text) <= INLINE_LIMIT else None
+
+
+def _text_of(schema: Mapping[str, Any], keyword: str) -> str | None:
+    text = schema.get(keyword)
+    return text if isinstance(text, str) else None
 
 
 def _to_declared(config: ScenarioConfig) -> DeclaredScenario:

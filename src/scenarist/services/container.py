@@ -12,6 +12,7 @@ from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
+from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
@@ -34,6 +35,7 @@ class Services:
     configs: ConfigService
     cycles: CycleService
     scenarios: ScenarioService
+    inputs: InputService
     comparisons: ComparisonService
     sequences: SequenceService
     tasks: TaskService

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from scenarist.config import Application
 from scenarist.config.code_digests import CodeDigests, iter_storage_functions
+from scenarist.config.value_schemas import SCHEMA_TYPE
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
 
@@ -29,7 +30,14 @@ def load_declared(application: Application, version: str | None = None) -> Decla
         )
         for config in application.registry.tasks.values()
     }
-    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios), version=version)
+    types = {
+        config.id: config.properties[SCHEMA_TYPE]
+        for config in application.registry.data_nodes.values()
+        if SCHEMA_TYPE in config.properties
+    }
+    return DeclaredConfigs(
+        tasks, frozenset(application.registry.scenarios), version=version, types=types
+    )
 
 
 def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -81,8 +82,8 @@ class EntityFactory:
             while True:
                 try:
                     return self._attempt(actor, work, prepared, written)
-                except _LargeValuesError as error:
-                    self._prepare(error.wanted, prepared, written)
+                except UnpreparedError as error:
+                    error.prepare()
         except InDoubtError:
             raise
         except BaseException:
@@ -121,10 +122,10 @@ class EntityFactory:
                 actor=actor.ref,
                 written=written,
                 prepared=prepared,
+                prepare=lambda wanted: self._prepare(wanted, prepared, written),
             )
             made = work(builder)
-            if builder.wanted:
-                raise _LargeValuesError(builder.wanted)
+            builder.require_prepared()
             event_log.add(connection, builder.changes, builder.now)
             return made
 
@@ -146,12 +147,34 @@ class FirstValue:
     is_used: bool = False
 
 
-class _LargeValuesError(Exception):
-    """Large first values must be written before the transaction."""
+class UnpreparedError(Exception):
+    """Values must be made before the transaction: it is rolled back, and attempted again then.
 
-    def __init__(self, wanted: "Mapping[str, FirstValue]") -> None:
+    Args:
+        prepare: Makes the values.
+    """
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.prepare = prepare
+
+
+class ValuesOfInputs(Protocol):
+    """Values that a client gives for data nodes of a scenario that is created."""
+
+    @property
+    def node_ids(self) -> Mapping[str, DataNodeId]:
+        """Identifiers that new data nodes must get, by config: values are made for them."""
+
+    def record(self, connection: Connection, nodes: Mapping[str, DataNodeId]) -> None:
+        """Record the values in the transaction that creates the scenario.
+
+        Args:
+            nodes: The data nodes of the scenario, by config.
+
+        Raises:
+            UnpreparedError: They must be made before the transaction.
+        """
 
 
 @dataclass(slots=True)
@@ -162,7 +185,9 @@ class EntityBuilder:
         changes: Collects an event for each entity that was created.
         written: Collects each value that was written; discard them if the transaction fails.
         prepared: First values that were written before the transaction, by config or data node.
+        prepare: Writes first values before the transaction.
         wanted: Collects the first values that must be written before the transaction.
+        node_ids: Identifiers that new data nodes must get, by config.
         owners: Owner of the entities of each scope; those of other scopes have no owner.
         owner: Values of the placeholders in paths and other properties.
         outputs: Configs of data nodes that tasks write: they start without a value.
@@ -173,8 +198,10 @@ class EntityBuilder:
     version: str
     actor: ActorRef
     written: list[WrittenValue]
+    prepare: Callable[[Mapping[str, FirstValue]], None]
     prepared: Mapping[str, FirstValue] = field(default_factory=dict)
     wanted: dict[str, FirstValue] = field(default_factory=dict)
+    node_ids: Mapping[str, DataNodeId] = field(default_factory=dict)
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
     owner: Owner = Owner()  # noqa: RUF009 - frozen
@@ -183,13 +210,8 @@ class EntityBuilder:
     def find_or_create_data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
         placement = make_placement(config, self.owner)
-        known = self.prepared.get(config.id)
         node = DataNode(
-            id=(
-                ids.make_data_node_id(config.id, make_uuid(self.now))
-                if known is None
-                else ids.DataNodeId(known.target.data_node_id)
-            ),
+            id=self._choose_node_id(config.id),
             config_id=config.id,
             scope=config.scope,
             storage_type=placement.storage_type,
@@ -211,6 +233,21 @@ class EntityBuilder:
             first = self.make_first_edit(node, config.properties, key=config.id)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
+
+    def _choose_node_id(self, config_id: str) -> DataNodeId:
+        known = self.prepared.get(config_id)
+        if known is not None:
+            return DataNodeId(known.target.data_node_id)
+        return self.node_ids.get(config_id) or ids.make_data_node_id(config_id, make_uuid(self.now))
+
+    def require_prepared(self) -> None:
+        """Require that no first value has to be written before the transaction.
+
+        Raises:
+            UnpreparedError: One has.
+        """
+        if self.wanted:
+            raise UnpreparedError(partial(self.prepare, self.wanted))
 
     def find_or_create_task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
         """Find the task of a config and its owner, or create it.

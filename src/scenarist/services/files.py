@@ -14,16 +14,23 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.services.present_values import find_value, is_still_there
 from scenarist.services.value_reader import (
     is_named_file,
     make_json_location,
     resolve_node_properties,
     version_of,
 )
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
-from scenarist.services.values import find_value, is_still_there
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
-from scenarist.storage.base import FileFingerprint, WriteTarget, WrittenValue, fingerprint_of
+from scenarist.storage.base import (
+    FileFingerprint,
+    ValueLocation,
+    WriteTarget,
+    WrittenValue,
+    fingerprint_of,
+)
 from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
 from scenarist.storage.files.remote import is_url
 from scenarist.storage.files.value_files import check_digest, check_fingerprint, check_size
@@ -61,11 +68,12 @@ class FileService:
         folder: Where values are stored, unless their config names a path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         writer: ValueWriter,
         compute: CallInWorker,
+        schemas: ValueSchemas,
         *,
         folder: str,
         now: Callable[[], datetime],
@@ -75,6 +83,7 @@ class FileService:
         self._writer = writer
         self._compute = compute
         self._limits = limits
+        self._schemas = schemas
         self._folder = folder
         self._now = now
 
@@ -113,7 +122,8 @@ class FileService:
 
         Raises:
             NotFoundError: There is no such data node.
-            InvalidError: They are not in the format of the data node's storage; says why.
+            InvalidError: They are not in the format of the data node's storage, or do not fit its
+                schema; says why.
             ConflictError: Its storage does not support uploads, or the data node cannot be
                 written now.
             ChangedError: The data node or its value is not as expected.
@@ -138,8 +148,16 @@ class FileService:
         try:
             with apply_limits(self._limits.in_server()):
                 check_file(len(data))
+                self._schemas.check_stored(
+                    node,
+                    ValueLocation(
+                        storage_type=node.storage_type, properties=target.properties, content=data
+                    ),
+                )
                 written = store_upload(data, target)
         except TooLargeError:
+            if self._schemas.has_schema(node):
+                raise  # only the server compares it with the schema
             written = self._store_in_worker(data, replace(target, properties=node.properties))
         value = NewValue(data_node_id=node.id, edit_id=EditId(target.edit_id), written=written)
         return self._writer.record(actor, value, options)

@@ -44,7 +44,12 @@ from scenarist.services.eligibility import (
     owners_of,
     primary_reason,
 )
-from scenarist.services.factory import EntityBuilder, EntityFactory, get_config
+from scenarist.services.factory import (
+    EntityBuilder,
+    EntityFactory,
+    ValuesOfInputs,
+    get_config,
+)
 from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
@@ -106,22 +111,34 @@ class ScenarioService:
         """Create a scenario as `create_with_eligibility` does; return only the scenario."""
         return self._create(actor, new, lambda _, scenario: scenario)
 
-    def create_with_eligibility(self, actor: Actor, new: NewScenario) -> Eligibility:
+    def create_with_eligibility(
+        self, actor: Actor, new: NewScenario, inputs: ValuesOfInputs | None = None
+    ) -> Eligibility:
         """Create a scenario with its cycle, data nodes, tasks and sequences in one transaction.
 
         Data nodes and tasks with a wider scope are shared with the other scenarios of the cycle,
         or with all scenarios. The first scenario of a cycle is its primary scenario.
+
+        Args:
+            inputs: Values to record in the same transaction.
 
         Raises:
             NotFoundError: No scenario config has the identifier; the message lists the configs.
             InvalidError: The name, a tag, the properties or the date are invalid.
         """
         return self._create(
-            actor, new, lambda within, made: self._find_eligibility(within, _get(within, made.id))
+            actor,
+            new,
+            lambda within, made: self._find_eligibility(within, _get(within, made.id)),
+            inputs,
         )
 
     def _create(
-        self, actor: Actor, new: NewScenario, read: Callable[[Connection, Scenario], T]
+        self,
+        actor: Actor,
+        new: NewScenario,
+        read: Callable[[Connection, Scenario], T],
+        inputs: ValuesOfInputs | None = None,
     ) -> T:
         actor.require(Permission.EDIT)
         config = get_config(self._registry.scenarios, new.config_id, "scenario")
@@ -132,10 +149,17 @@ class ScenarioService:
             properties=self._check_properties(new.properties, config),
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
-        return self._factory.create(
-            actor,
-            lambda builder: read(builder.connection, self._build(builder, actor, config, checked)),
-        )
+
+        def work(builder: EntityBuilder) -> T:
+            if inputs is not None:
+                builder.node_ids = inputs.node_ids
+            scenario, nodes = self._build(builder, actor, config, checked)
+            builder.require_prepared()
+            if inputs is not None:
+                inputs.record(builder.connection, nodes)
+            return read(builder.connection, scenario)
+
+        return self._factory.create(actor, work)
 
     def get(self, actor: Actor, scenario_id: str) -> Eligibility:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
@@ -252,7 +276,8 @@ class ScenarioService:
 
     def _build(
         self, builder: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
-    ) -> Scenario:
+    ) -> tuple[Scenario, Mapping[str, ids.DataNodeId]]:
+        """Create a scenario; return it with its data nodes, by config."""
         created_at = new.created_at or builder.now
         scenario_id = ids.make_scenario_id(config.id, make_uuid(builder.now))
         properties = {**_declared_properties(config), **new.properties}
@@ -306,7 +331,7 @@ class ScenarioService:
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
-        return scenario
+        return scenario, nodes
 
     def _find_or_create_cycle(
         self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime

@@ -91,11 +91,40 @@ class SubmissionService:
         def work(connection: Connection) -> list[Submission | ScenaristError]:
             batch = open_batch(connection, requests, now)
             results = [self._accept_or_refuse(batch, request, now) for request in requests]
-            awaited = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
-            if awaited:
-                event_log.add(connection, propagate.advance_writers(connection, awaited, now), now)
+            _enqueue_batch(batch, now)
             audit.record_many_allowed(connection, _list_accepted(requests, results), now)
             return results
+
+        return self._database.write(work)
+
+    def submit_after(
+        self, actor: Actor, request: SubmitRequest, change: Callable[[Connection], None]
+    ) -> Submission:
+        """Submit an entity after a change in the same transaction: both are committed, or neither.
+
+        Such a request shares no batch: the jobs of requests that were accepted before it read what
+        was there before the change.
+
+        Args:
+            change: Not called if the idempotency key returns an earlier submission.
+
+        Raises:
+            NotFoundError: There is no such entity.
+            ConflictError: It cannot be submitted now, or the key was used for another request.
+        """
+        actor.require(Permission.EXECUTE)
+
+        def work(connection: Connection) -> Submission:
+            now = self._now()
+            batch = open_batch(connection, [request], now)
+            submission = find_earlier(batch, request)
+            if submission is None:
+                self._tasks.find(batch, request)  # raises before anything is changed
+                change(connection)
+                submission = self._accept(batch, request, now)
+                _enqueue_batch(batch, now)
+            audit.record_many_allowed(connection, [(actor, request.entity_id)], now)
+            return submission
 
         return self._database.write(work)
 
@@ -255,6 +284,13 @@ class SubmissionService:
             )
         )
         return submission
+
+
+def _enqueue_batch(batch: SubmitBatch, now: datetime) -> None:
+    connection = batch.connection
+    awaited = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
+    if awaited:
+        event_log.add(connection, propagate.advance_writers(connection, awaited, now), now)
 
 
 def _find_edits(

@@ -53,6 +53,7 @@ class SubmitRequest:
         retry_of: The submission to retry, if any.
         traceparent: The span of the request (W3C Trace Context); the spans of its jobs are its
             children.
+        inputs: Values of inputs to write first, by name, in the same transaction.
     """
 
     actor: Actor
@@ -61,6 +62,7 @@ class SubmitRequest:
     options: SubmitOptions
     retry_of: SubmissionId | None = None
     traceparent: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str | None:
@@ -74,16 +76,16 @@ class SubmitRequest:
         if self.options.idempotency_key is None:
             return None
         options = self.options
-        return _digest(
-            [
-                self.entity_type,
-                self.entity_id,
-                self.retry_of,
-                options.force,
-                options.priority,
-                options.properties,
-            ]
-        )
+        given = [
+            self.entity_type,
+            self.entity_id,
+            self.retry_of,
+            options.force,
+            options.priority,
+            options.properties,
+        ]
+        # Without inputs, the digest is that of versions that had none.
+        return _digest([*given, self.inputs] if self.inputs else given)
 
 
 @dataclass(frozen=True, slots=True)

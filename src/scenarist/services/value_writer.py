@@ -140,34 +140,8 @@ class ValueWriter:
 
         def work(connection: Connection) -> Edit:
             node, value = make(connection)
-            undo_on_rollback(connection, partial(discard, value.written))
-            replacement = FileReplacement(value.written)
+            edit, replacement = self.add(connection, actor, node, value, options)
             made.append(replacement)
-            now = self._now()
-            edit = make_edit(
-                node.id,
-                ensure_later_edit_id(node.last_edit_id, value.edit_id),
-                value.written,
-                at=now,
-                actor=options.editor(actor),
-                version=self._version,
-            )
-            made_of = provenance.find_provenance(connection, node.id)
-            edit = replace(
-                edit,
-                comment=options.comment,
-                written_to=node.place,
-                made_of=made_of,
-                author=actor.ref,
-            )
-            data_node_rows.add_edits(connection, [edit])
-            if node.locked_by is not None:  # by this editor, or the check would have refused
-                set_lock(connection, node.id, None, None, None)
-            changes = propagate.release_readers(connection, [node.id], now)
-            event_log.add(connection, [make_update_event(node.id, actor), *changes], now)
-            audit.record_allowed(connection, actor, node.id, now)
-            undo_on_rollback(connection, replacement.undo)
-            replacement.publish()
             return edit
 
         try:
@@ -179,6 +153,51 @@ class ValueWriter:
         for replacement in made:
             replacement.finish()
         return edit
+
+    def add(
+        self,
+        connection: Connection,
+        actor: Actor,
+        node: DataNode,
+        value: NewValue,
+        options: WriteOptions,
+    ) -> tuple[Edit, FileReplacement]:
+        """Add a value as the newest of a data node to a transaction of the caller.
+
+        If the transaction is rolled back, its files are deleted.
+
+        Returns:
+            The edit, and the replacement of its file: the caller must `finish` that when the
+            transaction is committed, or may have been.
+        """
+        undo_on_rollback(connection, partial(discard, value.written))
+        replacement = FileReplacement(value.written)
+        now = self._now()
+        edit = make_edit(
+            node.id,
+            ensure_later_edit_id(node.last_edit_id, value.edit_id),
+            value.written,
+            at=now,
+            actor=options.editor(actor),
+            version=self._version,
+        )
+        made_of = provenance.find_provenance(connection, node.id)
+        edit = replace(
+            edit,
+            comment=options.comment,
+            written_to=node.place,
+            made_of=made_of,
+            author=actor.ref,
+        )
+        data_node_rows.add_edits(connection, [edit])
+        if node.locked_by is not None:  # by this editor, or the check would have refused
+            set_lock(connection, node.id, None, None, None)
+        changes = propagate.release_readers(connection, [node.id], now)
+        event_log.add(connection, [make_update_event(node.id, actor), *changes], now)
+        audit.record_allowed(connection, actor, node.id, now)
+        undo_on_rollback(connection, replacement.undo)
+        replacement.publish()
+        return edit, replacement
 
 
 def make_update_event(data_node_id: str, actor: Actor) -> Event:

@@ -2,47 +2,39 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-import msgspec
 from sqlalchemy import Connection
 
-from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.named_files import find_replacer, make_file_edit
 from scenarist.domain.entities import DataNode, Edit
-from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
-from scenarist.domain.identifiers import EditId, make_uuid
-from scenarist.domain.locations import describe_replacement
+from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.selections import Selection
-from scenarist.services.locks import get_data_node_without_links
+from scenarist.services.present_values import (
+    check_not_replaced,
+    find_base,
+    find_former,
+    find_value,
+    is_still_there,
+)
+from scenarist.services.value_maker import FindLocation, ValueMaker
 from scenarist.services.value_reader import (
     RenderedValue,
     ValueReader,
-    as_written,
     is_named_file,
-    is_written_by_worker,
-    location_of,
-    make_json_location,
     read_rendition,
-    resolve_node_properties,
     version_of,
 )
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
-from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
+from scenarist.services.worker_calls import CallInWorker
 from scenarist.services.write_claims import ClaimedWriter
-from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.bounds import ValueLimits
 from scenarist.storage.files.remote import is_url
-from scenarist.storage.operations.rewriting import (
-    needs_worker,
-    prepare_append_safely,
-    prepare_rewrite_safely,
-)
-from scenarist.storage.registry import explain_missing, find_storage, require_file_state
+from scenarist.storage.registry import find_storage
 
 APPEND_ATTEMPTS = 5
 """Number of optimistic attempts of an append, before it excludes other writes."""
@@ -50,11 +42,6 @@ APPEND_ATTEMPTS = 5
 REMOTE_ATTEMPTS = 100
 """The same for remote storage, where excluding other writes would block them on the network."""
 
-UNRECORDED_EDIT = "unrecorded"
-"""Identifier of the temporary edit that describes a named file which no edit records yet."""
-
-_PREPARE = "scenarist.storage.operations.reading:prepare_value"
-_APPEND = "scenarist.storage.operations.appending:append"
 _EVERYTHING = Selection()
 
 
@@ -80,11 +67,12 @@ class ValueService:
         folder: Where values are stored, unless their config names a path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         writer: ValueWriter,
         compute: CallInWorker,
+        schemas: ValueSchemas | None = None,
         *,
         folder: str,
         now: Callable[[], datetime],
@@ -92,9 +80,10 @@ class ValueService:
     ) -> None:
         self._database = database
         self._writer = writer
-        self._compute = compute
         self._folder = folder
         self._now = now
+        self._schemas = schemas or ValueSchemas({})
+        self._maker = ValueMaker(compute, folder=folder, now=now, schemas=self._schemas)
         self._reader = ValueReader(compute, folder=folder, now=now, limits=limits)
         self._claimed_writer = ClaimedWriter(database, writer, now=now)
         self._append_lock = threading.Lock()
@@ -131,7 +120,7 @@ class ValueService:
 
         Raises:
             NotFoundError: There is no such data node.
-            InvalidError: The data node's storage cannot store such data.
+            InvalidError: The data does not fit the schema, or the storage cannot store it.
             ConflictError: The data node is read-only, an unfinished job will write it, or another
                 editor has locked it.
             ChangedError: The data node or its value is not as expected.
@@ -139,17 +128,19 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._writer.check(self._database.reader, actor, data_node_id, options)
-        write_in_worker = partial(self._write_in_worker, data=data)
-        base = None if is_written_by_worker(node) else self._find_former(node)
-        if is_written_by_worker(node) or (base is not None and needs_worker(base)):
+        self._schemas.check(node, data)
+
+        def write_in_worker(node: DataNode) -> NewValue:
+            return self._maker.make_in_worker(node, data, self._make_find_former(node))
+
+        find = self._make_find_former(node)
+        if self._maker.needs_worker(node, find):
             return self._claimed_writer.write(actor, node, options, write_in_worker)
-        target = self._make_target(node)
         try:
-            value = prepare_rewrite_safely(data, node.storage_type, target.properties, base)
-            written = find_storage(node.storage_type).write(value, target)
+            value = self._maker.make(node, data, find())
         except TooLargeError:
             return self._claimed_writer.write(actor, node, options, write_in_worker)
-        return self._writer.record(actor, _make_new_value(target, written), options)
+        return self._writer.record(actor, value, options)
 
     def append(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
@@ -166,16 +157,13 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._writer.check(self._database.reader, actor, data_node_id, options)
-        if not find_storage(node.storage_type).can_append:
-            raise ConflictError(
-                f"data node {node.id} has the storage type {node.storage_type}, which does not "
-                "support appending; write the whole value",
-                code="append_not_supported",
-            )
-        check_not_replaced(node)
-        append_in_worker = partial(self._append_in_worker, data=data)
-        base = None if is_written_by_worker(node) else self._find_base(node)
-        if is_written_by_worker(node) or (base is not None and needs_worker(base)):
+        _check_appendable(node)
+
+        def append_in_worker(node: DataNode) -> NewValue:
+            self._check_appended(node, data)
+            return self._maker.append_in_worker(node, data, self._make_find_base(node))
+
+        if self._maker.needs_worker(node, self._make_find_base(node)):
             return self._claimed_writer.write(actor, node, options, append_in_worker)
         try:
             edit = self._try_append(actor, node, data, options)
@@ -209,20 +197,19 @@ class ValueService:
 
         def make(connection: Connection) -> tuple[DataNode, NewValue]:
             node = self._writer.check(connection, actor, data_node_id, options)
-            return node, self._make_appended(node, self._find_base(node, connection), data)
+            present = find_base(connection, node, self._now())
+            self._schemas.check_appended(node, data, present)
+            return node, self._maker.make_appended(node, data, present)
 
         return self._writer.make_and_record(actor, make, options)
-
-    def _make_appended(self, node: DataNode, base: ValueLocation | None, data: object) -> NewValue:
-        target = self._make_target(node)
-        added = prepare_append_safely(data, node.storage_type, base)
-        return _make_new_value(target, find_storage(node.storage_type).append(added, target, base))
 
     def _try_append(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
         """Append to the present value; return None if it was replaced in the meantime."""
-        value = self._make_appended(node, self._find_base(node), data)
+        present = self._make_find_base(node)()
+        self._schemas.check_appended(node, data, present)
+        value = self._maker.make_appended(node, data, present)
 
         def check(connection: Connection) -> DataNode:
             current = self._writer.check(connection, actor, node.id, options)
@@ -235,159 +222,27 @@ class ValueService:
         except _ReplacedError:
             return None
 
-    def _find_base(
-        self, node: DataNode, connection: Connection | None = None
-    ) -> ValueLocation | None:
-        """Return the location of the value to append to; None if there is no value."""
-        connection = connection or self._database.reader
-        if node.last_edit_id is not None:
-            found, edit = find_value(connection, node.id, None, self._now())
-            if found.storage_type != node.storage_type:
-                raise _OtherStorageError(
-                    f"the value of data node {node.id} was written as {found.storage_type}, but "
-                    f"the data node is now declared as {node.storage_type}; write the whole value",
-                    code="application_changed",
-                )
-            return location_of(found, edit)
-        properties = resolve_node_properties(node)
-        state = require_file_state(node.storage_type, properties)
-        if state is None or find_replacer(connection, node, state) is not None:
-            return None
-        return ValueLocation(storage_type=node.storage_type, properties=properties, uri=state.path)
+    def _check_appended(self, node: DataNode, data: object) -> None:
+        is_external = find_storage(node.storage_type).is_external
+        present = None if is_external else self._make_find_base(node)()
+        self._schemas.check_appended(node, data, present)
 
-    def _find_former(self, node: DataNode) -> ValueLocation | None:
-        """Return the location of the value to overwrite, if the new one takes its types from it."""
-        if node.replaced_by is not None:
-            return None
-        try:
-            return self._find_base(node)
-        except _OtherStorageError:
-            return None
+    def _make_find_base(self, node: DataNode) -> FindLocation:
+        return partial(find_base, self._database.reader, node, self._now())
 
-    def _write_in_worker(self, node: DataNode, data: object) -> NewValue:
-        target = self._make_target(node, is_resolved=False)
-        former = self._make_worker_location(node, self._find_former)
-        inputs = (make_json_location(data), make_json_location(target), make_json_location(former))
-        result = self._compute(FunctionCall(function=_PREPARE, inputs=inputs, outputs=(target,)))
-        if not result.is_successful:
-            raise make_error(
-                result,
-                doing=f"data node {node.id} could not be written",
-                code="data_node_unwritable",
-                is_clients=True,
-            )
-        return _make_new_value(target, result.written[0])
+    def _make_find_former(self, node: DataNode) -> FindLocation:
+        return partial(find_former, self._database.reader, node, self._now())
 
-    def _append_in_worker(self, node: DataNode, data: object) -> NewValue:
-        target = self._make_target(node, is_resolved=False)
-        base = self._make_worker_location(node, self._find_base)
-        result_target = replace(target, storage_type="json", properties={})
-        result = self._compute(
-            FunctionCall(
-                function=_APPEND,
-                inputs=(
-                    make_json_location(data),
-                    make_json_location(target),
-                    make_json_location(base),
-                ),
-                outputs=(result_target,),
-            )
+
+def _check_appendable(node: DataNode) -> None:
+    if not find_storage(node.storage_type).can_append:
+        raise ConflictError(
+            f"data node {node.id} has the storage type {node.storage_type}, which does not "
+            "support appending; write the whole value",
+            code="append_not_supported",
         )
-        if not result.is_successful:
-            raise make_error(
-                result,
-                doing=f"could not append to data node {node.id}",
-                code="data_node_unwritable",
-                is_clients=True,
-            )
-        return _make_new_value(target, msgspec.json.decode(result.take_json(), type=WrittenValue))
-
-    def _make_worker_location(
-        self, node: DataNode, find: Callable[[DataNode], ValueLocation | None]
-    ) -> ValueLocation | None:
-        """Return a location for a worker, with references to environment variables unresolved."""
-        if find_storage(node.storage_type).is_external:
-            # There may be a value even if none of our edits records it.
-            base: ValueLocation | None = ValueLocation(storage_type=node.storage_type)
-        else:
-            base = find(node)
-        return None if base is None else replace(base, properties=node.properties)
-
-    def _make_target(self, node: DataNode, *, is_resolved: bool = True) -> WriteTarget:
-        return WriteTarget(
-            data_node_id=node.id,
-            edit_id=make_uuid(self._now()),
-            storage_type=node.storage_type,
-            folder=self._folder,
-            properties=resolve_node_properties(node) if is_resolved else node.properties,
-        )
+    check_not_replaced(node)
 
 
 class _ReplacedError(ConflictError):
     """The value that was appended to is no longer the newest."""
-
-
-class _OtherStorageError(ConflictError):
-    """The present value was written with another storage type than the data node has now."""
-
-
-def find_value(
-    connection: Connection, data_node_id: str, edit_id: str | None, now: datetime
-) -> tuple[DataNode, Edit]:
-    """Return a data node with its newest edit, or with the given one.
-
-    The data node is without what refers to it and what wrote it. Its storage type and properties
-    are those that the value was written with.
-
-    Raises:
-        NotFoundError: There is no such data node or edit, or no value yet.
-        ConflictError: Another data node has since written to the same place.
-    """
-    node = get_data_node_without_links(connection, data_node_id, now)
-    wanted = edit_id or node.last_edit_id
-    if wanted is None:
-        # A read records nothing: jobs and submits record the file as an edit.
-        state = require_file_state(node.storage_type, node.properties)
-        replacer = None if state is None else find_replacer(connection, node, state)
-        if state is not None and replacer is None:
-            return node, make_file_edit(node.id, EditId(UNRECORDED_EDIT), state, now)
-        missing = explain_missing(node.storage_type, node.properties)
-        if state is not None:
-            missing = f"the file at {state.path} was written for data node {replacer}"
-        hint = f": {missing}; put the file there," if missing else ";"
-        raise NotFoundError(
-            f"data node {data_node_id} has no value yet{hint} write one, or submit the "
-            "tasks that produce it",
-            code="data_node_not_written",
-        )
-    edit = edit_rows.find(connection, data_node_id, wanted)
-    if edit is None:
-        raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
-    if edit_id is None:
-        check_not_replaced(node)
-    return as_written(node, edit), edit
-
-
-def check_not_replaced(node: DataNode) -> None:
-    """Refuse to read or append if another data node has since written to the same place.
-
-    Raises:
-        ConflictError: It has; the message names that data node.
-    """
-    if node.replaced_by is not None:
-        raise ConflictError(
-            describe_replacement(node.id, node.replaced_by), code="data_node_replaced"
-        )
-
-
-def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
-    """Return whether the value of an edit has not been replaced in place by a later one."""
-    if edit.id in {node.last_edit_id, UNRECORDED_EDIT}:
-        return node.replaced_by is None
-    return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
-
-
-def _make_new_value(target: WriteTarget, written: WrittenValue) -> NewValue:
-    return NewValue(
-        data_node_id=target.data_node_id, edit_id=EditId(target.edit_id), written=written
-    )

@@ -47,6 +47,19 @@ def fingerprint_of(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredType:
+    """Type in which a function gets a value.
+
+    Args:
+        data_node: The name of the data node, for messages.
+        name: The type as text, made by `config.type_names`.
+    """
+
+    data_node: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ValueLocation:
     """Location of one value of a data node: a file (``uri``) or its bytes (``content``).
 
@@ -60,6 +73,7 @@ class ValueLocation:
     uri: str | None = None
     content: bytes | None = None
     fingerprint: FileFingerprint | None = None
+    declared_type: DeclaredType | None = None  #: for a value that a function gets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,3 +22,46 @@ def test_scenario_configs_say_what_scenarios_of_them_have(server: StartedServer)
         },
         "authorized_tags": ["draft", "final"],
     }
+
+
+def test_a_scenario_config_has_its_inputs_with_schema_and_default(server: StartedServer) -> None:
+    response = server.http.get("/api/v1/configs/scenarios/levers")
+
+    config = response.json()["config"]
+    assert (config["id"], config["tasks"]) == ("levers", ["pulls"])
+    assert [item["name"] for item in config["inputs"]] == ["price", "growth", "pulled"]
+    price, growth, pulled = config["inputs"]
+    assert growth == {
+        "name": "growth",
+        "scope": "SCENARIO",
+        "storage_type": "pickle",
+        "is_read_only": False,
+        "schema": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "title": "Growth",
+            "description": "Per year.",
+            "unit": "%",
+            "group": "Market",
+            "order": 2,
+        },
+        "default": 0.05,
+        "title": "Growth",
+        "description": "Per year.",
+        "unit": "%",
+        "group": "Market",
+        "order": 2,
+    }
+    assert (price["schema"], price["order"]) == ({"minimum": 0, "order": 1}, 1)
+    assert "default" not in price
+    assert pulled["schema"] is None
+    known = {"If-None-Match": response.headers["etag"]}
+    assert server.http.get(response.url, headers=known).status_code == 304
+
+
+def test_an_unknown_scenario_config_is_not_found(server: StartedServer) -> None:
+    response = server.http.get("/api/v1/configs/scenarios/nope")
+
+    assert response.status_code == 404
+    assert "there are: chain" in response.json()["message"]

@@ -17,8 +17,8 @@ from scenarist.executors.inline import InlineExecutor
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
+from scenarist.services.present_values import find_value
 from scenarist.services.value_reader import location_of
-from scenarist.services.values import find_value
 from scenarist.storage.registry import find_storage
 from storage.kinds_of_values import Fixed, Mode, is_same
 

@@ -14,7 +14,7 @@ from litestar.handlers import BaseRouteHandler
 
 from scenarist.api.openapi.components import to_camel_case
 from scenarist.api.problems import CREDENTIAL_MISSING
-from scenarist.api.requests import AnyRequest
+from scenarist.api.requests import AnyRequest, actor_of
 from scenarist.domain.errors import (
     ConflictError,
     DeniedError,
@@ -106,6 +106,20 @@ class AuthMiddleware:
         if permission is not Permission.READ:
             actor = replace(actor, origin=origin_of(connection, handler))
         scope["actor"] = actor
+
+    async def require(self, request: AnyRequest, permission: Permission) -> None:
+        """Require a permission that the handler does not: one that the body asks for.
+
+        Raises:
+            DeniedError: The actor lacks the role; the refusal is recorded.
+        """
+        actor = actor_of(request)
+        try:
+            actor.require(permission)
+        except DeniedError as refusal:
+            handler: BaseRouteHandler = request.scope["route_handler"]
+            await sync_to_thread(self._record_refusal, request, handler, actor, refusal)
+            raise
 
     def make_find_actor(self, request: AnyRequest) -> Callable[[], Awaitable[Actor]]:
         """Return a function that authenticates the caller again, for a response that takes long.

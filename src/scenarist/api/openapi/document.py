@@ -29,7 +29,7 @@ from scenarist.api.openapi.components import (
 from scenarist.api.openapi.examples import add_examples
 from scenarist.api.openapi.links import add_links
 from scenarist.domain.permissions import NEEDED_ROLE, Permission
-from scenarist.schemas import Problem, Results, Submit
+from scenarist.schemas import Problem, Results, Submit, SubmitWithInputs
 
 Document = dict[str, Any]
 
@@ -229,7 +229,7 @@ def _find_traits(operation: _Operation, response_type: Any) -> set[str]:
     parameters = {item["name"] for item in operation.description.get("parameters", ())}
     if LOCATION_HEADER in (operation.handler.response_headers or ()):
         traits.add("located")
-    if operation.body is Submit:
+    if operation.body in (Submit, SubmitWithInputs):
         traits |= {"submit", "preferring"}
     if "Prefer" in operation.handler.opt.get("headers", ()):
         traits.add("preferring")

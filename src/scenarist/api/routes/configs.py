@@ -1,12 +1,14 @@
-"""Route of the configs that the application declares."""
+"""Routes of the configs that the application declares."""
 
 from litestar import get
+from litestar.params import FromPath
+from msgspec import UNSET, Raw, structs
 
 from scenarist import schemas
 from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import JsonResponse, respond
-from scenarist.services.configs import DeclaredScenario
+from scenarist.api.responses import JsonResponse, respond, respond_if_modified
+from scenarist.services.configs import DeclaredInput, DeclaredScenario
 
 PATH = "/api/v1/configs"
 
@@ -39,4 +41,39 @@ def list_scenario_configs(request: AnyRequest) -> JsonResponse:
     return respond(schemas.Results(results=[to_schema(config) for config in found]))
 
 
-HANDLERS = [list_scenario_configs]
+@get(
+    PATH + "/scenarios/{config_id:str}",
+    opt=READ,
+    summary="Get a scenario config",
+    tags=["configs"],
+    sync_to_thread=True,
+    responses=describe_responses(
+        200, schemas.OneScenarioConfig, "The scenario config with its inputs.", 404
+    ),
+)
+def get_scenario_config(request: AnyRequest, config_id: FromPath[str]) -> JsonResponse:
+    """Get a scenario config, with the inputs of its scenarios: schema, default, title and so on."""
+    config, inputs = services_of(request).configs.get_scenario(actor_of(request), config_id)
+    found = schemas.ScenarioConfigWithInputs(
+        **structs.asdict(to_schema(config)), inputs=[_to_input_schema(item) for item in inputs]
+    )
+    return respond_if_modified(request, schemas.OneScenarioConfig(config=found))
+
+
+def _to_input_schema(item: DeclaredInput) -> schemas.InputConfig:
+    return schemas.InputConfig(
+        name=item.name,
+        scope=item.scope,
+        storage_type=item.storage_type,
+        is_read_only=item.is_read_only,
+        schema=None if item.schema is None else dict(item.schema),
+        default=UNSET if item.default is None else Raw(item.default.encode()),
+        title=item.title,
+        description=item.description,
+        unit=item.unit,
+        group=item.group,
+        order=item.order,
+    )
+
+
+HANDLERS = [list_scenario_configs, get_scenario_config]

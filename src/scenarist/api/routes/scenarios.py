@@ -1,11 +1,13 @@
 """Routes of scenarios."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
@@ -13,7 +15,7 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.bulkheads import BulkheadKind, run_in_bulkhead
+from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams, Sort
@@ -41,7 +43,7 @@ from scenarist.api.responses import (
 )
 from scenarist.api.routes import subscribers
 from scenarist.api.routes.submissions import (
-    NO_OPTIONS,
+    NO_OPTIONS_OR_INPUTS,
     EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
@@ -158,21 +160,21 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
     opt=EDIT,
     summary="Create a scenario",
     tags=["scenarios"],
-    sync_to_thread=True,
     dto=body_of(schemas.CreateScenario),
     response_headers=[LOCATION_HEADER],
     responses=describe_responses(
-        201, schemas.ScenarioCreated, "The scenario was created.", 400, 404
+        201, schemas.ScenarioCreated, "The scenario was created.", 400, 404, 409
     ),
 )
-def create_scenario(
+async def create_scenario(
     request: AnyRequest,
     data: JSONBody[schemas.CreateScenario] = _EMPTY_BODY,
     config_id: FromQuery[str | None] = None,
 ) -> JsonResponse:
     """Create a scenario from a config, with its cycle, data nodes, tasks and sequences.
 
-    `config_id` may be given in the query or in the body.
+    `config_id` may be given in the query or in the body. `inputs` are written in the same
+    transaction; returns 409 if one is shared with other scenarios and cannot be written now.
     """
     named = [name for name in (config_id, data.config_id) if name is not None]
     if not named or len(set(named)) > 1:
@@ -181,16 +183,27 @@ def create_scenario(
             f"config_id: {fault}; give one scenario config, in the query or in the body",
             errors=[{"field": "config_id", "message": fault}],
         )
-    service, actor = services_of(request).scenarios, actor_of(request)
-    eligibility = service.create_with_eligibility(
-        actor,
-        NewScenario(
-            config_id=named[0],
-            name=data.name,
-            tags=data.tags,
-            properties=data.properties,
-            created_at=timestamp_of(request, data.creation_date, "creation_date"),
-        ),
+    new = NewScenario(
+        config_id=named[0],
+        name=data.name,
+        tags=data.tags,
+        properties=data.properties,
+        created_at=timestamp_of(request, data.creation_date, "creation_date"),
+    )
+    create = partial(_create_and_respond, request, new, data.inputs)
+    if data.inputs:
+        return await run_apart(request, BulkheadKind.VALUES, create)
+    return await sync_to_thread(create)
+
+
+def _create_and_respond(
+    request: AnyRequest, new: NewScenario, inputs: Mapping[str, Any]
+) -> JsonResponse:
+    services, actor = services_of(request), actor_of(request)
+    eligibility = (
+        services.inputs.create_scenario(actor, new, inputs)
+        if inputs
+        else services.scenarios.create_with_eligibility(actor, new)
     )
     return respond(
         schemas.ScenarioCreated(
@@ -360,16 +373,18 @@ def list_scenario_submissions(
     opt=EXECUTE,
     summary="Submit a scenario",
     tags=["scenarios"],
-    dto=body_of(schemas.Submit),
+    dto=body_of(schemas.SubmitWithInputs),
     response_headers=[LOCATION_HEADER],
     responses=describe_responses(
         202, schemas.ScenarioSubmitted, "The jobs were accepted.", 400, 404, 409
     ),
 )
 async def submit_scenario(
-    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+    request: AnyRequest,
+    scenario_id: FromPath[str],
+    data: JSONBody[schemas.SubmitWithInputs] = NO_OPTIONS_OR_INPUTS,
 ) -> JsonResponse:
-    """Create a job for each task of the scenario; headers work as for a sequence."""
+    """Create a job for each task of the scenario; inputs and headers work as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(
         request,

@@ -36,7 +36,7 @@ from scenarist.api.responses import (
 )
 from scenarist.api.routes import subscribers
 from scenarist.api.routes.submissions import (
-    NO_OPTIONS,
+    NO_OPTIONS_OR_INPUTS,
     EntitySubmissionListParams,
     respond_with_submissions,
     submit_and_respond,
@@ -227,7 +227,7 @@ def list_sequence_submissions(
     opt=EXECUTE,
     summary="Submit a sequence",
     tags=["sequences"],
-    dto=body_of(schemas.Submit),
+    dto=body_of(schemas.SubmitWithInputs),
     response_headers=[LOCATION_HEADER],
     responses=describe_responses(204, None, "The jobs were accepted.", 400, 404, 409)
     | describe_responses(
@@ -235,13 +235,17 @@ def list_sequence_submissions(
     ),
 )
 async def submit_sequence(
-    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+    request: AnyRequest,
+    sequence_id: FromPath[str],
+    data: JSONBody[schemas.SubmitWithInputs] = NO_OPTIONS_OR_INPUTS,
 ) -> JsonResponse:
     """Create a job for each task of the sequence; which values each job reads is decided now.
 
     `Location` has the path of the submission. `Prefer: return=representation` requests a response
     with a body, `Prefer: wait=30` a response when the submission has ended or after this many
     seconds. With `Idempotency-Key`, a repeat returns the first submission.
+
+    `inputs` are written first, in the same transaction, which requires the role for writes as well.
     """
     services, actor = services_of(request), actor_of(request)
     return await submit_and_respond(

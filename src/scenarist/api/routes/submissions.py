@@ -15,6 +15,8 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
+from scenarist.api.bulkheads import BulkheadKind, run_apart
+from scenarist.api.middleware.auth import auth_of
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import DatedListParams
 from scenarist.api.requests import (
@@ -52,6 +54,7 @@ from scenarist.domain import entities
 from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.listings import SubmissionFilter
+from scenarist.domain.permissions import Permission
 from scenarist.domain.properties import validate_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.observability import tracing
@@ -61,6 +64,7 @@ from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 PATH = "/api/v1/submissions"
 
 NO_OPTIONS = schemas.Submit()
+NO_OPTIONS_OR_INPUTS = schemas.SubmitWithInputs()
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +98,8 @@ def submit_request_of(
         properties=validate_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
-    return SubmitRequest(actor_of(request), entity_type, entity_id, options)
+    inputs = data.inputs if isinstance(data, schemas.SubmitWithInputs) else {}
+    return SubmitRequest(actor_of(request), entity_type, entity_id, options, inputs=inputs)
 
 
 async def submit_and_respond(
@@ -114,9 +119,7 @@ async def submit_and_respond(
     """
     preferences = preferences_of(request)
     with tracing.span("submit", {"scenarist.entity_id": wanted.entity_id}) as span:
-        submission = await submit_batcher_of(request).call(
-            replace(wanted, traceparent=traceparent_of(request))
-        )
+        submission = await _submit(request, replace(wanted, traceparent=traceparent_of(request)))
         record_commit()  # the batch was committed outside of this request's context
         if span is not None:
             span.set_attribute("scenarist.submission_id", submission.id)
@@ -146,6 +149,15 @@ async def submit_and_respond(
             f"get {PATH}/{submission.id} later"
         ) from error
     return respond(body, status=200 if status == 204 else status, headers=headers)
+
+
+async def _submit(request: AnyRequest, wanted: SubmitRequest) -> entities.Submission:
+    """Submit in the next batch; with inputs, in a transaction of its own."""
+    if not wanted.inputs:
+        return await submit_batcher_of(request).call(wanted)
+    await auth_of(request).require(request, Permission.EDIT)
+    submit = services_of(request).inputs.submit
+    return await run_apart(request, BulkheadKind.VALUES, partial(submit, wanted.actor, wanted))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,6 +44,7 @@ class TaskDataNode:
     validity: timedelta | None
     config_id: str
     place: str | None  #: see `DataNode.place`
+    declared_type: str | None = None  #: the type in which functions get its value, as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,11 @@ class RecipeCache:
         if fault is not None:
             return replace(recipe, mismatch=fault)
         now = self._declared.tasks[recipe.config_id]
-        changes: dict[str, Any] = now.behaviour.as_fields()
+        types = self._declared.types
+        read = tuple(
+            replace(node, declared_type=types.get(node.config_id)) for node in recipe.inputs
+        )
+        changes: dict[str, Any] = {**now.behaviour.as_fields(), "inputs": read}
         return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
 
 
