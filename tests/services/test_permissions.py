@@ -75,6 +75,7 @@ NEEDS = {
     "subscribers.get": Permission.READ,
     "subscribers.list_all": Permission.READ,
     "event_log.find_start": Permission.READ,
+    "plans.plan": Permission.READ,
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,

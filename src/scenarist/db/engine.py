@@ -318,6 +318,9 @@ class Database:
             self.metrics.last_write_error = (monotonic(), fault.message)
         for unit in units:
             unit.fail(fault)
+        if isinstance(fault, InDoubtError):
+            # It may have been committed, and nobody else notifies this process of that.
+            self._notify(Notification(notifications.EVERYTHING))
         if fault is stopped:
             raise error
 
@@ -355,13 +358,16 @@ class Database:
         return True
 
     def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
+        # First, as a lost connection fails in all that follows.
+        if is_in_doubt:
+            discard_undo(connection)
+        else:
+            undo(connection)
         try:
             notifications.take_collected(connection)
             if is_in_doubt:
-                discard_undo(connection)
                 self._lose_writer()
             else:
-                undo(connection)
                 self._dialect.execute_raw(connection, "ROLLBACK")
         except Exception:  # noqa: BLE001 - a new connection is a clean start after any error
             # A full disk and the like roll the transaction back by themselves.
