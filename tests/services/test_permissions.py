@@ -49,7 +49,6 @@ NEEDS = {
     "submissions.cancel": Permission.EXECUTE,
     "submissions.pause": Permission.EXECUTE,
     "submissions.resume": Permission.EXECUTE,
-    "plans.plan": Permission.READ,
     "orchestration.get": Permission.READ,
     "orchestration.get_versions": Permission.READ,
     "orchestration.pause": Permission.OPERATE,
