@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -420,3 +421,18 @@ def test_a_schema_is_declared_again_and_inherited() -> None:
     assert growth.properties["schema"] == {"type": "integer"}
     assert "int" in growth.properties["schema_type"]
     assert dict(price.properties) == {"schema": {"minimum": 0}}
+
+
+def test_a_type_that_workers_cannot_import_is_warned_of() -> None:
+    @dataclass
+    class Local:
+        a: int
+
+    registry = ConfigRegistry()
+    registry.configure_data_node("far", schema=list[Local])
+    registry.configure_data_node("near", schema=float)
+
+    assert registry.check() == []
+    (warning,) = registry.warnings()
+    assert warning.where.endswith("DATA_NODE.far")
+    assert "functions get plain data" in warning.message

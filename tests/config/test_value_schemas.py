@@ -16,9 +16,11 @@ from scenarist.config.value_schemas import (
     MOST_FAULTS,
     SCHEMA,
     SCHEMA_TYPE,
+    UNNAMED,
     ValueSchema,
     describe_type,
     find_schema_fault,
+    find_type_name,
 )
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.faults import format_field, format_pointer
@@ -149,8 +151,10 @@ def test_a_class_that_nothing_can_import_has_no_name() -> None:
     class Local(Plan):
         pass
 
-    assert describe_type(Local)[SCHEMA_TYPE] == ""
-    assert describe_type(list[Local])[SCHEMA_TYPE] == ""
+    for declared in (Local, list[Local]):
+        described = describe_type(declared)
+        assert described[SCHEMA_TYPE] == UNNAMED
+        assert find_type_name(described) is None
 
 
 @given(
@@ -175,6 +179,16 @@ def test_what_has_a_type_fits_its_schema_and_comes_back_in_the_type(plan: Plan) 
     assert ValueSchema(described[SCHEMA]).find_faults(data) == []
     assert to_declared_type(data, described[SCHEMA_TYPE], data_node="x") == plan
     assert to_declared_type(plan, described[SCHEMA_TYPE], data_node="x") == plan
+
+
+@pytest.mark.parametrize("name", ["0", "007", "+1", "-1", "", "a/b", "~", "1e3", "²"])
+@pytest.mark.parametrize("beside", [{}, {"7": 1, "07": 1}, {"": 1}])
+def test_names_that_look_like_positions_are_names(name: str, beside: dict[str, int]) -> None:
+    schema = ValueSchema({"additionalProperties": {"items": {"type": "integer"}}})
+
+    (fault,) = schema.find_faults({**beside, name: [1, "x"]})
+
+    assert fault.path == (name, 1)
 
 
 def inside(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -1,7 +1,7 @@
 """The check of all declarations: reports every mistake in one run."""
 
 import keyword
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -33,7 +33,7 @@ from scenarist.config.entries import (
     TaskConfig,
 )
 from scenarist.config.function_inspection import InspectUses
-from scenarist.config.value_schemas import SCHEMA, find_schema_fault
+from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, UNNAMED, find_schema_fault
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import RESOURCE_PARSERS
@@ -90,15 +90,28 @@ def _make_problem(
 
 def find_warnings(declarations: Declarations) -> list[ConfigProblem]:
     """Return warnings: declarations that work but may not be intended."""
-    return [
-        ConfigProblem(f"{origin}: {found.where}" if origin else found.where, found.message)
-        for found in find_location_warnings(
-            declarations.data_nodes.values(),
-            declarations.tasks.values(),
-            declarations.scenarios.values(),
-        )
-        for origin in [declarations.origins.get(found.where)]
+    nodes = declarations.data_nodes.values()
+    found = [
+        *find_location_warnings(
+            nodes, declarations.tasks.values(), declarations.scenarios.values()
+        ),
+        *_find_type_warnings(nodes),
     ]
+    return [
+        ConfigProblem(f"{origin}: {item.where}" if origin else item.where, item.message)
+        for item in found
+        for origin in [declarations.origins.get(item.where)]
+    ]
+
+
+def _find_type_warnings(nodes: Iterable[DataNodeConfig]) -> Iterator[ConfigProblem]:
+    for node in nodes:
+        if node.properties.get(SCHEMA_TYPE) == UNNAMED:
+            yield ConfigProblem(
+                f"DATA_NODE.{node.id}",
+                "workers cannot import the type of its schema, so functions get plain data; define "
+                "the type at the top of a module of its own",
+            )
 
 
 def _iter_findings(

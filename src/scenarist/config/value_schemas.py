@@ -1,7 +1,7 @@
 """Schemas of values: made from Python types, checked, and compared with values (JSON Schema)."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from types import FunctionType
@@ -12,7 +12,7 @@ import msgspec
 from scenarist.config.schema_bounds import SchemaBoundsError, check_bounds
 from scenarist.config.type_names import encode_type
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.faults import ValueFault, format_pointer
+from scenarist.domain.faults import ValueFault, ValuePath, format_pointer
 
 SCHEMA = "schema"
 """The property of a data node that has its JSON Schema."""
@@ -21,6 +21,9 @@ SCHEMA_TYPE = "schema_type"
 """The property of a data node that names the type in which functions get its value."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+UNNAMED = "unnamed"
+"""Stands for a type that workers cannot import, so that functions get plain data."""
 
 MOST_FAULTS = 100
 """How many faults of one value are reported at most."""
@@ -42,7 +45,13 @@ def describe_type(declared: Any) -> dict[str, Any]:
         return {SCHEMA: dict(declared), SCHEMA_TYPE: ""}
     library, schema = _make_schema(declared)
     name = encode_type(declared, library)
-    return {SCHEMA: _without_null_defaults(schema), SCHEMA_TYPE: name or ""}
+    return {SCHEMA: _without_null_defaults(schema), SCHEMA_TYPE: name or UNNAMED}
+
+
+def find_type_name(properties: Mapping[str, Any]) -> str | None:
+    """Return the name of the type in which functions get the value of a data node, if any."""
+    name = properties.get(SCHEMA_TYPE)
+    return None if name == UNNAMED else name
 
 
 def _make_schema(declared: Any) -> tuple[str, dict[str, Any]]:
@@ -142,23 +151,65 @@ class ValueSchema:
             return [ValueFault((), f"cannot be compared with the schema: {_shorten(str(error))}")]
 
     def _iter_faults(self, data: object, most: int) -> Iterator[ValueFault]:
-        if most == 1:
-            try:
-                self._validator.validate(data)
-            except _import_library().ValidationError as error:
-                yield _to_fault(error)
+        errors = self._find_first(data) if most == 1 else self._validator.iter_errors(data)
+        found = list(islice(errors, most))
+        paths = [_locate(data, error.instance_path) for error in found]
+        if None in paths:
+            yield from self._iter_evaluated(data)
             return
-        yield from map(_to_fault, self._validator.iter_errors(data))
+        for error, path in zip(found, paths, strict=True):
+            yield ValueFault(path or (), _shorten(error.message))
+
+    def _find_first(self, data: object) -> Iterator[Any]:
+        try:
+            self._validator.validate(data)
+        except _import_library().ValidationError as error:
+            yield error
+
+    def _iter_evaluated(self, data: object) -> Iterator[ValueFault]:
+        """Yield faults as an evaluation has them: with exact paths, and more of them."""
+        for error in self._validator.evaluate(data).errors():
+            path = _parse_pointer(data, error["instanceLocation"])
+            yield ValueFault(path, _shorten(error["error"]))
+
+
+def _locate(data: Any, steps: Sequence[str | int]) -> ValuePath | None:
+    """Return the path of a fault within data; None if the steps do not say.
+
+    The library gives the name ``"007"`` as 7, and leaves out empty names.
+    """
+    path: list[str | int] = []
+    part = data
+    for step in steps:
+        found = [step]
+        if isinstance(part, dict):
+            names = [name for name in part if _is_number(name) and int(name) == step]
+            found = [str(step)] if isinstance(step, str) else list(names)
+        if len(found) != 1 or (isinstance(part, dict) and "" in part):
+            return None
+        path += found
+        part = part[found[0]]
+    return None if isinstance(part, dict) and "" in part else tuple(path)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.removeprefix("+").isdecimal()
+
+
+def _parse_pointer(data: Any, pointer: str) -> ValuePath:
+    path: list[str | int] = []
+    part = data
+    for text in pointer.split("/")[1:]:
+        name = text.replace("~1", "/").replace("~0", "~")
+        path.append(int(name) if isinstance(part, list) else name)
+        part = part[path[-1]]
+    return tuple(path)
 
 
 @cache
 def _import_library() -> Any:
     """Import the validator on first use: workers and most commands have no use for it."""
     return importlib.import_module("jsonschema_rs")
-
-
-def _to_fault(error: Any) -> ValueFault:
-    return ValueFault(tuple(error.instance_path), _shorten(error.message))
 
 
 def _explain(error: Any) -> str:

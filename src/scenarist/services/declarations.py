@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from scenarist.config import Application
 from scenarist.config.code_digests import CodeDigests, iter_storage_functions
-from scenarist.config.value_schemas import SCHEMA_TYPE
+from scenarist.config.value_schemas import find_type_name
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
 
@@ -31,9 +31,9 @@ def load_declared(application: Application, version: str | None = None) -> Decla
         for config in application.registry.tasks.values()
     }
     types = {
-        config.id: config.properties[SCHEMA_TYPE]
+        config.id: name
         for config in application.registry.data_nodes.values()
-        if SCHEMA_TYPE in config.properties
+        if (name := find_type_name(config.properties)) is not None
     }
     return DeclaredConfigs(
         tasks, frozenset(application.registry.scenarios), version=version, types=types

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarist.config import DataNodeConfig
-from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, ValueSchema
+from scenarist.config.value_schemas import SCHEMA, ValueSchema, find_type_name
 from scenarist.domain.entities import DataNode
 from scenarist.domain.faults import ValueFault, make_faults_error
 from scenarist.storage.base import ValueLocation
@@ -29,7 +29,7 @@ class ValueSchemas:
             for id, properties in declared.items()
             if SCHEMA in properties
         }
-        self._types = {id: properties.get(SCHEMA_TYPE) for id, properties in declared.items()}
+        self._types = {id: find_type_name(properties) for id, properties in declared.items()}
 
     def has_schema(self, node: DataNode) -> bool:
         return node.config_id in self._schemas
