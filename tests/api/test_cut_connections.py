@@ -40,7 +40,12 @@ MOST = 12
 
 # Tries to sign in are counted before each; that is nothing which a client asks for.
 UNASKED = {"tries"}
-READS = {"POST /api/v1/scenarios/compare"}
+READS = {
+    "POST /api/v1/scenarios/compare",
+    "POST /api/v1/scenarios/{scenario_id}/plan",
+    "POST /api/v1/sequences/{sequence_id}/plan",
+    "POST /api/v1/tasks/{task_id}/plan",
+}
 
 
 class Cutter(Protocol):
