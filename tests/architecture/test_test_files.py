@@ -58,7 +58,7 @@ TESTED_IN = {
     "e2e/test_start.py": [
         "cli: serving",
         "server: composition paths",
-        "system: file_modes search_path",
+        "system: file_modes",
     ],
     "e2e/test_traces.py": ["observability: tracing", "orchestrator: spans"],
     "executors/cluster/test_executor.py": ["executors: environments"],

@@ -12,7 +12,12 @@ from scenarist.config.keys import DATA_NODE_KEYS
 from scenarist.domain.environment import resolve
 from scenarist.domain.parameters import HIDDEN_PARAMETERS, SHOWN_OPTIONS, SHOWN_PARAMETERS
 from scenarist.domain.redaction import Redactor
-from scenarist.domain.secrets import extract_secrets, find_replacements, mask_properties
+from scenarist.domain.secrets import (
+    UNSTORED_PROPERTIES,
+    extract_secrets,
+    find_replacements,
+    mask_properties,
+)
 
 MARK = "MARK-5esame/tower"
 ENVIRONMENT = {"PLACE": MARK, "UNUSED": "unused"}
@@ -37,7 +42,7 @@ PLAIN: tuple[Any, ...] = (MARK, [MARK], {"a": MARK}, {"a": [{"b": [1, {"c": MARK
 def used() -> Iterator[Any]:
     for kind, parameters in DATA_NODE_KEYS.items():
         for name in (*parameters, *OWN):
-            if name in {"secrets", "default_data"}:
+            if name in {"secrets", *UNSTORED_PROPERTIES}:
                 continue
             for value in (*URLS, *REFERENCES):
                 yield kind, {name: value}

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders import Clock, Draft
-from conftest import FreshUrl
+from builders import Draft
 from orchestrator.world import World
-from scenarist.db.engine import Database
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import ANYONE
@@ -134,24 +132,22 @@ def misplanned(plan: list[TaskPlan], statuses: list[JobStatus]) -> list[TaskPlan
     force=st.booleans(),
 )
 def test_a_submit_does_what_was_planned(
-    fresh_url: FreshUrl,
+    world: World,
     skippable: list[bool],
     is_ready: bool,
     steps: list[tuple[str, object]],
     chosen: set[int],
     force: bool,
 ) -> None:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        database = stack.enter_context(Database(stack.enter_context(fresh_url())))
-        factory = Factory(World(database, Clock(), folder / "data"), folder, skippable)
+    with tempfile.TemporaryDirectory() as folder:
+        factory = Factory(world, Path(folder), skippable)
         if is_ready:
             steps = [("put", "source"), ("write", 2), ("submit", set(range(TASKS))), *steps]
         for kind, what in steps:
             factory.take(kind, what)
         task_ids = [factory.tasks[place] for place in sorted(chosen)]
 
-        plan = factory.world.plan(*task_ids, force=force)
+        plan = world.plan(*task_ids, force=force)
         statuses = factory.submit(task_ids, force=force)
 
         assert misplanned(plan, statuses) == []

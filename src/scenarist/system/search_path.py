@@ -17,7 +17,12 @@ def extend_search_path(folders: Sequence[str]) -> None:
     """
     _application_folders[:] = folders
     place = _find_end_of_standard_library()
-    sys.path[place:place] = [folder for folder in folders if folder not in sys.path]
+    for folder in folders:
+        if folder in sys.path:
+            place = max(place, sys.path.index(folder) + 1)
+        else:
+            sys.path.insert(place, folder)
+            place += 1
     importlib.invalidate_caches()
 
 
