@@ -143,7 +143,7 @@ def test_a_filter_that_is_given_twice_takes_what_either_value_would(
 
     both = ids_of(filled, path, (name, values[0]), (name, values[1]))
     paged: list[str] = []
-    query = [(name, values[0]), (name, values[1]), ("limit", "1"), ("count", "true")]
+    query = [(name, values[0]), (name, values[1]), ("limit", "3"), ("count", "true")]
     link: str | None = str(filled.http.build_request("GET", path, params=query).url)
     while link is not None:
         response = filled.http.get(link)

@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import FreshUrl
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.errors import DeniedError
 from scenarist.domain.permissions import Actor, Permission, Role
@@ -106,12 +106,14 @@ LACKING = {
 }
 
 
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def server(fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server of each database for all tests of this file, which change nothing."""
     application = Application(registry=ConfigRegistry(), search_path=())
-    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
-    with composition.open_server(application, settings, make_executor=InlineExecutor) as opened:
-        yield opened
+    with fresh_url() as url:
+        settings = Settings(database=url, storage=str(tmp_path_factory.mktemp("data")))
+        with composition.open_server(application, settings, make_executor=InlineExecutor) as opened:
+            yield opened
 
 
 def use_cases(services: Services) -> Iterator[tuple[str, Any]]:
