@@ -29,7 +29,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
         for module in (remote, s3):
             monkeypatch.setattr(module, "S3_LIMITS", limits)
         # The first write makes a client, which takes a while on a busy machine.
-        monkeypatch.setattr(remote, "WRITE_SECONDS", 6.0)
+        monkeypatch.setattr(remote, "WRITE_SECONDS", 4.0)
         monkeypatch.setattr(mongo, "_LIMITS", dict.fromkeys(mongo._LIMITS, 300))
         monkeypatch.setattr(databases, "_CONNECT_SECONDS", 1)
         yield server
