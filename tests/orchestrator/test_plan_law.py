@@ -24,7 +24,7 @@ EXPECTED = {
     PlannedAction.WAIT: {JobStatus.BLOCKED},
     PlannedAction.FAIL: {JobStatus.FAILED, JobStatus.ABANDONED},
 }
-TASKS = 9
+TASKS = 10
 FILES = ("source", "copy", "shared")
 
 _chosen = st.sets(st.integers(0, TASKS - 1), min_size=1)
@@ -61,6 +61,7 @@ class Factory:
         c, d, e, g, h = (draft.node(name) for name in "cdegh")
         source, copy = (self._file(draft, name, name) for name in ("source", "copy"))
         one, other = (self._file(draft, name, "shared") for name in ("one", "other"))
+        seen, i = self._file(draft, "seen", "copy"), draft.node("i")
         self.inputs = [first, second, late]
         wiring = [
             ([first], [c]),
@@ -72,6 +73,7 @@ class Factory:
             ([source], [copy]),
             ([copy, first], [one]),
             ([one, second], [other]),
+            ([seen], [i]),
         ]
         self.tasks = [
             draft.task(f"t{place}", "mix", reads, writes, skippable=is_skippable)

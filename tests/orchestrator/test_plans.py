@@ -112,6 +112,33 @@ def test_a_job_under_way_is_named(line: Line) -> None:
     assert plan.because == f"job {job_id}, which has not ended, writes data node 'middle'"
 
 
+def test_a_job_under_way_that_writes_the_file_of_an_input_is_named(
+    world: World, tmp_path: Path
+) -> None:
+    def build(draft: Draft) -> tuple[TaskId, TaskId]:
+        start, end = draft.node("start", 1), draft.node("end")
+        made, seen = (
+            draft.node(name, storage_type="json", default_path=str(tmp_path / "shared.json"))
+            for name in ("made", "seen")
+        )
+        makes = draft.task("makes", "increment", [start], [made])
+        return makes, draft.task("sees", "increment", [seen], [end], skippable=True)
+
+    makes, sees = world.make(build)
+    for task in (makes, sees):
+        world.submit(task)
+        world.run_all()
+    assert [task.action for task in world.plan(sees)] == [SKIP]
+
+    (job_id,) = world.submit(makes).job_ids
+
+    (plan,) = world.plan(sees)
+    assert (plan.action, plan.because) == (
+        RUN,
+        f"job {job_id}, which has not ended, writes data node 'seen'",
+    )
+
+
 def test_an_output_that_has_expired_is_named(world: World, clock: Clock) -> None:
     line = Line(world)
     line.write(1)

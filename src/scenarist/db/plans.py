@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, func, literal_column, select, type_coerce
+from sqlalchemy import BigInteger, Connection, and_, func, literal_column, or_, select, type_coerce
 
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
@@ -22,7 +22,13 @@ _RUNS = 20
 _WRITER = (
     select(jobs.c.id)
     .join(job_holds, job_holds.c.job_number == jobs.c.number)
-    .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
+    .where(
+        or_(
+            job_holds.c.data_node_id == data_nodes.c.id,
+            job_holds.c.place == data_nodes.c.place,
+        ),
+        job_holds.c.mode == WRITE,
+    )
     .order_by(job_holds.c.number.desc())
     .limit(literal_column("1"))
     .correlate(data_nodes)
@@ -92,7 +98,7 @@ class NodeState:
             known, or the place cannot be shared.
         is_place_written_later: Whether that is another one, whose write came after the newest edit.
         place_stamp: The stamp of the file that was written there, if it is one.
-        writer: The last unfinished job that writes it.
+        writer: The last unfinished job that writes it, or another data node to the same place.
     """
 
     id: DataNodeId

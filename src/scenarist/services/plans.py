@@ -181,12 +181,26 @@ class _Draft:
             if writer.action is PlannedAction.RUN:
                 return _Value(None, f"task {writer.config_id!r} runs before it")
             return _NoValue(writer.action, f"it reads what task {writer.config_id!r} would write")
-        if node.place is not None and node.is_own and node.place in self.writes_at:
-            return _NoValue(
-                PlannedAction.FAIL, describe_replacement(node.id, self.writes_at[node.place])
-            )
+        written_for = None if node.place is None else self.writes_at.get(node.place)
+        if written_for is not None:
+            return self._find_replaced(node, written_for)
         if node.writer is not None:
             return _Value(None, f"job {node.writer}, which has not ended, writes {_name(node)}")
+        return self._find_present(node)
+
+    def _find_replaced(self, node: NodeState, written_for: DataNodeId) -> _Value | _NoValue:
+        """Return what a job would find that reads after a write to its place for another node."""
+        if node.is_own:
+            return _NoValue(PlannedAction.FAIL, describe_replacement(node.id, written_for))
+        present, writer = self._find_present(node), self.writers[written_for]
+        is_missing = isinstance(present, _NoValue) and present.action is PlannedAction.WAIT
+        if is_missing or writer.action is PlannedAction.FAIL:
+            return present
+        if writer.action is PlannedAction.WAIT:
+            return _NoValue(writer.action, f"it runs after task {writer.config_id!r}, which waits")
+        return _Value(None, f"task {writer.config_id!r} runs before it")
+
+    def _find_present(self, node: NodeState) -> _Value | _NoValue:
         if not node.is_kept_elsewhere and file_path(node.storage_type, node.properties):
             return self._find_named_file(node)
         return self._find_recorded(node)
