@@ -167,7 +167,7 @@ class InputRecorder:
         if self._maker.needs_worker(wanted.node, lambda: present):
             return None
         data = self._inputs[wanted.name]
-        value = self._maker.make(wanted.node, data, present, folder=INLINE_FOLDER)
+        value = self._maker.make(wanted.node, data, lambda: present, folder=INLINE_FOLDER)
         content = value.written.content
         return value if content is not None and len(content) <= INLINE_LIMIT else None
 
@@ -201,7 +201,7 @@ class InputRecorder:
         if not self._maker.needs_worker(wanted.node, lambda: wanted.present):
             try:
                 with limit_memory(self._limits, b""):
-                    return self._maker.make(wanted.node, data, wanted.present)
+                    return self._maker.make(wanted.node, data, lambda: wanted.present)
             except TooLargeError:
                 pass
         return self._maker.make_in_worker(wanted.node, data, lambda: wanted.present)
