@@ -79,8 +79,8 @@ class TaskRecipe:
 class RecipeCache:
     """Cache of task recipes. Each is read once, because a task's record never changes.
 
-    Several threads may `read` at the same time; what `get` returns is for one thread only, as
-    another one's `read` may clear the cache.
+    Threads that share a cache use what `read` returns: the `read` of another one may clear the
+    cache before a `get`.
 
     Args:
         declared: What tasks do according to the application as it is now. If None, tasks do what
