@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,8 @@ from scenarist.config.value_schemas import (
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.faults import format_field, format_pointer
 from scenarist.storage.operations.declared_types import to_declared_type
+
+MINUTE = datetime.timedelta(minutes=1)
 
 
 def faults_of(declared: Any, data: object) -> list[tuple[str, str]]:
@@ -145,6 +148,45 @@ def test_a_type_is_named_so_that_another_process_builds_it(declared: Any) -> Non
     }
     data, wanted = values.get(declared, (1, 1))
     assert to_declared_type(data, name, data_node="x") == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "declared", "wanted"),
+    [
+        (np.array([1, 2]), list[int], [1, 2]),
+        (np.array(["2026-01-02"], "M8[D]"), list[datetime.date], [datetime.date(2026, 1, 2)]),
+        (
+            np.array(["2026-01-02T03:04:05.000006"], "M8[ns]"),
+            list[datetime.datetime],
+            [datetime.datetime.fromisoformat("2026-01-02T03:04:05.000006")],
+        ),
+        (np.array([None], "M8[ns]"), list[datetime.datetime | None], [None]),
+        (np.array([90], "m8[s]").astype("m8[ns]"), list[datetime.timedelta], [MINUTE * 1.5]),
+    ],
+)
+def test_an_array_becomes_a_list_of_the_declared_type(
+    value: object, declared: Any, wanted: object
+) -> None:
+    name = describe_type(declared)[SCHEMA_TYPE]
+
+    assert to_declared_type(value, name, data_node="x") == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "declared"),
+    [
+        (np.array(["2026-01-02T03:04:05.000006"], "M8[ns]"), list[int]),
+        (np.array(["2026-01-02T03:04:05.000000007"], "M8[ns]"), list[datetime.datetime]),
+        (np.array([7], "m8[ns]"), list[int]),
+        (np.longdouble(1), str),
+        (np.poly1d([1]), list[int]),
+    ],
+)
+def test_what_numpy_has_and_python_lacks_becomes_no_number(value: object, declared: Any) -> None:
+    name = describe_type(declared)[SCHEMA_TYPE]
+
+    with pytest.raises(InvalidError, match="does not have its declared type"):
+        to_declared_type(value, name, data_node="x")
 
 
 def test_a_class_that_nothing_can_import_has_no_name() -> None:

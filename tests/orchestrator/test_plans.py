@@ -1,7 +1,8 @@
 """Plans say what would run and why; that they come true is the law of test_plan_law."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, update
 
 from builders import Clock, Draft
 from orchestrator.world import World
+from scenarist.db import plans
+from scenarist.db.jobs import recipes
 from scenarist.db.locks import set_lock
 from scenarist.db.tables import data_nodes, jobs
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
@@ -137,6 +140,24 @@ def test_a_job_under_way_that_writes_the_file_of_an_input_is_named(
         RUN,
         f"job {job_id}, which has not ended, writes data node 'seen'",
     )
+
+
+def test_a_plan_does_not_depend_on_what_another_thread_plans_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, other = Line(world), Line(world)
+    find_node_states, waiting = plans.find_node_states, [other]
+
+    def plan_another_first(connection: Connection, node_ids: Sequence[str]) -> Any:
+        while waiting:
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(waiting.pop().plan).result()
+        return find_node_states(connection, node_ids)
+
+    monkeypatch.setattr(recipes, "_CACHE_LIMIT", 1)
+    monkeypatch.setattr(plans, "find_node_states", plan_another_first)
+
+    assert [task.action for task in line.plan()] == [WAIT, WAIT]
 
 
 def test_an_output_that_has_expired_is_named(world: World, clock: Clock) -> None:

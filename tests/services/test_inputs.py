@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from builders import Clock
 from scenarist.config import Application, ConfigRegistry
-from scenarist.domain.entities import Scenario, ScenarioInput, Submission
+from scenarist.domain.entities import DataNode, Scenario, ScenarioInput, Submission
 from scenarist.domain.errors import (
     ChangedError,
     ConflictError,
@@ -31,7 +31,8 @@ from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
-from scenarist.services.value_writer import WriteOptions
+from scenarist.services.value_maker import ValueMaker
+from scenarist.services.value_writer import NewValue, WriteOptions
 
 INES = Actor(
     "ines", frozenset({Role.EDITOR, Role.EXECUTOR}), origin=Origin("::1", "changeScenarioInputs")
@@ -166,6 +167,20 @@ class TestCreating:
         assert [len(value[0]) for value in values] == [200_000, 300_000]
         files = list((tmp_path / "data").rglob("*.json"))
         assert len(files) == 3  # those of both inputs, and of the default of one
+
+    def test_a_large_value_is_made_once_and_not_within_the_transaction(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_value, made = ValueMaker.make, []
+
+        def make_noted(self: ValueMaker, node: DataNode, *given: Any, **options: Any) -> NewValue:
+            made.append((node.config_id, "folder" in options))
+            return make_value(self, node, *given, **options)
+
+        monkeypatch.setattr(ValueMaker, "make", make_noted)
+        make(server, {"right": ["z" * 200_000]})
+
+        assert made == [("right", False)]
 
     def test_the_edit_names_who_wrote_it_and_the_audit_has_the_data_node(
         self, server: Server

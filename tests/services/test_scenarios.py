@@ -75,3 +75,23 @@ def test_of_scenarios_promoted_at_once_one_is_the_primary_one(
 
     assert all(scenario.is_primary for scenario in promoted)
     assert len(primary_ones(scenarios)) == 1
+
+
+def test_inputs_without_a_value_are_named_in_the_order_of_their_first_use(
+    database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    registry = ConfigRegistry()
+    early, late, middle, end = map(
+        registry.configure_data_node, ("z_early", "a_late", "middle", "end")
+    )
+    first = registry.configure_task("first", "pipelines:add", [early, late], middle)
+    second = registry.configure_task("second", "pipelines:add", [late, middle], end)
+    registry.configure_scenario("plan", [first, second])
+    scenarios = ScenarioService(
+        database, registry, folder=str(tmp_path), now=clock, version="test", zone=ZoneInfo("UTC")
+    )
+
+    found = scenarios.create_with_eligibility(ANYONE, NewScenario(config_id="plan"))
+
+    names = [reason.removeprefix("data node DATANODE_")[:6] for reason in found.submit]
+    assert names == ["z_earl", "a_late"]

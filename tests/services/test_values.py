@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,13 @@ from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
 from scenarist.services.container import Services
+from scenarist.services.present_values import find_former
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions
 from scenarist.services.value_writer import NO_OPTIONS, ValueWriter, WriteOptions
 from scenarist.services.values import ValueService
 from scenarist.services.worker_calls import CallResult, FunctionCall
+from scenarist.storage.base import ValueLocation
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
@@ -132,6 +134,23 @@ def test_a_named_file_that_cannot_be_examined_may_be_there(
             values.append(ANNA, node.id, [2])
     monkeypatch.undo()
     assert file.read_text() == "[1]"
+
+
+def test_a_write_looks_once_for_the_value_that_it_replaces(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make(server, "notes")
+    server.services.values.write(ANNA, node.id, [1])
+    looked: list[str] = []
+
+    def find(connection: Connection, node: DataNode, now: datetime) -> ValueLocation | None:
+        looked.append(node.id)
+        return find_former(connection, node, now)
+
+    monkeypatch.setattr("scenarist.services.values.find_former", find)
+    server.services.values.write(ANNA, node.id, [2])
+
+    assert looked == [node.id]
 
 
 WAYS_TO_WRITE: dict[str, Callable[[ValueService, DataNode], object]] = {

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     func,
     literal_column,
     or_,
@@ -40,6 +41,9 @@ from scenarist.db.tables.columns import to_timestamp
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
 from scenarist.domain.permissions import ActorRef, ref_of
+
+_USES_OF_TASK = 2**32
+"""More than a task can have."""
 
 _IS_UNFINISHED = submissions.c.status.is_(None)
 # The number of the oldest unfinished submission bounds the search, so that its cost does not grow
@@ -119,12 +123,17 @@ _USES = (
 )
 _Use = tuple[int, str, str | None, str | None]
 
+# The uses of data nodes by the tasks of a scenario, in their order.
+_USE_NUMBER = (
+    cast(scenario_tasks.c.position, BigInteger) * _USES_OF_TASK
+    + task_data_nodes.c.position * 2
+    + case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)
+)
 _used = (
     select(
         task_data_nodes.c.data_node_id.label("id"),
         func.max(task_data_nodes.c.direction).label("direction"),  # OUTPUT is after INPUT
-        func.min(scenario_tasks.c.position).label("task"),
-        func.min(task_data_nodes.c.position).label("place"),
+        func.min(_USE_NUMBER).label("first"),
     )
     .select_from(scenario_tasks)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
@@ -160,7 +169,7 @@ _OBSTACLES = (
             and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
         )
     )
-    .order_by(_used.c.task, _used.c.place, _used.c.direction, data_nodes.c.id)
+    .order_by(_used.c.first)
 )
 _Obstacle = tuple[
     DataNodeId,

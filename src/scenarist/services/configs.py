@@ -11,8 +11,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.secrets import get_declared_secrets
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.services.factory import get_config
-from scenarist.storage.base import INLINE_LIMIT
-from scenarist.storage.tables.json_data import encode_strict, to_json_data
+from scenarist.storage.python.rendition import render
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +32,8 @@ class DeclaredInput:
     """An input of scenarios of a config, with what its schema says for people.
 
     Args:
-        default: The default value as JSON text; None if there is none, or if it is large.
+        default: The default value as JSON text; None if there is none, if it is large, or if a
+            part of it has no JSON form.
         order: Where it is shown; those without an order come last.
     """
 
@@ -107,8 +107,8 @@ def _encode_default(node: DataNodeConfig) -> str | None:
         return None
     if "default_data" in get_declared_secrets(node.properties):
         return None
-    text = encode_strict(to_json_data(node.properties["default_data"], None))
-    return text if len(text) <= INLINE_LIMIT else None
+    text, is_complete = render(node.properties["default_data"])
+    return text if is_complete else None
 
 
 def _text_of(schema: Mapping[str, Any], keyword: str) -> str | None:

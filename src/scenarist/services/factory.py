@@ -1,7 +1,7 @@
 """Creates data nodes and tasks from their configs, with their first values."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -257,28 +257,14 @@ class EntityBuilder:
         """
         task_id, is_new = task_rows.find_or_create(
             self.connection,
-            Task(
-                id=ids.make_task_id(config.id, make_uuid(self.now)),
-                config_id=config.id,
+            make_task(
+                config,
+                task_id=ids.make_task_id(config.id, make_uuid(self.now)),
                 owner_id=self.owners.get(config.scope),
-                parent_ids=(),
-                input_ids=tuple(nodes[node.id] for node in config.inputs),
-                output_ids=tuple(nodes[node.id] for node in config.outputs),
-                function=str(config.function),
-                skippable=config.skippable,
-                timeout=config.timeout,
-                retries=config.retries,
-                retry_delay=config.retry_delay,
-                retry_on=config.retry_on,
-                retries_after_loss=config.retries_after_loss,
-                fresh=config.fresh,
-                properties=to_stored(f"TASK_{config.id}", config.properties),
-                created_at=self.now,
+                inputs=[(nodes[node.id], node.id, node.scope) for node in config.inputs],
+                outputs=[(nodes[node.id], node.id, node.scope) for node in config.outputs],
+                at=self.now,
                 version=self.version,
-                wiring=digest_wiring(
-                    [(node.id, node.scope) for node in config.inputs],
-                    [(node.id, node.scope) for node in config.outputs],
-                ),
             ),
         )
         if is_new:
@@ -349,6 +335,50 @@ class EntityBuilder:
             elif is_output and write.data_node_id != node.id:
                 return None
         return make_file_edit(node.id, ids.EditId(make_uuid(self.now)), state, self.now)
+
+
+def make_task(  # noqa: PLR0913 - what a config does not say
+    config: TaskConfig,
+    *,
+    task_id: TaskId,
+    owner_id: str | None,
+    inputs: Sequence[tuple[DataNodeId, str, Scope]],
+    outputs: Sequence[tuple[DataNodeId, str, Scope]],
+    at: datetime,
+    version: str,
+) -> Task:
+    """Return a task that does what a config says.
+
+    Args:
+        inputs: The data nodes that it reads, each with its config and scope.
+        outputs: The same of those that it writes.
+        at: When it is created.
+    """
+    return Task(
+        id=task_id,
+        config_id=config.id,
+        owner_id=owner_id,
+        parent_ids=(),
+        input_ids=tuple(node_id for node_id, _, _ in inputs),
+        output_ids=tuple(node_id for node_id, _, _ in outputs),
+        function=str(config.function),
+        skippable=config.skippable,
+        timeout=config.timeout,
+        retries=config.retries,
+        retry_delay=config.retry_delay,
+        retry_on=config.retry_on,
+        retries_after_loss=config.retries_after_loss,
+        fresh=config.fresh,
+        properties=to_stored(f"TASK_{config.id}", config.properties),
+        created_at=at,
+        version=version,
+        wiring=digest_wiring(
+            [(config_id, scope) for _, config_id, scope in inputs],
+            [(config_id, scope) for _, config_id, scope in outputs],
+        ),
+        input_configs=tuple(config_id for _, config_id, _ in inputs),
+        output_configs=tuple(config_id for _, config_id, _ in outputs),
+    )
 
 
 def make_bare_edit(node: DataNode, at: datetime, *, version: str | None) -> Edit:

@@ -16,7 +16,6 @@ from scenarist.db.importing import ExistingNode
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.freshness import digest_provenance
 from scenarist.domain.identifiers import (
-    DataNodeId,
     EditId,
     JobId,
     ensure_later_edit_id,
@@ -24,6 +23,7 @@ from scenarist.domain.identifiers import (
 )
 from scenarist.domain.named_files import file_path
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, FILE_STORAGE_TYPES, JobStatus
+from scenarist.services.factory import make_bare_edit
 from scenarist.services.import_plan import ImportedEdit, ImportedValue, ImportPlan, ImportSource
 from scenarist.storage.registry import find_file_state
 from scenarist.taipy.folders import UnreadableFileError
@@ -148,21 +148,12 @@ class EditPlanner:
     def _make_edit(self, record: TaipyDataNode, found: TaipyEdit, before: str | None) -> Edit:
         at = self._source.to_utc(found.timestamp)
         edit_id = make_stable_uuid(at, f"{record.id} {at.isoformat()}")
-        return Edit(
+        return replace(
+            make_bare_edit(self._nodes[record.id], at, version=record.version),
             id=ensure_later_edit_id(None if before is None else EditId(before), EditId(edit_id)),
-            data_node_id=DataNodeId(record.id),
-            created_at=at,
             job_id=None if found.job_id is None else JobId(found.job_id),
             actor=found.author,
             comment=found.text,
-            uri=None,
-            content=None,
-            size=None,
-            digest=None,
-            python_type=None,
-            rendition=None,
-            is_complete=False,
-            version=record.version,
         )
 
     def _plan_node(

@@ -23,7 +23,7 @@ from scenarist.domain.identifiers import (
     find_sequence_name_fault,
     make_sequence_id,
 )
-from scenarist.domain.locations import Owner, digest_wiring
+from scenarist.domain.locations import Owner
 from scenarist.domain.properties import (
     MAX_TAGS,
     validate_name,
@@ -32,6 +32,7 @@ from scenarist.domain.properties import (
 )
 from scenarist.domain.vocabulary import EntityKind
 from scenarist.services.declarations import find_task_fault
+from scenarist.services.factory import make_task
 from scenarist.services.import_plan import ImportPlan, ImportSource
 from scenarist.services.import_selection import ImportSelection
 from scenarist.services.placement import make_placement, to_stored
@@ -264,30 +265,20 @@ class EntityPlanner:
             id=record.config_id, function=function, skippable=record.skippable
         )
         inputs, outputs = (
-            [(node.config_id, node.scope) for node in map(self._chosen.data_nodes.__getitem__, ids)]
+            [
+                (DataNodeId(self.ids[node.id]), node.config_id, node.scope)
+                for node in map(self._chosen.data_nodes.__getitem__, ids)
+            ]
             for ids in (record.input_ids, record.output_ids)
         )
-        return Task(
-            id=TaskId(record.id),
-            config_id=record.config_id,
+        return make_task(
+            config,
+            task_id=TaskId(record.id),
             owner_id=self._get_owner(record.owner_id),
-            parent_ids=(),
-            input_ids=tuple(DataNodeId(self.ids[node_id]) for node_id in record.input_ids),
-            output_ids=tuple(DataNodeId(self.ids[node_id]) for node_id in record.output_ids),
-            function=config.function,
-            skippable=config.skippable,
-            timeout=config.timeout,
-            retries=config.retries,
-            retry_delay=config.retry_delay,
-            retry_on=config.retry_on,
-            retries_after_loss=config.retries_after_loss,
-            fresh=config.fresh,
-            properties=to_stored(f"TASK_{config.id}", config.properties),
-            created_at=self._times[record.id],
+            inputs=inputs,
+            outputs=outputs,
+            at=self._times[record.id],
             version=record.version,
-            wiring=digest_wiring(inputs, outputs),
-            input_configs=tuple(config_id for config_id, _ in inputs),
-            output_configs=tuple(config_id for config_id, _ in outputs),
         )
 
     def _make_scenario(self, record: TaipyScenario) -> Scenario:

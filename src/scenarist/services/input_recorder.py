@@ -22,6 +22,7 @@ from scenarist.services.value_writer import NewValue, ValueWriter, WriteOptions
 from scenarist.storage.base import INLINE_FOLDER, INLINE_LIMIT, ValueLocation
 from scenarist.storage.bounds import ValueLimits
 from scenarist.storage.registry import FileReplacement, discard
+from scenarist.storage.tables.json_data import encode_strict
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class InputRecorder:
         self._maker = maker
         self._actor = actor
         self._inputs = inputs
+        self._large = {name for name, data in inputs.items() if _is_large(data)}
         self._options = options
         self._at = at
         self._limits = limits
@@ -162,12 +164,12 @@ class InputRecorder:
         """Make a value that needs no file and no worker; None for any other."""
         present = wanted.present
         is_elsewhere = present is not None and present.content is None
-        if is_named_file(wanted.node) or is_elsewhere:
+        if wanted.name in self._large or is_named_file(wanted.node) or is_elsewhere:
             return None
         if self._maker.needs_worker(wanted.node, lambda: present):
             return None
         data = self._inputs[wanted.name]
-        value = self._maker.make(wanted.node, data, present, folder=INLINE_FOLDER)
+        value = self._maker.make(wanted.node, data, lambda: present, folder=INLINE_FOLDER)
         content = value.written.content
         return value if content is not None and len(content) <= INLINE_LIMIT else None
 
@@ -201,7 +203,7 @@ class InputRecorder:
         if not self._maker.needs_worker(wanted.node, lambda: wanted.present):
             try:
                 with limit_memory(self._limits, b""):
-                    return self._maker.make(wanted.node, data, wanted.present)
+                    return self._maker.make(wanted.node, data, lambda: wanted.present)
             except TooLargeError:
                 pass
         return self._maker.make_in_worker(wanted.node, data, lambda: wanted.present)
@@ -221,3 +223,11 @@ class InputRecorder:
         for made in self._made.values():
             if made.value not in keep:
                 discard(made.value.written)
+
+
+def _is_large(data: object) -> bool:
+    """Whether data is too large for a row, so that making it would keep others from writing."""
+    try:
+        return len(encode_strict(data)) > INLINE_LIMIT
+    except RecursionError:
+        return True  # the storage refuses it

@@ -97,8 +97,8 @@ class PlanService:
         now = self._now()
         with self._database.snapshot() as connection:
             tasks = self._tasks.find(open_batch(connection, [request], now), request)
-            self._recipes.read(connection, [task.id for task in tasks])
-            draft = _Draft(connection, tasks, self._recipes, now, force=force)
+            recipes = self._recipes.read(connection, [task.id for task in tasks])
+            draft = _Draft(connection, tasks, recipes, now, force=force)
             return [draft.plan(task) for task in tasks]
 
 
@@ -132,7 +132,7 @@ class _Draft:
 
     connection: Connection
     tasks: Sequence[OrderedTask]
-    recipes: RecipeCache
+    recipes: Mapping[TaskId, TaskRecipe]
     now: datetime
     force: bool
     nodes: Mapping[DataNodeId, NodeState] = field(init=False)
@@ -144,9 +144,9 @@ class _Draft:
     def __post_init__(self) -> None:
         ids = dict.fromkeys(node for task in self.tasks for node in (*task.inputs, *task.outputs))
         self.nodes = plans.find_node_states(self.connection, list(ids))
-        skippable = [task.id for task in self.tasks if self.recipes.get(task.id).skippable]
+        skippable = [task.id for task in self.tasks if self.recipes[task.id].skippable]
         found = find_outputs(
-            self.connection, [self.recipes.get(task_id) for task_id in skippable], find_file_state
+            self.connection, [self.recipes[task_id] for task_id in skippable], find_file_state
         )
         self.outputs = dict(zip(skippable, found, strict=True))
         self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
@@ -157,7 +157,7 @@ class _Draft:
         if obstacle is not None:
             planned = self._make(task, obstacle.action, None, obstacle.because)
         else:
-            recipe = self.recipes.get(task.id)
+            recipe = self.recipes[task.id]
             found = [value for value in values if isinstance(value, _Value)]
             reason = self._find_reason(task, recipe, found)
             action = PlannedAction.SKIP if reason is None else PlannedAction.RUN

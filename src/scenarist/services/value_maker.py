@@ -68,7 +68,7 @@ class ValueMaker:
         self,
         node: DataNode,
         data: object,
-        present: ValueLocation | None,
+        find: FindLocation,
         *,
         folder: str | None = None,
     ) -> NewValue:
@@ -84,8 +84,7 @@ class ValueMaker:
         target = self._make_target(node)
         if folder is not None:
             target = replace(target, folder=folder)
-        if self._takes_types_from_declaration(node):
-            present = None
+        present = None if self._takes_types_from_declaration(node) else find()
         value = prepare_rewrite_safely(data, node.storage_type, target.properties, present)
         return _make_new_value(target, find_storage(node.storage_type).write(value, target))
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
@@ -133,11 +133,11 @@ class ValueService:
         def write_in_worker(node: DataNode) -> NewValue:
             return self._maker.make_in_worker(node, data, self._make_find_former(node))
 
-        find = self._make_find_former(node)
+        find = cache(self._make_find_former(node))
         if self._maker.needs_worker(node, find):
             return self._claimed_writer.write(actor, node, options, write_in_worker)
         try:
-            value = self._maker.make(node, data, find())
+            value = self._maker.make(node, data, find)
         except TooLargeError:
             return self._claimed_writer.write(actor, node, options, write_in_worker)
         return self._writer.record(actor, value, options)

@@ -1,5 +1,13 @@
 """What can be known of the configs of the application."""
 
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from scenarist.config import ConfigRegistry
+from scenarist.domain.permissions import ANYONE
+from scenarist.services.configs import ConfigService
 from servers import StartedServer
 
 
@@ -58,6 +66,28 @@ def test_a_scenario_config_has_its_inputs_with_schema_and_default(server: Starte
     assert pulled["schema"] is None
     known = {"If-None-Match": response.headers["etag"]}
     assert server.http.get(response.url, headers=known).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("default", "shown"),
+    [
+        (pd.DataFrame({"sold": [1, 2]}), '[{"sold":1},{"sold":2}]'),
+        (pd.DataFrame({"sold": range(100_000)}), None),
+        ({"part": object()}, None),
+    ],
+)
+def test_a_default_is_shown_if_json_can_show_it_whole_in_a_small_text(
+    default: Any, shown: str | None
+) -> None:
+    registry = ConfigRegistry()
+    registry.configure_scenario(
+        "plan",
+        additional_data_node_configs=[registry.configure_data_node("a", default_data=default)],
+    )
+
+    _, (found,) = ConfigService(registry).get_scenario(ANYONE, "plan")
+
+    assert found.default == shown
 
 
 def test_an_unknown_scenario_config_is_not_found(server: StartedServer) -> None:

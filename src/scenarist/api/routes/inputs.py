@@ -12,7 +12,7 @@ from msgspec import UNSET
 from scenarist import schemas
 from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_in_bulkhead
-from scenarist.api.edit_params import EditParams, require_printable, require_printable_lines
+from scenarist.api.edit_params import EditParams
 from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import (
     EDIT,
@@ -30,7 +30,6 @@ from scenarist.api.responses import (
 )
 from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
-from scenarist.services.value_writer import WriteOptions
 
 PATH = "/api/v1/scenarios/{scenario_id:str}/inputs"
 
@@ -77,10 +76,7 @@ def change_scenario_inputs(
         actor_of(request),
         scenario_id,
         data,
-        WriteOptions(
-            editor_id=require_printable(params.editor_id, "editor_id"),
-            comment=require_printable_lines(params.comment),
-        ),
+        params.to_options(),
         expect=make_if_match_check(request, _to_body),
     )
     return respond_with_etag(_to_body(changed))

@@ -16,7 +16,7 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.bodies import read_json
 from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
-from scenarist.api.edit_params import EditParams, require_printable, require_printable_lines
+from scenarist.api.edit_params import EditParams
 from scenarist.api.openapi.components import AnyJsonOperation, describe_responses
 from scenarist.api.requests import (
     EDIT,
@@ -172,11 +172,7 @@ def write_options_of(request: AnyRequest, params: EditParams) -> WriteOptions:
     Raises:
         InvalidError: A text has characters that are not printable.
     """
-    return WriteOptions(
-        editor_id=require_printable(params.editor_id, "editor_id"),
-        comment=require_printable_lines(params.comment),
-        expect=_make_write_check(request),
-    )
+    return params.to_options(expect=_make_write_check(request))
 
 
 def _make_write_check(request: AnyRequest) -> Callable[[DataNode, str | None], None] | None:

@@ -1,6 +1,6 @@
 """Recipes of tasks: what a task does now, and the data nodes that it reads and writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -79,6 +79,9 @@ class TaskRecipe:
 class RecipeCache:
     """Cache of task recipes. Each is read once, because a task's record never changes.
 
+    Threads that share a cache use what `read` returns: the `read` of another one may clear the
+    cache before a `get`.
+
     Args:
         declared: What tasks do according to the application as it is now. If None, tasks do what
             their records say.
@@ -88,14 +91,22 @@ class RecipeCache:
         self._declared = declared
         self._recipes: dict[TaskId, TaskRecipe] = {}
 
-    def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
-        """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
+    def read(
+        self, connection: Connection, task_ids: Iterable[TaskId]
+    ) -> Mapping[TaskId, TaskRecipe]:
+        """Load the recipes of tasks that are not cached yet; `get` returns them after this.
+
+        Returns:
+            The recipes of at least these tasks, whatever other threads read.
+        """
         if len(self._recipes) >= _CACHE_LIMIT:
-            self._recipes.clear()
-        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._recipes]
+            self._recipes = {}  # the former one may be in use
+        recipes = self._recipes
+        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in recipes]
         if unknown:
             found = get_recipes(connection, unknown)
-            self._recipes |= {task_id: self._as_declared(found[task_id]) for task_id in found}
+            recipes |= {task_id: self._as_declared(found[task_id]) for task_id in found}
+        return recipes
 
     def get(self, task_id: TaskId) -> TaskRecipe:
         return self._recipes[task_id]

@@ -14,6 +14,9 @@ from scenarist.storage.tables.json_data import to_json_data
 
 _LONGEST_REASON = 500
 
+_FINE_UNITS = frozenset({"ns", "ps", "fs", "as"})
+"""Units of times in numpy that are finer than those of Python."""
+
 
 def to_declared_type(value: object, name: str, *, data_node: str) -> Any:
     """Return a value in a declared type; one that has it already is returned unchanged.
@@ -57,7 +60,8 @@ def _to_plain(value: object) -> Any:
 
 def _replace_numbers(data: Any) -> Any:
     if type(data).__module__ == "numpy":
-        return _replace_numbers(data.tolist())
+        plain = _to_python(data)
+        return data if type(plain) is type(data) else _replace_numbers(plain)
     if type(data) is float and data.is_integer():
         return int(data)
     if isinstance(data, list | tuple):
@@ -65,6 +69,22 @@ def _replace_numbers(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _replace_numbers(item) for key, item in data.items()}
     return data
+
+
+def _to_python(data: Any) -> Any:
+    """Return an array or a number as Python objects; unchanged if Python has none for it."""
+    import numpy
+
+    if not isinstance(data, numpy.ndarray | numpy.generic):
+        return data
+    dtype: Any = data.dtype
+    if dtype.kind in "mM" and numpy.datetime_data(dtype)[0] in _FINE_UNITS:
+        # Of these, numpy would make integers.
+        exact = data.astype(f"{dtype.kind}8[us]")
+        if not ((exact == data) | numpy.isnat(data)).all():
+            return data
+        data = exact
+    return data.tolist()
 
 
 @cache
