@@ -67,7 +67,7 @@ Config.configure_scenario("heating", [task], frequency=Frequency.MONTHLY)
 """
 
 
-def test_the_way_over_leads_to_a_finished_submission(tmp_path: Path) -> None:
+def test_switching_leads_to_a_finished_submission(tmp_path: Path) -> None:
     changed = re.findall(r"^-(from taipy .*)\n\+(.*)$", PAGE, re.MULTILINE)
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     ((before, after),) = changed
