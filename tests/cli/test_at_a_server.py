@@ -490,12 +490,15 @@ def test_inputs_are_given_as_options_or_as_a_file(shell: Shell, tmp_path: Path) 
     shell.lines("scenario", "submit", scenario, "--inputs", str(file), "--input", "start=7")
     assert shell.json("scenario", "inputs", scenario)["start"]["value"] == 7
     assert shell.lines("scenario", "inputs", scenario, "--input", "start=many") == ['start  "many"']
+    deep = "[" * 50_000  # no JSON that Python could parse
+    assert deep in shell.line("scenario", "inputs", scenario, "--input", f"start={deep}")
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--input", "start"], "write it as NAME=VALUE"),
+        (["--input", "start"], "--input start: write it as NAME=VALUE"),
+        (["--property", "team"], "--property team: write it as NAME=VALUE"),
         (["--input", "start=1", "--input", "start=2"], "start is given more than once"),
         (["--inputs", "twice.json"], "start is given more than once"),
         (["--inputs", "list.json"], "not a JSON object"),

@@ -136,8 +136,9 @@ def test_changes_of_a_toml_file_are_told_with_their_lines(
         "[PIPELINE.p]\ntasks = ['t:SECTION']\n\n[SCENARIO.s]\npipelines = ['p:SECTION']\n"
     )
 
-    out, _ = refusal_of("--from-taipy", "old.toml", capsys=capsys)
+    out, error = refusal_of("--from-taipy", "old.toml", capsys=capsys)
 
+    assert error == "scenarist: old.toml needs 4 changes\n"
     lines = [line.partition(": ")[0:3:2] for line in out.splitlines()]
     assert [(place, text.partition(":")[0]) for place, text in lines] == [
         ("old.toml:2", "JOB.nb_of_workers"),
@@ -151,6 +152,8 @@ def test_changes_of_a_toml_file_are_told_with_their_lines(
     ("arguments", "message"),
     [
         (["--from-taipy", "nowhere.py"], "there is no file nowhere.py"),
+        (["--from-taipy", "nowhere.toml"], "nowhere.toml: cannot be read: No such file"),
+        (["--from-taipy", "cut.toml"], "cut.toml: is not valid UTF-8"),
         (["--from-taipy", "old.toml", "--write", "new.toml"], "a TOML file has no import lines"),
         (["my-app.py", "--write", "new.py"], "--write and --overwrite need --from-taipy"),
         (["--from-taipy", "my-app.py", "--write", "no/new.py"], "no/new.py cannot be written"),
@@ -160,6 +163,7 @@ def test_what_cannot_be_told_or_written_is_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("old.toml").write_text("")
+    Path("cut.toml").write_bytes(b"x = '\xe2\x82")
 
     _, error = refusal_of(*arguments, capsys=capsys)
 

@@ -331,6 +331,21 @@ def test_properties_of_the_application_are_attributes(
     assert section.properties["name"] == "plan"
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("configure_pipeline", "'configure_pipeline'; pipelines of Taipy 2 are sequences here"),
+        ("configure_default_task", "call set_default_task_configuration"),
+        ("no_such_thing", "has no attribute 'no_such_thing'$"),
+    ],
+)
+def test_an_attribute_that_config_lacks_is_an_error_with_what_to_write_instead(
+    registry: ConfigRegistry, name: str, message: str
+) -> None:
+    with pytest.raises(AttributeError, match=message):
+        getattr(registry, name)
+
+
 def test_a_comparator_that_is_not_there_is_deleted_without_an_error(
     scenario: ScenarioConfig,
 ) -> None:

@@ -32,7 +32,7 @@ def doubling(keyword: str, depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "schema",
     [
-        {},
+        {"$id": "urn:whole"},
         {"type": "object", "properties": {str(n): {"type": "integer"} for n in range(500)}},
         {"anyOf": [{"properties": {"a": {"const": n}}} for n in range(100)]},
         {
@@ -73,4 +73,19 @@ def test_a_schema_whose_work_could_double_again_and_again_is_refused(
     schema: dict[str, Any],
 ) -> None:
     with pytest.raises(SchemaBoundsError):
+        check_bounds(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({"properties": {"a": {"$id": "urn:a"}}}, "only the whole schema may have an \\$id"),
+        ({"$ref": "#there"}, "refers to nothing in the schema"),
+        ({"$ref": "#/$defs/a"}, "refers to nothing in the schema"),
+        ({"properties": {str(n): {} for n in range(2_000)}}, "more than 2000 parts"),
+        ({"allOf": [{"$recursiveRef": "#"}]}, "\\$recursiveRef is not supported"),
+    ],
+)
+def test_a_schema_that_is_refused_says_why(schema: dict[str, Any], message: str) -> None:
+    with pytest.raises(SchemaBoundsError, match=message):
         check_bounds(schema)

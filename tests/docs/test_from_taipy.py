@@ -6,14 +6,17 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from api.test_documented_requests import PAGES
-from scenarist import Client, Config, ConfigRegistry
+from scenarist import Client, Config, ConfigRegistry, Frequency
 from scenarist.config.keys import TASK_KEYS, known_keys
+from scenarist.domain.cycles import period_around, period_label
 from scenarist.server.settings import Settings
 from servers import StartedServer
 from taipy_environment import needs_taipy, run_with_taipy
@@ -64,7 +67,7 @@ Config.configure_scenario("heating", [task], frequency=Frequency.MONTHLY)
 """
 
 
-def test_the_way_over_leads_to_a_finished_submission(tmp_path: Path) -> None:
+def test_switching_leads_to_a_finished_submission(tmp_path: Path) -> None:
     changed = re.findall(r"^-(from taipy .*)\n\+(.*)$", PAGE, re.MULTILINE)
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     ((before, after),) = changed
@@ -144,6 +147,16 @@ def test_what_is_the_same_is_there() -> None:
     assert [name for name in TAIPY["attributes"] if not hasattr(registry, name)] == []
     for kind, attributes in TAIPY["entries"].items():
         assert [name for name in attributes if not hasattr(entries[kind], name)] == [], kind
+
+
+def test_the_page_has_the_names_of_cycles() -> None:
+    (line,) = re.findall(r"^- Cycles have other names: (.*?) Taipy's", PAGE, re.MULTILINE)
+    zone = ZoneInfo("UTC")
+    day = datetime(2025, 3, 5, tzinfo=zone)
+
+    starts = {frequency: period_around(frequency, day, zone)[0].date() for frequency in Frequency}
+
+    assert words(line) == [period_label(frequency, start) for frequency, start in starts.items()]
 
 
 FUNCTIONS = rows("Functions of Taipy")

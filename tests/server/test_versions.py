@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from builders import Clock
 from scenarist.config import Application, ConfigRegistry
@@ -211,9 +212,26 @@ def test_one_whose_process_has_ended_on_this_machine_does_not_count(
     assert new.find_others() == []
 
 
+def test_another_version_is_logged_when_it_is_first_seen(
+    monitors: tuple[VersionMonitor, VersionMonitor],
+) -> None:
+    old, new = monitors
+
+    with capture_logs() as logged:
+        for monitor in (old, new, old, new, old, new):
+            monitor.check()
+
+    assert [(entry["event"], entry["own"], entry["version"]) for entry in logged] == [
+        ("another version of the application is connected to this database", "1.0", "2.0"),
+        ("another version of the application is connected to this database", "2.0", "1.0"),
+    ]
+
+
 def test_servers_of_the_same_version_are_not_worth_a_word(database: Database, clock: Clock) -> None:
     first, second = (VersionMonitor(database, "1.0", now=clock) for _ in range(2))
-    for monitor in (first, second, first, second):
-        monitor.check()
 
-    assert (first.find_others(), second.find_others()) == ([], [])
+    with capture_logs() as logged:
+        for monitor in (first, second, first, second):
+            monitor.check()
+
+    assert (first.find_others(), second.find_others(), logged) == ([], [], [])

@@ -24,6 +24,7 @@ APPS = {
     "frequencies": "main-config.py",
     "generic": "app.py",
     "hello": "main.py",
+    "inherited": "app.py",
     "native": "configuration/app-config.toml",
     "odds": "app.py",
     "outputs": "app.py",
@@ -42,6 +43,12 @@ APPS = {
 
 UNLIKE = {
     "defaults.declared.data_nodes.a": "Taipy forgets the default scope at the next declaration",
+    "inherited.declared.data_nodes.earlier": "Taipy changes earlier data nodes too",
+    "inherited.declared.scenarios.doubling": "Taipy passes on frequency and properties only",
+    "inherited.declared.tasks.double": "Taipy passes on properties only",
+    "inherited.declared.tasks.print": "Taipy passes on properties only",
+    "inherited.values.doubling.doubled": "the task of Taipy has no output",
+    "inherited.values.doubling.earlier": "the scenario of Taipy has no additional data nodes",
     "suffixes.values.collecting.from_environment": "Taipy keeps a reference in default_data",
 }
 """What differs on purpose, with what Taipy does."""
@@ -94,13 +101,13 @@ def _run_forked(app: str, run: Callable[[str, Path], Any]) -> Any:
     return json.loads(text)
 
 
-def find_differences(theirs: Any, ours: Any, path: str) -> Iterator[str]:
-    """Yield the paths at which two values of JSON differ, except those of `UNLIKE`."""
+def find_differences(theirs: Any, ours: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths at which two values of JSON differ, with both values."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted(theirs.keys() | ours.keys()):
             yield from find_differences(theirs.get(key), ours.get(key), f"{path}.{key}".strip("."))
-    elif theirs != ours and path not in UNLIKE:
-        yield f"{path}: {theirs!r} with Taipy, {ours!r} here"
+    elif theirs != ours:
+        yield path, f"{theirs!r} with Taipy, {ours!r} here"
 
 
 def describe(config: Any) -> dict[str, Any]:

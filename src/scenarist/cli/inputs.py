@@ -1,4 +1,4 @@
-"""Options that give values of inputs by name."""
+"""Options that give values by name."""
 
 import json
 from dataclasses import dataclass
@@ -36,17 +36,22 @@ def read_inputs(flags: InputFlags) -> dict[str, Any]:
             a JSON object.
     """
     found = {} if flags.inputs is None else _read_file(flags.inputs)
-    given = [_parse_input(text) for text in flags.input or ()]
+    given = [parse_pair(text, "--input") for text in flags.input or ()]
     return {**found, **_join(given, "--input")}
 
 
-def _parse_input(text: str) -> tuple[str, Any]:
+def parse_pair(text: str, option: str) -> tuple[str, Any]:
+    """Parse NAME=VALUE; a value that is not JSON is text.
+
+    Raises:
+        InvalidError: The option has no name or no value.
+    """
     name, is_given, value = text.partition("=")
     if not name or not is_given:
-        raise InvalidError(f"--input {text}: write it as NAME=VALUE")
+        raise InvalidError(f"{option} {text}: write it as NAME=VALUE")
     try:
         return name, json.loads(value, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 

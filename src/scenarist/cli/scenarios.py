@@ -5,11 +5,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
-from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs
+from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
 from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
-    parse_pair,
     print_entity,
     print_fields,
     print_json,
@@ -66,12 +65,13 @@ def create(
             repeated.
     """
     inputs = read_inputs(given)
+    named = dict(parse_pair(text, "--property") for text in properties or [])
     with open_client(access) as client:
         made = client.scenarios.create(
             config,
             name=name,
             tags=tag or [],
-            properties=dict(map(parse_pair, properties or [])),
+            properties=named,
             inputs=inputs,
         )
     print_result(made, made.id, as_json=access.json)

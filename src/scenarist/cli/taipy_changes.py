@@ -28,10 +28,11 @@ def report_changes(application: str, *, write: str | None, may_overwrite: bool) 
             written.
     """
     report = sys.stderr if write == "-" else sys.stdout
-    if application.endswith(".toml"):
-        lines, rest = _find_file_changes(application), 0
+    is_module = not application.endswith(".toml")
+    if not is_module:
         if write is not None:
             raise InvalidError("a TOML file has no import lines; leave out --write")
+        lines = _find_file_changes(application)
         rest = len(lines)
     else:
         file = find_source(application)
@@ -44,7 +45,8 @@ def report_changes(application: str, *, write: str | None, may_overwrite: bool) 
         print(redact(line), file=report)
     if rest:
         changes = "1 change" if rest == 1 else f"{rest} changes"
-        raise InvalidError(f"{application} needs {changes} that --write does not make")
+        note = " that --write does not make" if is_module else ""
+        raise InvalidError(f"{application} needs {changes}{note}")
     print(f"{application} needs {'no other' if lines else 'no'} change.", file=report)
 
 
@@ -75,8 +77,8 @@ def _check_declarations(application: str, folders: list[Path]) -> list[ConfigPro
 
 
 def _find_file_changes(file: str) -> list[str]:
-    text = Path(file).read_text() if Path(file).is_file() else ""
     loaded = load_app(file)
+    text = Path(file).read_text("utf-8")
     faults = [ConfigProblem(file, fault) for fault in find_declaration_faults(loaded)]
     problems = [*loaded.registry.check(), *faults]
     return [

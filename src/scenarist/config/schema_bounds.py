@@ -52,7 +52,7 @@ class _BoundsCheck:
         self._under_way: set[int] = set()
 
     def run(self) -> None:
-        self._collect_anchors(self._root, is_root=True)
+        self._collect_anchors()
         self._collect(self._root)
         # A state is what applies to one value. Those of the values within it follow from it.
         first = self._close(self._root)
@@ -73,18 +73,18 @@ class _BoundsCheck:
             if len(seen) > _MOST_STATES:
                 raise SchemaBoundsError("its alternatives apply to values in too many ways")
 
-    def _collect_anchors(self, node: Any, *, is_root: bool) -> None:
-        waiting = [(node, is_root)]
+    def _collect_anchors(self) -> None:
+        waiting: list[Any] = [self._root]
         while waiting:
-            part, is_first = waiting.pop()
+            part = waiting.pop()
             if isinstance(part, Mapping):
-                if not is_first and isinstance(part.get("$id"), str):
+                if part is not self._root and isinstance(part.get("$id"), str):
                     raise SchemaBoundsError("only the whole schema may have an $id")
                 if isinstance(part.get("$anchor"), str):
                     self._anchors[part["$anchor"]] = part
-                waiting.extend((item, False) for item in part.values())
+                waiting.extend(part.values())
             elif isinstance(part, list):
-                waiting.extend((item, False) for item in part)
+                waiting.extend(part)
 
     def _collect(self, root: Schema) -> None:
         waiting = [root]

@@ -46,10 +46,6 @@ class TimeRange:
     start: datetime | None = None
     end: datetime | None = None
 
-    @property
-    def is_unbounded(self) -> bool:
-        return self.start is None and self.end is None
-
 
 ANY_TIME = TimeRange()
 

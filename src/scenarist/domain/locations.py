@@ -143,7 +143,7 @@ def find_placeholder_fault(name: str, scope: Scope) -> str | None:
         known = ", ".join(f"{{{item}}}" for item in (*_PLAIN, "scenario.properties.NAME"))
         return f"unknown placeholder {{{name}}}; use one of {known}"
     needed = Scope.SCENARIO if is_property else _PLAIN[name]
-    if scope.width > needed.width:
+    if scope > needed:
         return (
             f"{{{name}}} differs between the {needed.lower()}s that share a data node of scope "
             f"{scope}; remove it, or declare the scope {needed}"

@@ -10,21 +10,21 @@ class OrderedEnum(StrEnum):
     """An enumeration whose members are ordered as they are listed."""
 
     @property
-    def width(self) -> int:
-        """The rank of the member, from 1 on."""
+    def rank(self) -> int:
+        """The place of the member in this order, from 1 on."""
         return list(type(self)).index(self) + 1
 
     def __lt__(self, other: object) -> bool:
-        return self.width < other.width if isinstance(other, type(self)) else NotImplemented
+        return self.rank < other.rank if isinstance(other, type(self)) else NotImplemented
 
     def __le__(self, other: object) -> bool:
-        return self.width <= other.width if isinstance(other, type(self)) else NotImplemented
+        return self.rank <= other.rank if isinstance(other, type(self)) else NotImplemented
 
     def __gt__(self, other: object) -> bool:
-        return self.width > other.width if isinstance(other, type(self)) else NotImplemented
+        return self.rank > other.rank if isinstance(other, type(self)) else NotImplemented
 
     def __ge__(self, other: object) -> bool:
-        return self.width >= other.width if isinstance(other, type(self)) else NotImplemented
+        return self.rank >= other.rank if isinstance(other, type(self)) else NotImplemented
 
 
 @unique

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from argon2 import PasswordHasher, Type, extract_parameters
+from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError
 from argon2.low_level import error_to_str
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from scenarist.domain.errors import UnavailableError
-
-HASH_PREFIX = "$argon2id$"
 
 _NO_MEMORY, _NO_THREAD = error_to_str(-22), error_to_str(-33)
 _MACHINE_ERRORS = frozenset({_NO_MEMORY, _NO_THREAD})
@@ -75,14 +73,6 @@ class Passwords:
         if self._hasher.check_needs_rehash(password_hash):
             return PasswordCheck(is_right=True, better_hash=self.hash(password))
         return PasswordCheck(is_right=True)
-
-
-def is_password_hash(text: str) -> bool:
-    """Whether a text is a hash that `Passwords` can verify."""
-    try:
-        return extract_parameters(text).type is Type.ID
-    except InvalidHashError:
-        return False
 
 
 def _unavailable(error: Exception) -> UnavailableError:

@@ -39,11 +39,6 @@ class _State:
     tracer: "Tracer | None" = None
 
 
-def is_configured() -> bool:
-    """Whether the environment names an exporter."""
-    return bool(_read_exporter_names())
-
-
 def start() -> None:
     """Start tracing if the environment names an exporter.
 

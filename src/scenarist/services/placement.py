@@ -30,11 +30,6 @@ class Placement:
     declaration: str
     place: str | None
 
-    @property
-    def resolved_properties(self) -> dict[str, Any]:
-        """The properties with references to environment variables resolved."""
-        return resolve_properties(self.properties)
-
 
 def export_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Put the secrets of an application into environment variables, which its records refer to.

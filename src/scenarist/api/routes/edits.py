@@ -28,7 +28,6 @@ from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 
 _TIMESTAMP = "timestamp"
-_NEWEST_FIRST = f"-{_TIMESTAMP}"
 
 
 def to_schema(edit: entities.Edit) -> schemas.Edit:
