@@ -103,14 +103,15 @@ def rewrite_imports(file: Path) -> str:
 
 def format_change(change: ModuleChange) -> str:
     """Return a change as a line of text: file, lines, what to change."""
-    file = _shorten(change.file)
+    file = shorten_path(change.file)
     lines = ", ".join(map(str, change.lines))
     place = f"{file}:{lines}"
     note = "" if change.is_needed else " (does not run where the module is served)"
     return f"{place}: {change.message}{note}"
 
 
-def _shorten(file: Path) -> str:
+def shorten_path(file: Path) -> str:
+    """Return the path of a file from the current folder, if it is below it."""
     try:
         return str(file.relative_to(Path.cwd()))
     except ValueError:
