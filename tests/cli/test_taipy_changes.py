@@ -236,6 +236,20 @@ def test_a_module_is_printed_with_its_import_lines_changed(
     assert "near_steps.py:1: from taipy import Scope" in printed.err
 
 
+def test_a_module_with_an_encoding_of_its_own_is_checked_and_written(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    source = f"# coding: latin-1\n{SERVED}é = 'é'\n".encode("latin-1")
+    Path("my-app.py").write_bytes(source)
+
+    run("--from-taipy", "my-app.py", "--write", "-")
+
+    changed = source.replace(
+        b"from taipy import Config, Orchestrator", b"from scenarist import Config"
+    )
+    assert capfdbinary.readouterr().out == changed
+
+
 def test_a_file_that_exists_is_replaced_only_when_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

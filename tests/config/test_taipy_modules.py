@@ -25,7 +25,7 @@ def changes_of(folder: Path, source: str) -> list[str]:
 def rewritten(folder: Path, source: str) -> str:
     file = folder / "my-app.py"
     file.write_text(source)
-    return rewrite_imports(file)
+    return rewrite_imports(file).decode()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,29 @@ def test_imports_are_rewritten_and_nothing_else(tmp_path: Path, source: str, tex
     file = tmp_path / "app.py"
     file.write_bytes(source.encode())
 
-    assert rewrite_imports(file) == text
+    assert rewrite_imports(file).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [
+        ("utf-8-sig", ""),
+        ("utf-8-sig", "# -*- coding: utf-8 -*-\n"),
+        ("latin-1", "# -*- coding: latin-1 -*-\n"),
+        ("cp1252", "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\r\n"),
+        ("shift_jis", "# coding=shift_jis\n"),
+    ],
+)
+def test_a_module_keeps_its_encoding(tmp_path: Path, encoding: str, head: str) -> None:
+    text = "日" if encoding == "shift_jis" else "é"
+    source = f"{head}x = '{text}'; from taipy import Config  # {text}\n"
+    file = tmp_path / "my-app.py"
+    file.write_bytes(source.encode(encoding))
+
+    (change,) = find_changes(file, [tmp_path])
+
+    assert change.lines == (source.count("\n"),)
+    assert rewrite_imports(file) == source.replace("taipy", "scenarist").encode(encoding)
 
 
 @given(
@@ -239,10 +261,20 @@ def test_modules_that_the_module_imports_are_looked_at_too(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("content", [b"x = =", b"\xff", b"x\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"x = =",
+        b"\xff",
+        b"x\n\n\xff",
+        b"x\x00",
+        b"# coding: nonsense\n",
+        b"\xef\xbb\xbf# coding: latin-1",
+    ],
+)
 def test_a_module_that_cannot_be_parsed_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "app.py"
     file.write_bytes(content)
 
-    with pytest.raises(InvalidError, match=r"app\.py:"):
+    with pytest.raises(InvalidError, match=r"app\.py:(1| is not)"):
         find_changes(file, [])

@@ -178,13 +178,15 @@ def _find_line(text: str, where: str) -> int:
 
 
 def _write_module(file: Path, write: str, *, may_overwrite: bool) -> None:
-    text = rewrite_imports(file)
+    data = rewrite_imports(file)
     if write == "-":
-        print(text, end="")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
         return
     try:
-        with open(write, "w" if may_overwrite else "x", encoding="utf-8", newline="") as target:
-            target.write(text)
+        with open(write, "wb" if may_overwrite else "xb") as target:
+            target.write(data)
     except FileExistsError:
         raise InvalidError(
             f"{write} exists; write to another file, or add --overwrite to replace it"

@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from scenarist.config.keys import DATA_NODE_KEYS, SCENARIO_KEYS, SECTION_KEYS, TASK_KEYS
@@ -77,10 +79,10 @@ def describe_changes(file: Path, folders: Sequence[Path]) -> str:
     return f"; it is written for Taipy, and needs these changes:{lines}"
 
 
-def rewrite_imports(file: Path) -> str:
-    """Return the text of a module with the imports of Taipy changed to those of Scenarist.
+def rewrite_imports(file: Path) -> bytes:
+    """Return a module with the imports of Taipy changed to those of Scenarist.
 
-    Names that Scenarist does not have are left out.
+    Names that Scenarist does not have are left out. The encoding stays, with its byte order mark.
 
     Raises:
         InvalidError: The module cannot be read or parsed.
@@ -98,7 +100,7 @@ def rewrite_imports(file: Path) -> str:
         parts = module.replace_import(statement) or (["pass"] if statement.col_offset else [])
         separator = "\n" + indent.decode() if is_first else "; "
         data = data[:begin] + separator.join(parts).encode() + data[end:]
-    return data.decode()
+    return data.decode().encode(module.encoding)
 
 
 def format_change(change: ModuleChange) -> str:
@@ -165,14 +167,17 @@ class _Module(ast.NodeVisitor):
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            self.text = file.read_bytes().decode()
+            data = file.read_bytes()
+            self.encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
+            self.text = data.decode(self.encoding)
             self._tree = ast.parse(self.text)
         except OSError as error:
             raise InvalidError(f"{file}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise InvalidError(f"{file}: is not valid UTF-8 at byte {error.start}") from None
+            name = error.encoding.upper()
+            raise InvalidError(f"{file}: is not valid {name} at byte {error.start}") from None
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", 1)
+            line = getattr(error, "lineno", None) or 1
             raise InvalidError(f"{file}:{line}: {type(error).__name__}: {error}") from None
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self._idle_imports: set[ast.AST] = set()
