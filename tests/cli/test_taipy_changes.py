@@ -250,6 +250,22 @@ def test_a_module_with_an_encoding_of_its_own_is_checked_and_written(
     assert capfdbinary.readouterr().out == changed
 
 
+def test_a_module_that_imports_a_star_can_be_written_and_served(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("near_steps.py").write_text("def double(x): return x\n")
+    Path("star.py").write_text(SERVED.replace("import Config, Orchestrator", "import *"))
+    run("--from-taipy", "star.py", "--write", "served.py")
+    assert Path("served.py").read_text().startswith("from scenarist import Config\n")
+    Path("empty.toml").write_text("")
+    Config.load("empty.toml")
+    capsys.readouterr()
+
+    run("served.py")
+
+    assert "served.py can be served: 1 scenario config" in capsys.readouterr().out
+
+
 def test_a_file_that_exists_is_replaced_only_when_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -51,6 +51,24 @@ def rewritten(folder: Path, source: str) -> str:
         ("import taipy\ntaipy.Scope.CYCLE\n", "import scenarist as taipy\ntaipy.Scope.CYCLE\n"),
         ("import taipy as tp\ntp.run()\n", "\ntp.run()\n"),
         ("from taipy import Gui\n", "\n"),
+        (
+            "from taipy import *\r\nx = Config, Scope.CYCLE, set()\r\n",
+            "from scenarist import Config, Scope\r\nx = Config, Scope.CYCLE, set()\r\n",
+        ),
+        (
+            "from taipy.core.config import *\ndef f(x: TaskConfig): return Frequency\n",
+            "from scenarist import Frequency\nfrom scenarist.config import TaskConfig\n"
+            "def f(x: TaskConfig): return Frequency\n",
+        ),
+        (
+            "from taipy.gui import *\nfrom taipy import *\nclass A:\n    class Config: pass\n"
+            "Config\n",
+            "\nfrom scenarist import Config\nclass A:\n    class Config: pass\nConfig\n",
+        ),
+        (
+            "from taipy import *\nfrom scenarist import Config\nConfig, submit\n",
+            "\nfrom scenarist import Config\nConfig, submit\n",
+        ),
         ("def f():\n    from taipy import Gui\n", "def f():\n    pass\n"),
         (
             "if 1:\n    from taipy import Config; x = 1\n",
@@ -221,6 +239,25 @@ def test_what_is_imported_from_deep_inside_taipy_is_told_by_its_name(tmp_path: P
     (_, change) = changes_of(tmp_path, source)
 
     assert change.startswith("2: DataNode: entities are read over REST")
+
+
+def test_the_names_that_a_star_gives_are_told(tmp_path: Path) -> None:
+    source = "from taipy import *\nx = Config.configure_data_node('x')\nsubmit(x)\nget('x')\n"
+
+    changes = changes_of(tmp_path, f"{source}Gui().run()\n")
+
+    assert [change.partition(": ")[2].partition(": ")[0] for change in changes] == [
+        "from taipy import * → from scenarist import Config",
+        "submit",
+        "get",
+        "Gui",
+    ]
+
+
+def test_a_star_that_gives_names_to_other_modules_only_has_to_be_replaced(tmp_path: Path) -> None:
+    (_, change) = changes_of(tmp_path, "from taipy import *\n")
+
+    assert change == "1: import the names that are used instead of *"
 
 
 def test_annotations_that_are_not_evaluated_need_no_change(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from scenarist.config.taipy_names import (
     find_config_instead,
     find_instead,
     find_member_fault,
+    list_star_names,
 )
+from scenarist.config.unbound_names import find_unbound_names
 from scenarist.domain.errors import InvalidError
 
 _MAX_MODULES = 500
@@ -182,6 +184,7 @@ class _Module(ast.NodeVisitor):
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self._idle_imports: set[ast.AST] = set()
         self._bound: dict[str, tuple[str, ...]] = {}  # names of this module → path in Taipy
+        self._given: dict[ast.AST, set[str]] = {}  # names that * gives this module
         self._used: set[str] = set()  # names of this module that are used for what is here too
         self._uses: dict[str, _Use] = {}  # by message
         self._runs = True
@@ -218,7 +221,8 @@ class _Module(ast.NodeVisitor):
     def replace_import(self, statement: ast.Import | ast.ImportFrom) -> list[str]:
         """Return the import statements that take the place of one; none if it is not needed."""
         made: dict[str, list[str]] = {}
-        for alias in statement.names:
+        given = [ast.alias(name) for name in sorted(self._used & self._given.get(statement, set()))]
+        for alias in given if statement in self._given else statement.names:
             path = _path_of(statement, alias)
             name = alias.asname or alias.name.partition(".")[0]
             if path is None:
@@ -246,11 +250,19 @@ class _Module(ast.NodeVisitor):
         for alias in statement.names:
             path = _path_of(statement, alias)
             if path is not None and alias.name == "*":
-                self._add(statement.lineno, "import the names that are used instead of *")
+                self._bind_star(statement, path[:-1])
             elif path is not None and isinstance(statement, ast.Import) and alias.asname is None:
                 self._bound["taipy"] = ("taipy",)
             elif path is not None:
                 self._bound[alias.asname or alias.name] = path
+
+    def _bind_star(self, statement: ast.Import | ast.ImportFrom, module: tuple[str, ...]) -> None:
+        is_gui = not GUI_MODULES.isdisjoint(module)
+        given = list_star_names(is_gui=is_gui) & find_unbound_names(self.text) - set(self._bound)
+        self._given[statement] = set(given)
+        self._bound.update({name: (*module, name) for name in given})
+        if not given and not is_gui:  # other modules may take names from this one
+            self._add(statement.lineno, "import the names that are used instead of *")
 
     def visit_Import(self, node: ast.Import) -> None:
         if not self._runs:

@@ -13,7 +13,13 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
-from scenarist.config.taipy_names import EQUIVALENTS, GUI_MODULES, MODULES, find_instead
+from scenarist.config.taipy_names import (
+    EQUIVALENTS,
+    GUI_MODULES,
+    MODULES,
+    find_instead,
+    list_star_names,
+)
 from scenarist.domain.errors import InvalidError
 
 ListedLines = Mapping[Path, frozenset[int]]
@@ -122,6 +128,7 @@ class _OwnLoader(SourceFileLoader):
 class _StandInLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__getattr__"] = partial(_find_name, module.__name__)
+        vars(module)["__all__"] = sorted(list_star_names(is_gui=_has_pages(module.__name__)))
 
 
 def _find_name(module: str, name: str) -> Any:
@@ -132,8 +139,12 @@ def _find_name(module: str, name: str) -> Any:
         return getattr(importlib.import_module(home), own)
     if name in MODULES:
         return importlib.import_module(f"{module}.{name}")
-    is_gui = not GUI_MODULES.isdisjoint(module.split("."))
-    return _make_class(name, has_result=not is_gui and name not in _WITHOUT_RESULT)
+    has_result = name not in _WITHOUT_RESULT and not _has_pages(module)
+    return _make_class(name, has_result=has_result)
+
+
+def _has_pages(module: str) -> bool:
+    return not GUI_MODULES.isdisjoint(module.split("."))
 
 
 class _MissingType(type):
