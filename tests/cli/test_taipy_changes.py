@@ -77,6 +77,136 @@ def test_mistakes_of_the_declarations_are_listed_too(capsys: pytest.CaptureFixtu
     assert error == "scenarist: my-app.py needs 2 changes that --write does not make\n"
 
 
+DECLARED = """\
+import functools
+import taipy as tp
+import taipy.gui.builder as tgb
+from taipy import Config, Gui
+from taipy.core.notification import CoreEventConsumerBase
+
+
+class Watching(CoreEventConsumerBase):
+    def __init__(self, *queues):
+        super().__init__(*queues)
+
+
+with tgb.Page() as page:
+    tgb.text("x")
+Watching("id", "queue").start()
+Gui(page).run()
+tp.Core().run()
+class Called:
+    def __call__(self, x): return x
+def double(x): return 2 * x
+x = Config.configure_data_node("x", default_data=2)
+y = Config.configure_data_node("y")
+"""
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        ("t = Config.configure_task('t', double, [x, x], y)", "takes (x), but the task has 2"),
+        ("Config.configure_task('t', functools.partial(double), x, y)", "TASK.t.function: "),
+        ("Config.configure_task('t', Called(), x, y)", "TASK.t.function: "),
+        ("Config.configure_scenario('s', [], sequences={'q': ['zz']})", "there is no task 'zz'"),
+        ("Config.load('old.toml')", "'scenario:scope' is not a scope"),
+    ],
+)
+def test_mistakes_of_the_declarations_are_listed_beside_other_changes(
+    declaration: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("old.toml").write_text("[DATA_NODE.a]\nscope = 'scenario:scope'\n")
+    Path("my-app.py").write_text(f"{DECLARED}{declaration}\n")
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "my-app.py:17: tp.Core: remove it" in out
+    assert "my-app.py:16: Gui: " in out
+    assert message in out
+    assert "could not be loaded" not in out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Config.configure_data_node('a', cacheable=True)",
+        "Config.configure_data_node(\n    'a',\n    owner='me',\n)",
+        "Config.configure_task('t', lambda x: x, x, y)",
+        "Config.configure_pipeline('p', [])",
+        "x.scope = tp.Scope.PIPELINE",
+        "tp.create_scenario(x)",
+    ],
+)
+def test_a_change_is_listed_once(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my-app.py").write_text(f"{DECLARED}{line}\n")
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    told = [item for item in out.splitlines() if item > "my-app.py:23"]
+    assert len([item for item in told if item.startswith(("my-app.py:23", "my-app.py:25"))]) == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "made = tp.create_scenario(x)",
+        "try:\n    made = tp.get('x')\nexcept Exception:\n    made = None",
+        "while not tp.is_submittable(x): pass",
+        "for made in tp.get_scenarios(): print(made)",
+        "if tp.exists('x'): print('x')",
+        "Config.configure_pipeline('p', [])",
+    ],
+)
+def test_a_module_goes_on_with_no_wrong_value(use: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rest = "open('written.txt', 'w').close()\nConfig.configure_data_node('z z')\n"
+    mistake = "Config.configure_data_node('a a')\n"
+    Path("my-app.py").write_text(f"{DECLARED}{mistake}{use}\n{rest}")
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "my-app.py:23: DATA_NODE.a a: " in out
+    assert "my-app.py: what follows my-app.py:2" in out
+    assert "z z" not in out
+    assert not Path("written.txt").exists()
+
+
+def test_a_module_that_another_one_stopped_is_not_told_to_fail(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("near_steps.py").write_text("import taipy as tp\nmade = tp.get('x')\n" + STEPS)
+    Path("my-app.py").write_text(SERVED.replace("near_steps\n", "near_steps\nnear_steps.double\n"))
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "AttributeError" not in out
+    assert "my-app.py: what follows near_steps.py:2 could not be loaded" in out
+
+
+def test_a_function_of_taipy_that_a_module_calls_in_its_own_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("my-app.py").write_text(
+        "import taipy as tp\ndef start():\n    return tp.create_scenario(1)\nstart()\n"
+    )
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "my-app.py:3: create_scenario: a module that is served declares" in out
+
+
+def test_what_a_module_prints_is_no_part_of_the_written_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("my-app.py").write_text(SERVED + "print('hello')\n")
+
+    run("--from-taipy", "my-app.py", "--write", "-")
+
+    printed = capsys.readouterr()
+    assert "\nhello\n" not in printed.out
+    assert "hello\n" in printed.err
+
+
 def test_a_module_that_fails_is_told_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("my-app.py").write_text(SERVED + "raise ValueError('no')\n")
 
@@ -104,6 +234,36 @@ def test_a_module_is_printed_with_its_import_lines_changed(
     printed = capsys.readouterr()
     assert printed.out == STEPS.replace("taipy", "scenarist")
     assert "near_steps.py:1: from taipy import Scope" in printed.err
+
+
+def test_a_module_with_an_encoding_of_its_own_is_checked_and_written(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    source = f"# coding: latin-1\n{SERVED}é = 'é'\n".encode("latin-1")
+    Path("my-app.py").write_bytes(source)
+
+    run("--from-taipy", "my-app.py", "--write", "-")
+
+    changed = source.replace(
+        b"from taipy import Config, Orchestrator", b"from scenarist import Config"
+    )
+    assert capfdbinary.readouterr().out == changed
+
+
+def test_a_module_that_imports_a_star_can_be_written_and_served(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("near_steps.py").write_text("def double(x): return x\n")
+    Path("star.py").write_text(SERVED.replace("import Config, Orchestrator", "import *"))
+    run("--from-taipy", "star.py", "--write", "served.py")
+    assert Path("served.py").read_text().startswith("from scenarist import Config\n")
+    Path("empty.toml").write_text("")
+    Config.load("empty.toml")
+    capsys.readouterr()
+
+    run("served.py")
+
+    assert "served.py can be served: 1 scenario config" in capsys.readouterr().out
 
 
 def test_a_file_that_exists_is_replaced_only_when_asked(

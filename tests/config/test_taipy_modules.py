@@ -25,7 +25,7 @@ def changes_of(folder: Path, source: str) -> list[str]:
 def rewritten(folder: Path, source: str) -> str:
     file = folder / "my-app.py"
     file.write_text(source)
-    return rewrite_imports(file)
+    return rewrite_imports(file).decode()
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,24 @@ def rewritten(folder: Path, source: str) -> str:
         ("import taipy\ntaipy.Scope.CYCLE\n", "import scenarist as taipy\ntaipy.Scope.CYCLE\n"),
         ("import taipy as tp\ntp.run()\n", "\ntp.run()\n"),
         ("from taipy import Gui\n", "\n"),
+        (
+            "from taipy import *\r\nx = Config, Scope.CYCLE, set()\r\n",
+            "from scenarist import Config, Scope\r\nx = Config, Scope.CYCLE, set()\r\n",
+        ),
+        (
+            "from taipy.core.config import *\ndef f(x: TaskConfig): return Frequency\n",
+            "from scenarist import Frequency\nfrom scenarist.config import TaskConfig\n"
+            "def f(x: TaskConfig): return Frequency\n",
+        ),
+        (
+            "from taipy.gui import *\nfrom taipy import *\nclass A:\n    class Config: pass\n"
+            "Config\n",
+            "\nfrom scenarist import Config\nclass A:\n    class Config: pass\nConfig\n",
+        ),
+        (
+            "from taipy import *\nfrom scenarist import Config\nConfig, submit\n",
+            "\nfrom scenarist import Config\nConfig, submit\n",
+        ),
         ("def f():\n    from taipy import Gui\n", "def f():\n    pass\n"),
         (
             "if 1:\n    from taipy import Config; x = 1\n",
@@ -76,7 +94,29 @@ def test_imports_are_rewritten_and_nothing_else(tmp_path: Path, source: str, tex
     file = tmp_path / "app.py"
     file.write_bytes(source.encode())
 
-    assert rewrite_imports(file) == text
+    assert rewrite_imports(file).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [
+        ("utf-8-sig", ""),
+        ("utf-8-sig", "# -*- coding: utf-8 -*-\n"),
+        ("latin-1", "# -*- coding: latin-1 -*-\n"),
+        ("cp1252", "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\r\n"),
+        ("shift_jis", "# coding=shift_jis\n"),
+    ],
+)
+def test_a_module_keeps_its_encoding(tmp_path: Path, encoding: str, head: str) -> None:
+    text = "日" if encoding == "shift_jis" else "é"
+    source = f"{head}x = '{text}'; from taipy import Config  # {text}\n"
+    file = tmp_path / "my-app.py"
+    file.write_bytes(source.encode(encoding))
+
+    (change,) = find_changes(file, [tmp_path])
+
+    assert change.lines == (source.count("\n"),)
+    assert rewrite_imports(file) == source.replace("taipy", "scenarist").encode(encoding)
 
 
 @given(
@@ -201,6 +241,25 @@ def test_what_is_imported_from_deep_inside_taipy_is_told_by_its_name(tmp_path: P
     assert change.startswith("2: DataNode: entities are read over REST")
 
 
+def test_the_names_that_a_star_gives_are_told(tmp_path: Path) -> None:
+    source = "from taipy import *\nx = Config.configure_data_node('x')\nsubmit(x)\nget('x')\n"
+
+    changes = changes_of(tmp_path, f"{source}Gui().run()\n")
+
+    assert [change.partition(": ")[2].partition(": ")[0] for change in changes] == [
+        "from taipy import * → from scenarist import Config",
+        "submit",
+        "get",
+        "Gui",
+    ]
+
+
+def test_a_star_that_gives_names_to_other_modules_only_has_to_be_replaced(tmp_path: Path) -> None:
+    (_, change) = changes_of(tmp_path, "from taipy import *\n")
+
+    assert change == "1: import the names that are used instead of *"
+
+
 def test_annotations_that_are_not_evaluated_need_no_change(tmp_path: Path) -> None:
     head = "from __future__ import annotations\nfrom taipy import Scenario\n"
 
@@ -239,10 +298,20 @@ def test_modules_that_the_module_imports_are_looked_at_too(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("content", [b"x = =", b"\xff", b"x\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"x = =",
+        b"\xff",
+        b"x\n\n\xff",
+        b"x\x00",
+        b"# coding: nonsense\n",
+        b"\xef\xbb\xbf# coding: latin-1",
+    ],
+)
 def test_a_module_that_cannot_be_parsed_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "app.py"
     file.write_bytes(content)
 
-    with pytest.raises(InvalidError, match=r"app\.py:"):
+    with pytest.raises(InvalidError, match=r"app\.py:(1| is not)"):
         find_changes(file, [])

@@ -565,11 +565,35 @@ def test_properties_that_cannot_be_stored_are_made_so(taipy: Import) -> None:
     properties = '{"a": NaN, "b": "x\\u0000y", "c\\ud800": 1}'
     path.write_text(path.read_text().replace('"properties": {}', f'"properties": {properties}'))
 
-    taipy.run()
+    report = taipy.run()
 
     found = scenario_rows.find(taipy.database.reader, scenario_id)
     assert found is not None
     assert found.properties == {"a": None, "b": "x\ufffdy", "c\ufffd": 1}
+    assert (
+        "surrogates, which cannot be stored, in 'x\\x00y', 'c\\ud800'"
+        in said(report.notes)[scenario_id]
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("scenario", {"tags": ["a\0"]}),
+        ("scenario", {"properties": {"name": "a\ud800"}}),
+        ("scenario", {"sequences": {"a\udfff": {"tasks": []}}}),
+        ("node", {"data_node_properties": {"owner": "a\0"}}),
+        ("node", {"editor_id": "a\0"}),
+    ],
+)
+def test_texts_that_cannot_be_stored_are_told_wherever_they_are(
+    taipy: Import, where: str, change: dict[str, Any]
+) -> None:
+    scenario_id = taipy.source.plan()
+    entry = scenario_id if where == "scenario" else taipy.source.record_of_config("number")
+    taipy.source.change(entry, **change)
+
+    assert "U+FFFD takes the place" in said(taipy.run().notes)[entry]
 
 
 def test_what_a_scenario_cannot_have_here_is_left_out_of_it(taipy: Import) -> None:
@@ -629,7 +653,35 @@ def test_the_latest_version_must_be_known(taipy: Import) -> None:
     with pytest.raises(InvalidError, match=r"name one with --version; there are: 1\.0"):
         taipy.run()
 
-    assert added(taipy.run(version="1.0"))["scenarios"] == 1
+    report = taipy.run(version="1.0")
+
+    assert added(report)["scenarios"] == 1
+    assert "is damaged" in said(report.left_out)["version.json"]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "text"),
+    [
+        ("2.0", "{"),
+        ("1.0", ""),
+        ("1.0", "[]"),
+        ("1.0", '{"config": "[]"}'),
+        ("1.0", "[" * 100_000),
+        ("1.0", '{"config": "{\\"CORE\\": 1}"}'),
+    ],
+)
+def test_a_damaged_version_is_told_and_its_entities_come(
+    taipy: Import, damaged: str, text: str
+) -> None:
+    taipy.source.plan()
+    (taipy.source.entities / "version" / f"{damaged}.json").write_text(text)
+
+    report = taipy.run()
+
+    assert added(report)["scenarios"] == 1
+    (entry,) = report.left_out
+    assert entry.entry == f"version/{damaged}.json"
+    assert entry.text.startswith("its ")
 
 
 DAMAGE = {

@@ -26,7 +26,7 @@ from scenarist.storage.registry import find_storage
 def run(app: str, file: Path) -> dict[str, Any]:
     configure_logging("text", "error")
     for module in Path().rglob("*.py"):
-        module.write_text(rewrite_imports(module.resolve()))
+        module.write_bytes(rewrite_imports(module.resolve()))
     application = load_app(str(file))
     check_application(application)
     declared = describe(application.registry)

@@ -1,18 +1,31 @@
 """Reports what a module or TOML file of Taipy needs to be served, and changes its imports."""
 
+import ast
 import re
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from scenarist.config import ConfigProblem, load_app
 from scenarist.config.applications import find_declaration_faults, find_source
-from scenarist.config.taipy_modules import find_changes, format_change, rewrite_imports
-from scenarist.config.taipy_stand_in import standing_in_for_taipy
+from scenarist.config.taipy_modules import (
+    ModuleChange,
+    find_changes,
+    format_change,
+    rewrite_imports,
+    shorten_path,
+)
+from scenarist.config.taipy_stand_in import find_statement_lines, standing_in_for_taipy
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.redaction import redact
 from scenarist.system.search_path import extend_search_path
 
 _FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")
+_PLACE = re.compile(r"(.+\.py):(\d+): ")
+_DECLARING = re.compile(rb"\b(configure_|set_default_|load\(|override\()")
+_ARGUMENT_FAULTS = ("there is no key ", "a lambda ")
 _ENTRY = re.compile(r".*: ([A-Z_]+)(?:\.([^.]+))?(?:\.(.+))?", re.DOTALL)
 
 
@@ -32,48 +45,103 @@ def report_changes(application: str, *, write: str | None, may_overwrite: bool) 
     if not is_module:
         if write is not None:
             raise InvalidError("a TOML file has no import lines; leave out --write")
-        lines = _find_file_changes(application)
-        rest = len(lines)
+        found = _find_file_changes(application)
+        for line in found:
+            print(redact(line), file=report)
+        has_changes, rest = bool(found), len(found)
     else:
         file = find_source(application)
         if file is None:
             raise InvalidError(f"there is no file {application}")
-        lines, rest = _find_module_changes(application, file)
-        if write is not None:
-            _write_module(file, write, may_overwrite=may_overwrite)
-    for line in lines:
-        print(redact(line), file=report)
+        has_changes, rest = _report_module(
+            application, file, report, write=write, may_overwrite=may_overwrite
+        )
     if rest:
-        changes = "1 change" if rest == 1 else f"{rest} changes"
+        count = "1 change" if rest == 1 else f"{rest} changes"
         note = " that --write does not make" if is_module else ""
-        raise InvalidError(f"{application} needs {changes}{note}")
-    print(f"{application} needs {'no other' if lines else 'no'} change.", file=report)
+        raise InvalidError(f"{application} needs {count}{note}")
+    print(f"{application} needs {'no other' if has_changes else 'no'} change.", file=report)
 
 
-def _find_module_changes(application: str, file: Path) -> tuple[list[str], int]:
-    """Return the changes as text, and the number of those that remain after the import lines."""
+def _report_module(
+    application: str, file: Path, report: TextIO, *, write: str | None, may_overwrite: bool
+) -> tuple[bool, int]:
+    """Print the changes of a module; return whether there are any, and how many are left."""
     folders = list(dict.fromkeys([file.parent, Path.cwd()]))
     changes = find_changes(file, folders)
-    lines = [format_change(change) for change in changes]
-    rest = sum(change.is_needed and not change.is_import for change in changes)
-    if rest:
-        return lines, rest
-    problems = _check_declarations(application, folders)
-    if "Config" not in file.read_text():  # a module of functions that another one uses
-        problems = [problem for problem in problems if problem.where != application]
-    return [*lines, *(f"{problem.where}: {problem.message}" for problem in problems)], len(problems)
+    if write is not None:
+        _write_module(file, write, may_overwrite=may_overwrite)
+    for change in changes:
+        print(redact(format_change(change)), file=report)
+    # Loading executes the module: what its text needs is told by then, whatever it does.
+    report.flush()
+    with redirect_stdout(report):  # what the module prints is no part of the written one
+        problems, notes = _check_declarations(application, file, folders, changes)
+    for line in (*(f"{problem.where}: {problem.message}" for problem in problems), *notes):
+        print(redact(line), file=report)
+    return bool(changes or problems), sum(map(_is_left, changes)) + len(problems)
 
 
-def _check_declarations(application: str, folders: list[Path]) -> list[ConfigProblem]:
-    """Return the mistakes of a module, as if its import lines were changed."""
+def _is_left(change: ModuleChange) -> bool:
+    """Whether a change is still needed after those of the import lines."""
+    return change.is_needed and not change.is_import
+
+
+def _check_declarations(
+    application: str, file: Path, folders: list[Path], changes: Sequence[ModuleChange]
+) -> tuple[list[ConfigProblem], list[str]]:
+    """Return the mistakes of a module as if its import lines were changed, and what is unknown.
+
+    Mistakes that the changes name already are left out.
+    """
+    listed: dict[Path, frozenset[int]] = {file: frozenset()}
+    for change in changes:
+        lines = change.lines if _is_left(change) else ()
+        listed[change.file] = listed.get(change.file, frozenset()).union(lines)
     extend_search_path([str(folder) for folder in folders])
-    with standing_in_for_taipy():
+    with standing_in_for_taipy(listed) as ended:
         try:
             loaded = load_app(application)
         except InvalidError as error:
-            return [ConfigProblem(application, error.message)]
-        faults = [ConfigProblem(application, fault) for fault in find_declaration_faults(loaded)]
-        return [*loaded.registry.check(), *faults]
+            if ended:  # it lacks what would have followed
+                return [], [_describe_end(application, ended)]
+            return [ConfigProblem(application, error.message)], []
+        problems = [
+            problem for problem in loaded.registry.check() if not _is_listed(problem, listed)
+        ]
+        # A module of functions that another one uses declares nothing.
+        if not ended and b"Config" in file.read_bytes():
+            faults = find_declaration_faults(loaded)
+            problems += [ConfigProblem(application, fault) for fault in faults]
+    declares = any(_declares_below(path, line) for path, line in ended.items())
+    return problems, [_describe_end(application, ended)] if declares else []
+
+
+def _describe_end(application: str, ended: Mapping[Path, int]) -> str:
+    places = ", ".join(f"{shorten_path(path)}:{line}" for path, line in ended.items())
+    return (
+        f"{application}: what follows {places} could not be loaded; run this again after the "
+        "changes above, as further ones may be found there"
+    )
+
+
+def _declares_below(file: Path, line: int) -> bool:
+    """Whether a module may declare something in what follows a line."""
+    data = file.read_bytes()
+    last = find_statement_lines(ast.parse(data), line)[-1]
+    return any(_DECLARING.search(item) for item in data.splitlines()[last:])
+
+
+def _is_listed(problem: ConfigProblem, listed: Mapping[Path, frozenset[int]]) -> bool:
+    """Whether a mistake of an argument is one of the listed changes."""
+    match = _PLACE.match(problem.where)
+    if match is None or not problem.message.startswith(_ARGUMENT_FAULTS):
+        return False
+    file = Path(match[1]).resolve()
+    if not listed.get(file):
+        return False
+    statement = find_statement_lines(ast.parse(file.read_bytes()), int(match[2]))
+    return not listed[file].isdisjoint(statement)
 
 
 def _find_file_changes(file: str) -> list[str]:
@@ -112,13 +180,15 @@ def _find_line(text: str, where: str) -> int:
 
 
 def _write_module(file: Path, write: str, *, may_overwrite: bool) -> None:
-    text = rewrite_imports(file)
+    data = rewrite_imports(file)
     if write == "-":
-        print(text, end="")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
         return
     try:
-        with open(write, "w" if may_overwrite else "x", encoding="utf-8", newline="") as target:
-            target.write(text)
+        with open(write, "wb" if may_overwrite else "xb") as target:
+            target.write(data)
     except FileExistsError:
         raise InvalidError(
             f"{write} exists; write to another file, or add --overwrite to replace it"

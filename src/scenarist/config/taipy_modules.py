@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from scenarist.config.keys import DATA_NODE_KEYS, SCENARIO_KEYS, SECTION_KEYS, TASK_KEYS
@@ -16,7 +18,9 @@ from scenarist.config.taipy_names import (
     find_config_instead,
     find_instead,
     find_member_fault,
+    list_star_names,
 )
+from scenarist.config.unbound_names import find_unbound_names
 from scenarist.domain.errors import InvalidError
 
 _MAX_MODULES = 500
@@ -77,10 +81,10 @@ def describe_changes(file: Path, folders: Sequence[Path]) -> str:
     return f"; it is written for Taipy, and needs these changes:{lines}"
 
 
-def rewrite_imports(file: Path) -> str:
-    """Return the text of a module with the imports of Taipy changed to those of Scenarist.
+def rewrite_imports(file: Path) -> bytes:
+    """Return a module with the imports of Taipy changed to those of Scenarist.
 
-    Names that Scenarist does not have are left out.
+    Names that Scenarist does not have are left out. The encoding stays, with its byte order mark.
 
     Raises:
         InvalidError: The module cannot be read or parsed.
@@ -98,19 +102,20 @@ def rewrite_imports(file: Path) -> str:
         parts = module.replace_import(statement) or (["pass"] if statement.col_offset else [])
         separator = "\n" + indent.decode() if is_first else "; "
         data = data[:begin] + separator.join(parts).encode() + data[end:]
-    return data.decode()
+    return data.decode().encode(module.encoding)
 
 
 def format_change(change: ModuleChange) -> str:
     """Return a change as a line of text: file, lines, what to change."""
-    file = _shorten(change.file)
+    file = shorten_path(change.file)
     lines = ", ".join(map(str, change.lines))
     place = f"{file}:{lines}"
     note = "" if change.is_needed else " (does not run where the module is served)"
     return f"{place}: {change.message}{note}"
 
 
-def _shorten(file: Path) -> str:
+def shorten_path(file: Path) -> str:
+    """Return the path of a file from the current folder, if it is below it."""
     try:
         return str(file.relative_to(Path.cwd()))
     except ValueError:
@@ -164,18 +169,22 @@ class _Module(ast.NodeVisitor):
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            self.text = file.read_bytes().decode()
+            data = file.read_bytes()
+            self.encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
+            self.text = data.decode(self.encoding)
             self._tree = ast.parse(self.text)
         except OSError as error:
             raise InvalidError(f"{file}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise InvalidError(f"{file}: is not valid UTF-8 at byte {error.start}") from None
+            name = error.encoding.upper()
+            raise InvalidError(f"{file}: is not valid {name} at byte {error.start}") from None
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", 1)
+            line = getattr(error, "lineno", None) or 1
             raise InvalidError(f"{file}:{line}: {type(error).__name__}: {error}") from None
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self._idle_imports: set[ast.AST] = set()
         self._bound: dict[str, tuple[str, ...]] = {}  # names of this module → path in Taipy
+        self._given: dict[ast.AST, set[str]] = {}  # names that * gives this module
         self._used: set[str] = set()  # names of this module that are used for what is here too
         self._uses: dict[str, _Use] = {}  # by message
         self._runs = True
@@ -212,7 +221,8 @@ class _Module(ast.NodeVisitor):
     def replace_import(self, statement: ast.Import | ast.ImportFrom) -> list[str]:
         """Return the import statements that take the place of one; none if it is not needed."""
         made: dict[str, list[str]] = {}
-        for alias in statement.names:
+        given = [ast.alias(name) for name in sorted(self._used & self._given.get(statement, set()))]
+        for alias in given if statement in self._given else statement.names:
             path = _path_of(statement, alias)
             name = alias.asname or alias.name.partition(".")[0]
             if path is None:
@@ -240,11 +250,19 @@ class _Module(ast.NodeVisitor):
         for alias in statement.names:
             path = _path_of(statement, alias)
             if path is not None and alias.name == "*":
-                self._add(statement.lineno, "import the names that are used instead of *")
+                self._bind_star(statement, path[:-1])
             elif path is not None and isinstance(statement, ast.Import) and alias.asname is None:
                 self._bound["taipy"] = ("taipy",)
             elif path is not None:
                 self._bound[alias.asname or alias.name] = path
+
+    def _bind_star(self, statement: ast.Import | ast.ImportFrom, module: tuple[str, ...]) -> None:
+        is_gui = not GUI_MODULES.isdisjoint(module)
+        given = list_star_names(is_gui=is_gui) & find_unbound_names(self.text) - set(self._bound)
+        self._given[statement] = set(given)
+        self._bound.update({name: (*module, name) for name in given})
+        if not given and not is_gui:  # other modules may take names from this one
+            self._add(statement.lineno, "import the names that are used instead of *")
 
     def visit_Import(self, node: ast.Import) -> None:
         if not self._runs:

@@ -92,6 +92,26 @@ _CONFIG_INSTEAD = {
     "migration_functions": "remove it: entities need no migration (docs/changing.md)",
     "add_job_mode": "choose an executor with scenarist serve --executor",
 }
+
+_READING = {
+    *("can_create", "delete", "delete_job", "delete_jobs", "exists", "get", "get_cycles"),
+    *("get_cycles_scenarios", "get_data_nodes", "get_entities_by_config_id", "get_jobs"),
+    *("get_latest_job", "get_latest_submission", "get_parents", "get_primary"),
+    *("get_primary_scenarios", "get_scenarios", "get_sequences", "get_submissions", "get_tasks"),
+    *("is_deletable", "is_editable", "is_promotable", "is_readable", "is_submittable", "tag"),
+    *("untag", "Status", "SubmissionStatus", "Submittable", "CycleId", "DataNodeId", "JobId"),
+    *("ScenarioId", "SequenceId", "SubmissionId", "TaskId"),
+}
+"""Further names of the package ``taipy``, for which there is one answer."""
+
+_GUI_NAMES = frozenset(
+    {
+        *("Gui", "Icon", "State", "Markdown", "Html", "Page", "Partial", "notify", "navigate"),
+        *("download", "hold_control", "resume_control", "invoke_callback", "invoke_long_callback"),
+        *("get_state_id", "get_user_content_url"),
+    }
+)
+
 KEYWORDS_INSTEAD = {
     "pipeline_configs": PIPELINES_INSTEAD,
     "pipelines": PIPELINES_INSTEAD,
@@ -101,6 +121,11 @@ KEYWORDS_INSTEAD = {
     "cacheable": "set skippable=True on the task that writes the data node",
 }
 """What to write instead of arguments that configure functions no longer have."""
+
+
+def list_star_names(*, is_gui: bool) -> frozenset[str]:
+    """Return the names that ``from taipy import *``, or that of a module with pages, may give."""
+    return _GUI_NAMES if is_gui else frozenset({*EQUIVALENTS, *_INSTEAD, *_READING})
 
 
 def find_instead(name: str, *, is_gui: bool = False) -> str:

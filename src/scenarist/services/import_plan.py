@@ -117,5 +117,5 @@ class ImportPlan:
             release=source.records.release,
             counts={**counts, "edit": ImportCount(len(self.edits), self.present_edits)},
             left_out=(*source.records.left_out, *self.left_out),
-            notes=tuple(self.notes),
+            notes=(*source.records.notes, *self.notes),
         )

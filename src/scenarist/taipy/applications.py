@@ -27,6 +27,9 @@ from scenarist.taipy.records import (
 LATEST = "latest"
 DEVELOPMENT = "development"
 
+_SHOWN_TEXTS = 3
+_SHOWN_CHARACTERS = 100
+
 _KNOWN_RELEASE = re.compile(r"3\.1\b.*|4\.[01]\b.*")
 _IDS = {
     TaipyCycle: ("cycles", re.compile(r"CYCLE_[\w.-]{1,300}")),
@@ -59,6 +62,7 @@ class TaipyApplication:
     jobs: Mapping[str, TaipyJob]
     submissions: Mapping[str, TaipySubmission]
     left_out: Sequence[Remark]
+    notes: Sequence[Remark] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class _Versions:
 class _Reader:
     folder: TaipyFolder
     left_out: list[Remark] = field(default_factory=list)
+    notes: list[Remark] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
     def read_all(self, kind: type[RecordT], version: str | None) -> dict[str, RecordT]:
@@ -111,8 +116,10 @@ class _Reader:
         found: dict[str, RecordT] = {}
         try:
             for path in self.folder.iter_records(name):
+                replaced: list[str] = []
                 try:
-                    record = decode_record(self.folder.read(path, limit=MAX_RECORD_BYTES), kind)
+                    data = self.folder.read(path, limit=MAX_RECORD_BYTES)
+                    record = decode_record(data, kind, on_replaced=replaced.append)
                     _check_id(record, path, form)
                 except (RecordError, UnreadableFileError) as error:
                     self.left_out.append(Remark(path.stem, str(error)))
@@ -120,6 +127,8 @@ class _Reader:
                 other = getattr(record, "version", version)
                 if other == version:
                     found[record.id] = record
+                    if replaced:
+                        self.notes.append(_make_note(record.id, replaced))
                 else:
                     self.others[str(other)] += 1
         except UnreadableFileError as error:
@@ -138,15 +147,19 @@ def read_application(folder: TaipyFolder, version: str | None = None) -> TaipyAp
         InvalidError: It is not known which one is the latest, or a release of Taipy wrote the
             records whose format is not known.
     """
-    chosen = _find_versions(folder).find(version)
-    core = _read_core(folder, chosen)
+    versions = _find_versions(folder)
+    chosen = versions.find(version)
+    reader = _Reader(folder)
+    if versions.fault is not None:
+        reader.left_out.append(Remark("version.json", versions.fault))
+    cores = {known: _read_core(reader, known) for known in versions.known}
+    core = cores[chosen]
     release = str(core.get("core_version", ""))
     if release and not _KNOWN_RELEASE.fullmatch(release):
         raise InvalidError(
             f"version {chosen} was written by Taipy {release}; what 3.1 to 4.1 write can be "
             "imported"
         )
-    reader = _Reader(folder)
     found = TaipyApplication(
         folder=folder,
         version=chosen,
@@ -159,6 +172,7 @@ def read_application(folder: TaipyFolder, version: str | None = None) -> TaipyAp
         jobs=reader.read_all(TaipyJob, chosen),
         submissions=reader.read_all(TaipySubmission, chosen),
         left_out=reader.left_out,
+        notes=reader.notes,
     )
     reader.left_out += [
         Remark(
@@ -169,6 +183,16 @@ def read_application(folder: TaipyFolder, version: str | None = None) -> TaipyAp
         for other, count in sorted(reader.others.items())
     ]
     return found
+
+
+def _make_note(record_id: str, texts: Sequence[str]) -> Remark:
+    shown = ", ".join(repr(text[:_SHOWN_CHARACTERS]) for text in texts[:_SHOWN_TEXTS])
+    more = len(texts) - _SHOWN_TEXTS
+    return Remark(
+        record_id,
+        f"U+FFFD takes the place of NUL and lone surrogates, which cannot be stored, in {shown}"
+        f"{f' and {more} other texts' if more > 0 else ''}",
+    )
 
 
 def _check_id(record: TaipyRecord, path: Path, form: re.Pattern[str]) -> None:
@@ -197,11 +221,26 @@ def _find_versions(folder: TaipyFolder) -> _Versions:
     return _Versions(known, latest, development, None)
 
 
-def _read_core(folder: TaipyFolder, version: str) -> dict[str, Any]:
-    """Return the section CORE of the configuration of a version; empty if it cannot be read."""
+def _read_core(reader: _Reader, version: str) -> dict[str, Any]:
+    """Return the section CORE of the configuration of a version; empty, and noted, if damaged."""
+    entry = f"version/{version}.json"
     try:
-        data = folder.read(folder.entities / "version" / f"{version}.json", limit=MAX_RECORD_BYTES)
-        found = json.loads(json.loads(data)["config"])["CORE"]
-    except (UnreadableFileError, ValueError, LookupError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        data = reader.folder.read(reader.folder.entities / entry, limit=MAX_RECORD_BYTES)
+        config = json.loads(json.loads(data)["config"])
+        found = config.get("CORE", {})
+    except (UnreadableFileError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = str(error) if isinstance(error, UnreadableFileError) else "its JSON is damaged"
+    except RecursionError:
+        reason = "its JSON is damaged"
+    else:
+        if isinstance(found, dict):
+            return found
+        reason = "its CORE is no JSON object"
+    reader.left_out.append(
+        Remark(
+            entry,
+            f"{reason}; which release of Taipy wrote the version is not known, and values are "
+            "looked for in user_data",
+        )
+    )
+    return {}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -129,10 +129,15 @@ class TaipySubmission(TaipyRecord, frozen=True, kw_only=True):
     version: str
 
 
-def decode_record(data: bytes, kind: type[RecordT]) -> RecordT:
+def decode_record(
+    data: bytes, kind: type[RecordT], *, on_replaced: Callable[[str], None] | None = None
+) -> RecordT:
     """Return the record in a JSON document.
 
-    Texts lose what no database can store, and NaN becomes null.
+    What no database can store is replaced in texts, and NaN becomes null.
+
+    Args:
+        on_replaced: Called with each text in which something is replaced.
 
     Raises:
         RecordError: The document is damaged, or is not such a record.
@@ -142,7 +147,7 @@ def decode_record(data: bytes, kind: type[RecordT]) -> RecordT:
     try:
         # Taipy writes NaN, which is no JSON and which other decoders refuse.
         found = json.loads(data, parse_constant=lambda _: None)
-        plain = _to_plain(found)
+        plain = _to_plain(found, on_replaced or (lambda _: None))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"its JSON is damaged: {error}") from None
     if not isinstance(plain, dict):
@@ -177,14 +182,23 @@ def _read_enumerations(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if name == "UNDEFINED" else name for key, name in names.items()}
 
 
-def _to_plain(value: Any) -> Any:
+def _to_plain(value: Any, on_replaced: Callable[[str], None]) -> Any:
     """Replace the objects that Taipy writes for dates and durations by their texts."""
     if isinstance(value, str):
-        return sanitize_text(value)
+        return _sanitize(value, on_replaced)
     if isinstance(value, list):
-        return [_to_plain(item) for item in value]
+        return [_to_plain(item, on_replaced) for item in value]
     if isinstance(value, dict):
         if value.keys() == {"__type__", "__value__"}:
-            return _to_plain(value["__value__"])
-        return {sanitize_text(key): _to_plain(item) for key, item in value.items()}
+            return _to_plain(value["__value__"], on_replaced)
+        return {
+            _sanitize(key, on_replaced): _to_plain(item, on_replaced) for key, item in value.items()
+        }
     return value
+
+
+def _sanitize(text: str, on_replaced: Callable[[str], None]) -> str:
+    made = sanitize_text(text)
+    if made != text:
+        on_replaced(text)
+    return made

@@ -37,6 +37,13 @@ def test_a_decimal_without_a_value_is_not_a_whole_number(text: str) -> None:
         convert(decimal.Decimal(text), Integer())
 
 
+@pytest.mark.parametrize("text", ["1E+999999999", "-1E+999999999", "1E-999999999"])
+@pytest.mark.parametrize("kind", [Integer(), Numeric(), Numeric(40, 2)], ids=str)
+def test_a_decimal_that_is_too_long_to_write_out_is_refused_at_once(text: str, kind: Any) -> None:
+    with pytest.raises(InvalidError, match="more digits than any database keeps"):
+        convert(decimal.Decimal(text), kind)
+
+
 @pytest.mark.parametrize("is_float", [True, False])
 def test_decimals_of_many_digits_are_kept(is_float: bool) -> None:
     number = decimal.Decimal("1E+30")

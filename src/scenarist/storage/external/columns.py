@@ -23,6 +23,9 @@ _FLOAT_SCALE = 10
 
 _ALL_DIGITS = decimal.Context(prec=decimal.MAX_PREC)
 
+_MAX_DIGITS = 131_072
+"""Digits before the decimal point of PostgreSQL's `numeric`, the widest of the databases."""
+
 
 def infer_type(series: Any, label: str) -> "TypeEngine[Any]":
     """Return the type for a column of a new table.
@@ -144,6 +147,7 @@ def _to_integer(cell: Any) -> Any:
     _require_number(cell)
     if isinstance(cell, int):
         return cell
+    _require_digits(cell)
     if not math.isfinite(cell) or cell != int(cell):
         raise ValueError("it is not a whole number")
     return int(cell)
@@ -170,6 +174,7 @@ def _to_decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
     _require_number(cell)
     if cell != cell:
         return cell
+    _require_digits(cell)
     number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
     if scale is not None and number.is_finite() and number != _round(number, scale):
         raise ValueError(f"the column keeps {scale} decimal places")
@@ -184,6 +189,13 @@ def _round(number: decimal.Decimal, scale: int) -> decimal.Decimal:
 
 def _require_number(cell: Any) -> None:
     _require((int, float, decimal.Decimal), "a number", cell)
+
+
+def _require_digits(cell: Any) -> None:
+    """Refuse a decimal that takes ages to write out, as 1E+999999999 does."""
+    is_number = isinstance(cell, decimal.Decimal) and cell.is_finite()
+    if is_number and abs(cell.adjusted()) > _MAX_DIGITS:
+        raise ValueError("it has more digits than any database keeps")
 
 
 def _require(types: tuple[type, ...], noun: str, cell: Any) -> Any:

@@ -37,10 +37,10 @@ def to_declared_type(value: object, name: str, *, data_node: str) -> Any:
         ) from error
     try:
         return convert(value)
-    except Exception:  # noqa: BLE001 - classes of the application may raise anything
-        plain = _to_plain(value)
+    except Exception:  # noqa: BLE001, S110 - classes of the application may raise anything
+        pass
     try:
-        return convert(plain)
+        return convert(_to_plain(value))
     except Exception as error:
         reason = " ".join(str(error).split())[:_LONGEST_REASON]
         raise InvalidError(
