@@ -94,3 +94,17 @@ def test_in_memory_value_stays_in_the_database_whatever_its_size(tmp_path: Path)
     assert written.content == pickle.dumps("x" * 1_000_000, protocol=5)
     assert written.uri is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_only_the_program_that_wrote_it_has_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "Model", type("Model", (), {"__module__": "__main__"}), raising=False)
+    storage, target = find_storage("pickle"), a_target("pickle", tmp_path)
+    written = storage.write(vars(main)["Model"](), target)
+    monkeypatch.delattr(main, "Model")
+    location = ValueLocation(storage_type="pickle", uri=written.uri, content=written.content)
+
+    with pytest.raises(InvalidError, match="needs 'Model', which was defined in the program"):
+        storage.read(location)

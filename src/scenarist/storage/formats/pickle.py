@@ -2,13 +2,16 @@
 
 import pickle
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import ROW_LIMIT, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.rendition import render
+
+_PROGRAMS = frozenset({"__main__", "__mp_main__"})
+"""Names of the module of a program, whatever it is."""
 
 
 class PickleStorage:
@@ -38,7 +41,7 @@ class PickleStorage:
         )
 
     def read(self, location: ValueLocation) -> Any:
-        return value_files.decode(location, pickle.load)
+        return value_files.decode(location, _load)
 
     def from_json(self, data: object) -> object:
         return data
@@ -62,3 +65,23 @@ class InMemoryStorage(PickleStorage):
 
 def _dump(value: object) -> bytes:
     return pickle.dumps(value, protocol=5)
+
+
+def _load(file: BinaryIO) -> Any:
+    return _Unpickler(file).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickler that explains what is missing if the program that wrote the value was a script."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except AttributeError as error:
+            if module not in _PROGRAMS:
+                raise
+            raise InvalidError(
+                f"the value needs {name!r}, which was defined in the program that wrote it "
+                "(__main__) and is in no module that can be imported here; move it to a module of "
+                "its own, and write the value again"
+            ) from error
