@@ -270,7 +270,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(taipy: Import) -> None:
     report = taipy.run(is_dry_run=True)
 
     assert taipy.dump() == before
-    assert not taipy.values.exists()
+    assert list(taipy.values.iterdir()) == []
     assert report == taipy.run()
 
 

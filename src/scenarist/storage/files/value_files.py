@@ -103,6 +103,7 @@ def store_bytes(
         if path is not None:
             staged = _stage(path, data, target)
         else:
+            _require_folder(target.folder)
             names = (
                 folder_name_of(target.storage_type),
                 target.data_node_id,
@@ -363,6 +364,15 @@ def _open_location(location: ValueLocation) -> Iterator[BinaryIO]:
         if location.fingerprint is not None:
             check_fingerprint(file, location.uri, location.fingerprint)
         yield file
+
+
+def _require_folder(folder: str) -> None:
+    """Refuse to make the storage folder again: if it was moved, the values are elsewhere."""
+    if not remote.is_url(folder) and not os.path.isdir(folder):
+        raise UnavailableError(
+            f"{folder}: the storage folder is not there; put it back where it was when the server "
+            "was started"
+        )
 
 
 def _require_plain(storage_type: str, path: str) -> None:
