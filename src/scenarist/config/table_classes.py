@@ -1,0 +1,29 @@
+"""The table classes that can be passed as ``exposed_type``."""
+
+from typing import Any
+
+_TABLE_CLASSES = {
+    "modin": "pandas",
+    "pandas:DataFrame": "pandas",
+    "pandas.core.frame:DataFrame": "pandas",
+    "numpy:ndarray": "numpy",
+    "polars:DataFrame": "polars",
+    "polars.dataframe.frame:DataFrame": "polars",
+    "pyarrow:Table": "pyarrow",
+    "pyarrow.lib:Table": "pyarrow",
+}
+"""What can be passed as ``exposed_type``, with the word that storages use: Modin means pandas."""
+
+
+def replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:
+    """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each."""
+    kinds = properties.get("exposed_type")
+    if isinstance(kinds, dict):
+        kinds = {name: _to_plain_word(kind) for name, kind in kinds.items()}
+    elif isinstance(kinds, list):
+        kinds = [_to_plain_word(kind) for kind in kinds]
+    return properties if kinds is None else {**properties, "exposed_type": _to_plain_word(kinds)}
+
+
+def _to_plain_word(kind: Any) -> Any:
+    return _TABLE_CLASSES.get(kind, kind) if isinstance(kind, str) else kind
