@@ -43,7 +43,7 @@ TESTED_IN = {
     "config/test_function_inspection.py": ["config: function_uses"],
     "cli/test_taipy_changes.py": ["config: taipy_stand_in"],
     "config/test_taipy_modules.py": ["config: taipy_names unbound_names"],
-    "config/test_registry.py": ["config: data_nodes declarations drafts origins table_classes"],
+    "config/test_registry.py": ["config: data_nodes declarations drafts known_classes origins"],
     "config/test_toml_reading.py": ["config: overriding"],
     "console/test_pages.py": ["console: vendoring"],
     "db/dialects/test_postgresql.py": ["db/dialects: base"],

@@ -425,6 +425,15 @@ def test_sets_are_kept_as_lists(registry: ConfigRegistry) -> None:
     assert registry.check() == []
 
 
+def test_the_class_with_which_taipy_reads_documents_is_left_out(registry: ConfigRegistry) -> None:
+    document = "taipy.core.common.mongo_default_document:MongoDefaultDocument"
+
+    node = registry.configure_mongo_collection_data_node("a", "db", "c", custom_document=document)
+
+    assert node.properties == {"db_name": "db", "collection_name": "c"}
+    assert registry.check() == []
+
+
 @pytest.mark.parametrize("exposed_type", ["modin", ["modin"], {"Sheet": "modin"}])
 def test_modin_is_read_as_pandas(exposed_type: Any, registry: ConfigRegistry) -> None:
     registry.configure_excel_data_node("a", exposed_type=exposed_type)

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent / "apps"
 APPS = {
     "again": "app.py",
     "attributes": "configuration.py",
+    "backup": "backup.toml",
     "changed": "app.py",
     "classes": "app.py",
     "dashes": "01-first-steps/data-node-and-task.py",

@@ -26,6 +26,7 @@ from scenarist.config.keys import (
     known_keys,
     retain_properties,
 )
+from scenarist.config.known_classes import replace_known_classes
 from scenarist.config.names import (
     FunctionName,
     NamedObjects,
@@ -34,7 +35,6 @@ from scenarist.config.names import (
 )
 from scenarist.config.origins import find_caller_position
 from scenarist.config.overriding import OverridingValues
-from scenarist.config.table_classes import replace_table_classes
 from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
@@ -114,7 +114,7 @@ class Declarations:
             scope=scope,
             validity_period=validity_period,
             properties=_without_empty_type(
-                replace_table_classes(draft.merge_properties(properties, known_keys(storage_type)))
+                replace_known_classes(draft.merge_properties(properties, known_keys(storage_type)))
             ),
             declarations=self,
         )

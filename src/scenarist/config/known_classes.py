@@ -1,4 +1,4 @@
-"""The table classes that can be passed as ``exposed_type``."""
+"""Classes that are replaced by what they mean, since no worker has to import them."""
 
 from typing import Any
 
@@ -14,9 +14,17 @@ _TABLE_CLASSES = {
 }
 """What can be passed as ``exposed_type``, with the word that storages use: Modin means pandas."""
 
+_TAIPY_DOCUMENT = "taipy.core.common.mongo_default_document:MongoDefaultDocument"
+"""What a backup by Taipy has as ``custom_document`` where none was declared."""
 
-def replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:
-    """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each."""
+
+def replace_known_classes(properties: dict[str, Any]) -> dict[str, Any]:
+    """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each.
+
+    The class with which Taipy reads documents is left out: documents without a class are dicts.
+    """
+    if properties.get("custom_document") == _TAIPY_DOCUMENT:
+        properties = {key: properties[key] for key in properties if key != "custom_document"}
     kinds = properties.get("exposed_type")
     if isinstance(kinds, dict):
         kinds = {name: _to_plain_word(kind) for name, kind in kinds.items()}
