@@ -341,6 +341,31 @@ def test_a_value_that_cannot_be_opened_comes_as_bytes_and_is_told(taipy: Import)
     assert taipy.newest_edit("number").content == b"cno_such_module\nthing\n."
 
 
+def test_a_value_that_does_not_fit_its_schema_comes_and_is_told(taipy: Import) -> None:
+    taipy.registry = declare(schema={"type": "object", "properties": {"n": {"type": "integer"}}})
+    taipy.source.plan({"n": "one"})
+    number = taipy.source.record_of_config("number")
+
+    report = taipy.run()
+
+    assert said(report.notes) == {
+        f"value of {number}": (
+            'it does not fit the schema of its data node: n: "one" is not of type "integer"'
+        )
+    }
+    assert taipy.newest_edit("number").rendition == '{"n":"one"}'
+
+
+def test_a_value_that_is_too_large_to_be_compared_with_its_schema_is_told(taipy: Import) -> None:
+    taipy.registry = declare(schema={"type": "array", "items": {"type": "integer"}})
+    taipy.source.plan(list(range(100_000)))
+
+    report = taipy.run()
+
+    (note,) = report.notes
+    assert note.text.startswith("it is not compared with the schema of its data node")
+
+
 @pytest.mark.parametrize(
     ("remove", "reason"),
     [
