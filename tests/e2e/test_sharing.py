@@ -58,7 +58,7 @@ def act_and_die(action: str, point: str, url: str, folder: Path) -> None:
         if point == "before the commit":
             database._dialect.commit = die  # type: ignore[method-assign]
         elif action == "delete":
-            scenario_module.remove_files = die
+            scenario_module.remove_files = die  # type: ignore[attr-defined]
         else:
             database._notify = die  # type: ignore[method-assign]
         first = office.ids()[0]

@@ -21,6 +21,7 @@ from scenarist.config import ConfigRegistry
 from scenarist.db.engine import Database
 from scenarist.db.tables import edits
 from scenarist.domain.entities import Scenario
+from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.retention import Retention
 from scenarist.services import scenarios as scenario_module
@@ -122,7 +123,7 @@ class Family:
     def recorded(self) -> set[str | None]:
         return set(self.world.database.reader.execute(select(edits.c.uri)).scalars())
 
-    def iter_shown(self) -> Iterator[tuple[str, str]]:
+    def iter_shown(self) -> Iterator[tuple[DataNodeId, str]]:
         for member in self.members:
             for node_id in member.data_node_ids:
                 yield node_id, self.world.data_nodes.read(ANYONE, node_id).show().text
