@@ -27,6 +27,7 @@ BEFORE = "5398212"
 SUBMIT = 0.75
 LONGEST_PAUSE_MS = 50
 PLAN_MS = 100
+FORK = 1.2
 LARGE = 60 * 1024
 
 
@@ -179,6 +180,39 @@ def measure_plan(folder: Path, *, count: int) -> list[Row]:
             ratio=median(plans) / median(reads),
             bar=f"at most {PLAN_MS} ms",
             holds=took <= PLAN_MS,
+        )
+    ]
+
+
+def measure_fork(folder: Path, *, count: int) -> list[Row]:
+    """FORK: how long a fork of 300 tasks with 50 MB of values takes, beside creating a scenario."""
+    with scenarist(folder) as server:
+        source = server.create("web")
+        value = ["x" * (50_000_000 // 300)]
+        for node in server.list(f"/datanodes?scenario_id={source}"):
+            server.http.put(f"/datanodes/{node['id']}/write", json=value).raise_for_status()
+        before = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
+        forks: list[float] = []
+        creates: list[float] = []
+        for _ in range(count):
+            for seconds, path in (
+                (creates, "/scenarios?config_id=web"),
+                (forks, f"/scenarios/{source}/fork"),
+            ):
+                begin = time.perf_counter()
+                server.http.post(path).raise_for_status()
+                seconds.append(time.perf_counter() - begin)
+        after = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
+    ratio = median(forks) / median(creates)
+    return [
+        Row(
+            number="FORK",
+            work="fork of a scenario of 300 tasks with 50 MB of values, SQLite",
+            ours=f"{median(forks) * 1000:.1f} ms, {after - before} bytes of values written",
+            beside=f"create {median(creates) * 1000:.1f} ms",
+            ratio=ratio,
+            bar=f"at most {FORK:g}",
+            holds=ratio <= FORK and after == before,
         )
     ]
 

@@ -26,6 +26,7 @@ from scenarist.api.routes import (
     edits,
     events,
     files,
+    forks,
     health,
     inputs,
     jobs,
@@ -150,6 +151,7 @@ def _make_router() -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *forks.HANDLERS,
         *inputs.HANDLERS,
         *configs.HANDLERS,
         *cycles.HANDLERS,

@@ -77,13 +77,47 @@ def create(
     print_result(made, made.id, as_json=access.json)
 
 
+@group.command
+def fork(
+    scenario: str,
+    /,
+    *,
+    name: Text = None,
+    tag: Tags = None,
+    properties: Properties = None,
+    given: InputFlags = NO_INPUTS,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """Create a scenario that starts from the present values of another, and print its identifier.
+
+    Args:
+        scenario: The identifier of the other scenario.
+        name: The name of the new scenario.
+        tag: A tag, instead of those of the other scenario. Can be repeated.
+        properties: NAME=VALUE, beside the properties of the other scenario; a value that is not
+            JSON is text, and null removes a property. Can be repeated.
+    """
+    from msgspec import UNSET
+
+    inputs = read_inputs(given)
+    named = dict(parse_pair(text, "--property") for text in properties or [])
+    with open_client(access) as client:
+        made = client.scenarios.fork(
+            scenario, name=name, tags=tag or UNSET, properties=named or UNSET, inputs=inputs
+        )
+    print_result(made, made.scenario.id, as_json=access.json)
+    for item in made.not_shared:
+        print_to_stderr(f"{item.config_id}: {item.because}")
+
+
 @group.command(name="list")
-def list_scenarios(
+def list_scenarios(  # noqa: PLR0913 - its filters
     *,
     config: Texts = None,
     name: Texts = None,
     tag: Texts = None,
     version: Texts = None,
+    forked_from: Texts = None,
     limit: Number = None,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
@@ -94,11 +128,14 @@ def list_scenarios(
         name: Only those with this name.
         tag: Only those with this tag.
         version: Only those of this version of the application.
+        forked_from: Only those that were forked from this scenario.
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.scenarios.list(config_id=config, name=name, tag=tag, version=version),
+            client.scenarios.list(
+                config_id=config, name=name, tag=tag, version=version, forked_from=forked_from
+            ),
             {
                 "id": lambda scenario: scenario.id,
                 "name": lambda scenario: scenario.name,

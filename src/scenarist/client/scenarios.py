@@ -75,6 +75,40 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.fetch(call, schemas.ScenarioCreated).scenario
 
+    def fork(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | UnsetType = UNSET,
+        properties: Mapping[str, Any] | UnsetType = UNSET,
+        creation_date: Timestamp | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> schemas.ScenarioForked:
+        """Create a scenario that starts from the present values of another one.
+
+        The request is not sent again when the connection breaks: check whether the fork exists.
+
+        Args:
+            tags: The default is those of the other scenario.
+            properties: Merged into those of the other scenario; None removes one.
+            creation_date: A timestamp or a date, which determines the cycle; by default the fork is
+                in the cycle of the other scenario.
+            inputs: Values of inputs by name: anything that JSON can represent, or data frames.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+        """
+        body = schemas.ForkScenario(
+            name=name,
+            tags=UNSET if isinstance(tags, UnsetType) else list(tags),
+            properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
+            creation_date=format_timestamp(creation_date),
+            inputs=as_json_of_each(inputs),
+        )
+        call = Call(method="POST", path=path_of(self._name, id, "fork"), body=body)
+        return self._transport.fetch(call, schemas.ScenarioForked)
+
     def change(
         self,
         id: str,
@@ -179,6 +213,7 @@ class Scenarios(Subscribable[schemas.Scenario]):
         primary: bool | None = None,
         name: AnyOf | None = None,
         version: AnyOf | None = None,
+        forked_from: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,

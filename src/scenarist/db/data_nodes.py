@@ -169,7 +169,10 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 
 def add_many(connection: Connection, nodes: Sequence[DataNode]) -> None:
-    """Store data nodes of which there are none with the same config and owner."""
+    """Store data nodes of which there are none with the same config and owner.
+
+    The edits that they name as their last ones are stored next, in the same transaction.
+    """
     if nodes:
         connection.execute(insert(data_nodes), [_node_row(node) for node in nodes])
 
@@ -187,6 +190,7 @@ def _node_row(node: DataNode) -> dict[str, Any]:
         "version": node.version,
         "declaration": node.declaration,
         "place": node.place,
+        "last_edit_id": node.last_edit_id,
     }
 
 
@@ -278,6 +282,7 @@ def to_edit(row: Any) -> Edit:
         made_of=row.made_of,
         version=row.version,
         author=ref_of(row.author, row.author_id),
+        shared_from=row.shared_from,
     )
 
 

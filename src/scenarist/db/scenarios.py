@@ -119,6 +119,7 @@ def add(connection: Connection, scenario: Scenario) -> None:
             properties=dict(scenario.properties),
             created_at=scenario.created_at,
             version=scenario.version,
+            forked_from=scenario.forked_from,
         )
         .returning(scenarios.c.number)
     ).scalar_one()
@@ -215,6 +216,7 @@ def list_page(
             match_any(scenarios.c.cycle_id, wanted.cycle_id),
             match_any(scenarios.c.config_id, wanted.config_id),
             match_any(scenarios.c.version, wanted.version),
+            match_any(scenarios.c.forked_from, wanted.forked_from),
         ],
     )
     if wanted.is_primary is not None:
@@ -260,6 +262,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             created_at=row.created_at,
             version=row.version,
             subscribers=subscribers.get(row.id, ()),
+            forked_from=row.forked_from,
         )
         for row in rows
     ]

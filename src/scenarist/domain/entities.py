@@ -82,6 +82,7 @@ class Scenario:
     created_at: datetime
     version: str
     subscribers: tuple[Subscriber, ...] = ()
+    forked_from: ScenarioId | None = None  #: the scenario that it was forked from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +135,12 @@ class Edit:
     author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
     made_of: str | None = None  #: see `digest_provenance`
     version: str | None = None  #: of the application that wrote it; None if another program did
+    shared_from: EditId | None = None  #: the edit whose bytes it shares, for which they were stored
+
+    @property
+    def value_id(self) -> EditId:
+        """The edit for which its bytes were stored: equal where the value is the same."""
+        return self.shared_from or self.id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,6 +53,7 @@ ANY_TIME = TimeRange()
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
     id: tuple[str, ...] = ()
+    forked_from: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
     cycle_id: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()

@@ -62,6 +62,32 @@ class ChangeScenario(Request, kw_only=True, frozen=True):
     ] = UNSET
 
 
+class ForkScenario(Request, kw_only=True, frozen=True):
+    """Omitted tags and properties are those of the scenario that is forked."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])] | None = None
+    tags: Annotated[
+        list[str] | UnsetType,
+        Meta(description="Replaces all tags; limited to authorized_tags of the config."),
+    ] = UNSET
+    properties: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="Merged into the existing properties; null removes one (RFC 7396)."),
+    ] = UNSET
+    creation_date: (
+        Annotated[
+            str,
+            Meta(
+                description="Determines the cycle. By default the fork is made now, in the cycle "
+                "of the scenario that is forked.",
+                examples=["2026-01-31T12:00:00Z"],
+            ),
+        ]
+        | None
+    ) = None
+    inputs: Inputs = field(default_factory=dict)
+
+
 class CompareScenarios(Request, kw_only=True, frozen=True):
     """Runs the comparators of a config on the values of two or more of its scenarios."""
 
@@ -113,6 +139,10 @@ class Scenario(Struct, kw_only=True, frozen=True):
     subscribers: list[Subscriber]
     creation_date: datetime
     version: Annotated[str, Meta(description="Version of the application that created it.")]
+    forked_from: Annotated[
+        str | None,
+        Meta(description="The scenario that it was forked from, which may be deleted since."),
+    ]
     is_submittable: Annotated[
         bool | UnsetType,
         Meta(description="Whether all its jobs could run if it were submitted now."),
@@ -162,6 +192,45 @@ class OneScenario(Struct, kw_only=True, frozen=True):
 class ScenarioCreated(Struct, kw_only=True, frozen=True):
     message: str
     scenario: Scenario
+
+
+class InputDifference(Struct, kw_only=True, frozen=True):
+    """An input that differs from that of the scenario that was forked."""
+
+    name: Annotated[str, Meta(examples=["growth"])]
+    old: Annotated[
+        Any,
+        Meta(
+            description="Its value in the scenario that was forked; omitted if it has none, or if "
+            "that is large or kept in a file or database with a name of its own.",
+            examples=[0.05],
+        ),
+    ] = UNSET
+    new: Annotated[Any, Meta(description="The same of the fork.", examples=[0.07])] = UNSET
+
+
+class UnsharedDataNode(Struct, kw_only=True, frozen=True):
+    """A data node of which the fork does not have the value that its source has, and why."""
+
+    data_node_id: str
+    config_id: str
+    because: str
+
+
+class ScenarioForked(Struct, kw_only=True, frozen=True):
+    message: str
+    scenario: Scenario
+    diff: Annotated[
+        list[InputDifference],
+        Meta(description="The inputs that differ, in the order of their use."),
+    ]
+    not_shared: Annotated[
+        list[UnsharedDataNode],
+        Meta(
+            description="Data nodes whose values are at places that the user named, and so are not "
+            "shared by both scenarios."
+        ),
+    ]
 
 
 class ScenarioAnswer(Struct, kw_only=True, frozen=True):

@@ -59,6 +59,7 @@ from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
+from scenarist.services.forks import ForkService
 from scenarist.services.health import HealthService
 from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
@@ -325,6 +326,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
+    forks = ForkService(
+        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
+    )
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
@@ -332,8 +336,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
+        forks=forks,
         inputs=InputService(
-            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
+            database, registry, scenarios, forks, submissions, maker, writer, schemas, limits, now
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),

@@ -11,6 +11,7 @@ from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
+from scenarist.services.forks import ForkService
 from scenarist.services.health import HealthService
 from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
@@ -35,6 +36,7 @@ class Services:
     configs: ConfigService
     cycles: CycleService
     scenarios: ScenarioService
+    forks: ForkService
     inputs: InputService
     comparisons: ComparisonService
     sequences: SequenceService

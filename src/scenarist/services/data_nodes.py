@@ -112,7 +112,7 @@ class DataNodeService:
             audit.record_allowed(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 
-        remove_files(self._database.write(work))
+        remove_files(self._database.write(work), of_deleted=(data_node_id,))
 
     def lock(
         self, actor: Actor, data_node_id: str, *, editor_id: str | None = None, lasts: timedelta

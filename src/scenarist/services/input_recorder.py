@@ -1,6 +1,6 @@
 """Records the values of several inputs in one transaction: all of them, or none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -84,6 +84,10 @@ class InputRecorder:
         self._recorded: list[NewValue] = []
         self._replacements: list[FileReplacement] = []
         self._attempts = 0
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._inputs.keys()
 
     @property
     def node_ids(self) -> Mapping[str, DataNodeId]:

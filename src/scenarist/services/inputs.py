@@ -21,6 +21,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityType
 from scenarist.services.eligibility import Eligibility
 from scenarist.services.factory import get_config
+from scenarist.services.forks import Fork, ForkService, NewFork
 from scenarist.services.input_recorder import InputRecorder
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.submissions import SubmissionService
@@ -57,6 +58,7 @@ class InputService:
         database: Database,
         registry: ConfigRegistry,
         scenarios: ScenarioService,
+        forks: ForkService,
         submissions: SubmissionService,
         maker: ValueMaker,
         writer: ValueWriter,
@@ -67,6 +69,7 @@ class InputService:
         self._database = database
         self._registry = registry
         self._scenarios = scenarios
+        self._forks = forks
         self._submissions = submissions
         self._writer = writer
         self._maker = maker
@@ -135,6 +138,21 @@ class InputService:
         self._check(inputs, candidates, IN_BODY)
         recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
         return recorder.run(lambda: self._scenarios.create_with_eligibility(actor, new, recorder))
+
+    def fork_scenario(
+        self, actor: Actor, scenario_id: str, new: NewFork, inputs: Mapping[str, Any]
+    ) -> Fork:
+        """Fork a scenario, and give the fork other values of its inputs, in one transaction.
+
+        Raises:
+            NotFoundError: There is no such scenario.
+            InvalidError: An attribute is invalid, or as `change`.
+            ConflictError: As `change`, for data nodes that it shares with other scenarios.
+        """
+        actor.require(Permission.EDIT)
+        self._check(inputs, _find_candidates(self._database.reader, scenario_id), IN_BODY)
+        recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
+        return recorder.run(lambda: self._forks.fork(actor, scenario_id, new, recorder))
 
     def submit(self, actor: Actor, wanted: SubmitRequest) -> Submission:
         """Write inputs of a scenario, and submit it or one of its sequences, in one transaction.

@@ -90,6 +90,7 @@ def to_schema(
         subscribers=[subscribers.to_schema(item) for item in scenario.subscribers],
         creation_date=scenario.created_at,
         version=scenario.version,
+        forked_from=scenario.forked_from,
     )
 
 
@@ -123,6 +124,7 @@ class ScenarioListParams(DatedListParams):
     primary: FromQuery[bool | None] = None
     name: RepeatedFilter = None
     version: VersionFilter = None
+    forked_from: RepeatedFilter = None
 
 
 @get(
@@ -145,6 +147,7 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         is_primary=params.primary,
         name=unique_values(params.name),
         version=unique_values(params.version),
+        forked_from=unique_values(params.forked_from),
         created=params.read_created_range(request),
     )
     return respond_with_list(

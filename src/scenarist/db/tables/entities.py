@@ -59,6 +59,7 @@ scenarios = Table(
     properties_column(),
     created_at_column(),
     version_column(),
+    Column("forked_from", Text),  # the scenario that it was forked from, which may be deleted
     # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
@@ -66,6 +67,14 @@ scenarios = Table(
     Index("ix_scenarios_is_primary_created_at_number", "is_primary", "created_at", "number"),
     Index("ix_scenarios_version_created_at_number", "version", "created_at", "number"),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_scenarios_forked_from_created_at_number",
+    scenarios.c.forked_from,
+    scenarios.c.created_at,
+    scenarios.c.number,
+    sqlite_where=text("forked_from IS NOT NULL"),
+    postgresql_where=text("forked_from IS NOT NULL"),
 )
 Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)
 Index(
@@ -160,6 +169,7 @@ edits = Table(
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Column("version", Text),  # of the application that wrote it; NULL if another program did
+    Column("shared_from", Text),  # the edit whose bytes it shares, which may be deleted
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
@@ -168,6 +178,12 @@ Index(
     edits.c.id,
     sqlite_where=text("job_id IS NOT NULL"),
     postgresql_where=text("job_id IS NOT NULL"),
+)
+Index(
+    "ix_edits_shared_from",
+    edits.c.shared_from,
+    sqlite_where=text("shared_from IS NOT NULL"),
+    postgresql_where=text("shared_from IS NOT NULL"),
 )
 
 # The last write, by a job or over REST, to each place that several data nodes may share. The row is
