@@ -33,6 +33,7 @@ from scenarist.config.names import (
     resolve_function_name,
 )
 from scenarist.config.origins import find_caller_position
+from scenarist.config.outcomes import read_outcome
 from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
@@ -163,7 +164,7 @@ class Declarations:
         What is listed twice is taken once.
 
         Args:
-            over: Whether to keep sequences and comparators whose names are not given.
+            over: Whether to keep sequences, comparators and outcomes whose names are not given.
         """
         existing = self._get_existing("SCENARIO", self.scenarios, id)
         default = self._get_default("SCENARIO", id) or ScenarioConfig(
@@ -199,6 +200,20 @@ class Declarations:
                         draft.find_entries(key, TaskConfig, self.tasks, value)
                     ),
                     keep=keep,
+                ),
+            ),
+            outcomes=self._make_named_values(
+                id,
+                "outcomes",
+                _without_none(
+                    draft.merge_table(
+                        "outcomes",
+                        base.outcomes,
+                        lambda key, value: draft.convert_part(
+                            key, lambda given: read_outcome(given, self.data_nodes), value
+                        ),
+                        keep=keep,
+                    )
                 ),
             ),
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
@@ -392,6 +407,10 @@ def _without_empty_type(properties: dict[str, Any]) -> dict[str, Any]:
     if properties.get(SCHEMA_TYPE) == "":
         del properties[SCHEMA_TYPE]
     return properties
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _take_once(entries: Iterable[EntryT]) -> Listed[EntryT]:

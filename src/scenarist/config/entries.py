@@ -54,7 +54,7 @@ class Listed(tuple[EntryT, ...]):
 
 
 class NamedValues(dict[str, Any]):
-    """The sequences or comparators of a scenario by name. To set one is to declare it."""
+    """The sequences, comparators or outcomes of a scenario by name. To set one is to declare it."""
 
     def __init__(self, values: Mapping[str, Any], declare: Callable[[str, object], None]) -> None:
         super().__init__(values)
@@ -224,6 +224,7 @@ class ScenarioConfig(Entry):
 
     Args:
         comparators: Names of functions, which can be called, by data node id.
+        outcomes: Each an `Outcome`, by name.
     """
 
     family: ClassVar[str] = "SCENARIO"
@@ -231,6 +232,7 @@ class ScenarioConfig(Entry):
     additional_data_nodes: Listed[DataNodeConfig] = field(default_factory=Listed)
     frequency: Frequency | None = None
     comparators: Mapping[str, tuple[FunctionName, ...]] = field(default_factory=dict)
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
     sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
     declarations: EntryDeclarations = field(repr=False)

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
 from scenarist.db.json_columns import decoded_list
+from scenarist.db.outcomes import record_figures
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
 from scenarist.db.sql import Query
@@ -242,6 +243,7 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
     record_writes(connection, new)
+    record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
@@ -278,6 +280,7 @@ def to_edit(row: Any) -> Edit:
         made_of=row.made_of,
         version=row.version,
         author=ref_of(row.author, row.author_id),
+        figures=row.figures or {},
     )
 
 
@@ -302,6 +305,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "version": edit.version,
         "author": None if edit.author is None else edit.author.name,
         "author_id": None if edit.author is None else edit.author.id,
+        "figures": dict(edit.figures) or None,
     }
 
 

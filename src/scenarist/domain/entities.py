@@ -1,7 +1,7 @@
 """The seven entities and their parts, as immutable records that all packages use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from scenarist.domain.identifiers import (
     SubscriberId,
     TaskId,
 )
+from scenarist.domain.outcomes import DeclaredOutcome, Figure
 from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import (
     ChangeType,
@@ -67,6 +68,21 @@ class Subscriber:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutcomeOfScenario:
+    """An outcome of a scenario: what is declared, and the present number.
+
+    Args:
+        value: None if there is no number; then `reason` says why.
+        data_node_id: None if the scenario has no such data node.
+    """
+
+    declared: DeclaredOutcome
+    value: float | None
+    reason: str | None
+    data_node_id: DataNodeId | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
     id: ScenarioId
     config_id: str
@@ -82,6 +98,7 @@ class Scenario:
     created_at: datetime
     version: str
     subscribers: tuple[Subscriber, ...] = ()
+    outcomes: Mapping[str, OutcomeOfScenario] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +151,7 @@ class Edit:
     author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
     made_of: str | None = None  #: see `digest_provenance`
     version: str | None = None  #: of the application that wrote it; None if another program did
+    figures: Mapping[str, Figure] = field(default_factory=dict)  #: of outcomes, by JSON Pointer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

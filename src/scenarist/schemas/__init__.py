@@ -19,6 +19,7 @@ from scenarist.schemas.base import (
 from scenarist.schemas.configs import (
     InputConfig,
     OneScenarioConfig,
+    OutcomeConfig,
     ScenarioConfig,
     ScenarioConfigWithInputs,
 )
@@ -67,6 +68,7 @@ from scenarist.schemas.scenarios import (
     ComparisonProblem,
     CreateScenario,
     OneScenario,
+    OutcomeOfScenario,
     Scenario,
     ScenarioAnswer,
     ScenarioCreated,
@@ -153,6 +155,8 @@ __all__ = [
     "Operator",
     "Orchestration",
     "OrchestrationAnswer",
+    "OutcomeConfig",
+    "OutcomeOfScenario",
     "PlanOptions",
     "PlannedTask",
     "Problem",

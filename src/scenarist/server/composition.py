@@ -321,7 +321,8 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas)
+    figures = declared.figures
+    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas, figures=figures)
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
@@ -341,8 +342,12 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
-        files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
+        values=ValueService(
+            database, writer, read, schemas, folder=folder, now=now, limits=limits, figures=figures
+        ),
+        files=FileService(
+            database, writer, read, schemas, folder=folder, now=now, limits=limits, figures=figures
+        ),
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),

@@ -7,6 +7,7 @@ from typing import Any
 
 from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig
 from scenarist.config.value_schemas import SCHEMA
+from scenarist.domain.outcomes import DeclaredOutcome
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.secrets import get_declared_secrets
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -25,6 +26,7 @@ class DeclaredScenario:
     sequences: Mapping[str, Sequence[str]]
     comparators: Mapping[str, Sequence[str]]
     authorized_tags: Sequence[str] | None
+    outcomes: Mapping[str, DeclaredOutcome]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,4 +130,5 @@ def _to_declared(config: ScenarioConfig) -> DeclaredScenario:
             for node, functions in config.comparators.items()
         },
         authorized_tags=authorized_tags(config),
+        outcomes={name: outcome.as_declared() for name, outcome in config.outcomes.items()},
     )

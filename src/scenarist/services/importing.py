@@ -32,6 +32,7 @@ from scenarist.services.import_entities import EntityPlanner
 from scenarist.services.import_history import HistoryPlanner
 from scenarist.services.import_plan import ImportedEdit, ImportedValue, ImportPlan, ImportSource
 from scenarist.services.import_selection import ImportSelection
+from scenarist.services.outcomes import fill_outcomes
 from scenarist.services.placement import resolve_properties
 from scenarist.services.value_reader import make_json_location
 from scenarist.services.worker_calls import CallInWorker, FunctionCall
@@ -120,6 +121,7 @@ class ImportService:
         opened = self._open_values(plan.edits)
         if not is_dry_run:
             plan = self._store_and_write(actor, source, plan, opened, newest)
+            fill_outcomes(self._database, self._declared)
         for item in plan.edits:
             if item.value is not None and (fault := opened[item.edit.id].fault) is not None:
                 plan.note(f"value of {item.edit.data_node_id}", f"it cannot be opened: {fault}")

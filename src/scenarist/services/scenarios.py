@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit, deletions, eligibility, event_log
 from scenarist.db import cycles as cycle_rows
+from scenarist.db import outcomes as outcome_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.deletions import Cascade
@@ -50,6 +51,7 @@ from scenarist.services.factory import (
     ValuesOfInputs,
     get_config,
 )
+from scenarist.services.outcomes import find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
@@ -170,8 +172,16 @@ class ScenarioService:
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
+        """Return a page of scenarios, of which those with values come first in a sort by outcome.
+
+        Raises:
+            InvalidError: No scenario config has an outcome that is named; lists those that exist.
+        """
         actor.require(Permission.READ)
-        return scenario_rows.list_page(self._database.reader, wanted, request)
+        configs = find_configs_of_sort(self._declared, wanted, request)
+        connection = self._database.reader
+        page = scenario_rows.list_page(connection, wanted, request, configs_of_sort=configs)
+        return replace(page, items=with_outcomes(connection, page.items, self._declared))
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
         """Return the tags that a config allows; None for any, also if the config is gone."""
@@ -327,6 +337,9 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(builder.connection, scenario)
+        outcomes = {} if self._declared is None else self._declared.outcomes.get(config.id, {})
+        if outcomes:
+            outcome_rows.add(builder.connection, scenario.id, outcomes)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
@@ -383,6 +396,7 @@ class ScenarioService:
             expect(self._find_eligibility(connection, scenario))
 
     def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
+        (scenario,) = with_outcomes(connection, [scenario], self._declared)
         return find_eligibility(connection, scenario, self._declared, self._now())
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
