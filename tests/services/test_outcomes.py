@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -332,7 +333,7 @@ class TestCosts:
             ):
                 check_two_pages(
                     server.database,
-                    lambda request, wanted=wanted: service.list_page(ANYONE, wanted, request),
+                    partial(service.list_page, ANYONE, wanted),
                     PageRequest(
                         limit=2, sort=sort.removeprefix("-"), is_descending=sort.startswith("-")
                     ),

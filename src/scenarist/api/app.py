@@ -37,6 +37,7 @@ from scenarist.api.routes import (
     scenarios,
     sequences,
     sessions,
+    side_by_side,
     submissions,
     subscribers,
     tasks,
@@ -150,6 +151,7 @@ def _make_router() -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *side_by_side.HANDLERS,
         *inputs.HANDLERS,
         *configs.HANDLERS,
         *cycles.HANDLERS,

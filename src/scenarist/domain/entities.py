@@ -80,6 +80,7 @@ class OutcomeOfScenario:
     value: float | None
     reason: str | None
     data_node_id: DataNodeId | None
+    is_stale: bool | None = None  #: whether inputs have changed since; None if that is not known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

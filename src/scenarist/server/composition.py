@@ -67,6 +67,7 @@ from scenarist.services.placement import export_secrets
 from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
+from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
@@ -337,6 +338,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
             database, registry, scenarios, submissions, maker, writer, schemas, limits, now
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
+        side_by_side=SideBySideService(
+            database, registry, read, folder=folder, now=now, declared=declared
+        ),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared

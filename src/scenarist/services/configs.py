@@ -72,7 +72,7 @@ class ConfigService:
         actor.require(Permission.READ)
         config = get_config(self._registry.scenarios, config_id, "scenario")
         made = {node for task in config.tasks for node in task.outputs}
-        inputs = [_to_input(node) for node in config.data_nodes if node not in made]
+        inputs = [describe_input(node) for node in config.data_nodes if node not in made]
         inputs.sort(key=lambda item: math.inf if item.order is None else item.order)
         return _to_declared(config), inputs
 
@@ -85,7 +85,8 @@ def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
 
 
-def _to_input(node: DataNodeConfig) -> DeclaredInput:
+def describe_input(node: DataNodeConfig) -> DeclaredInput:
+    """Return what is declared of a data node that scenarios have as an input."""
     schema = node.properties.get(SCHEMA)
     said = schema if isinstance(schema, Mapping) else {}
     order = said.get("order")

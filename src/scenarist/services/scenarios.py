@@ -152,10 +152,13 @@ class ScenarioService:
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
 
+        # The same in each attempt: values may be prepared for places that contain it.
+        scenario_id = ids.make_scenario_id(config.id, make_uuid(self._now()))
+
         def work(builder: EntityBuilder) -> T:
             if inputs is not None:
                 builder.node_ids = inputs.node_ids
-            scenario, nodes = self._build(builder, actor, config, checked)
+            scenario, nodes = self._build(builder, actor, config, checked, scenario_id)
             builder.require_prepared()
             if inputs is not None:
                 inputs.record(builder.connection, nodes)
@@ -285,11 +288,15 @@ class ScenarioService:
         return cascade
 
     def _build(
-        self, builder: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
+        self,
+        builder: EntityBuilder,
+        actor: Actor,
+        config: ScenarioConfig,
+        new: NewScenario,
+        scenario_id: ids.ScenarioId,
     ) -> tuple[Scenario, Mapping[str, ids.DataNodeId]]:
         """Create a scenario; return it with its data nodes, by config."""
         created_at = new.created_at or builder.now
-        scenario_id = ids.make_scenario_id(config.id, make_uuid(builder.now))
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
         cycle = self._find_or_create_cycle(builder, config.frequency, created_at)

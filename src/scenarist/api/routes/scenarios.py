@@ -98,7 +98,7 @@ def to_schema(
                 direction=outcome.declared.direction,
                 title=outcome.declared.title,
                 data_node_id=outcome.data_node_id,
-                is_stale=None,
+                is_stale=outcome.is_stale,
                 reason=outcome.reason,
             )
             for name, outcome in scenario.outcomes.items()
