@@ -22,8 +22,8 @@ from scenarist.services.side_by_side import FigureSideBySide, TableSideBySide
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SideBySideParams:
     ids: Annotated[
-        list[str], QueryParameter(description="A scenario; given once for each, 2 to 20 times.")
-    ]
+        list[str] | None, QueryParameter(description="A scenario; repeated for each, 2 to 20.")
+    ] = None
     base: Annotated[
         str | None,
         QueryParameter(
@@ -61,7 +61,7 @@ def compare_side_by_side(
     """
     result = services_of(request).side_by_side.compare(
         actor_of(request),
-        params.ids,
+        params.ids or [],
         base=params.base,
         with_equal=params.with_equal,
         table=params.data_node,
