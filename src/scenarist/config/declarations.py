@@ -173,6 +173,21 @@ class Declarations:
         base = existing or default
         draft = self._make_draft(f"SCENARIO.{id}", given, origin)
         keep = over and existing is not None
+        tables: dict[str, Callable[[str, object], Any]] = {
+            "comparators": draft.name_functions,
+            "sequences": lambda key, value: _take_once(
+                draft.find_entries(key, TaskConfig, self.tasks, value)
+            ),
+            "outcomes": lambda key, value: draft.convert_part(
+                key, lambda given: read_outcome(given, self.data_nodes), value
+            ),
+        }
+        named: dict[str, Any] = {
+            table: self._make_named_values(
+                id, table, draft.merge_table(table, getattr(base, table), convert, keep=keep)
+            )
+            for table, convert in tables.items()
+        }
         entry = ScenarioConfig(
             id=id,
             tasks=_take_once(draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)),
@@ -185,37 +200,7 @@ class Declarations:
                 )
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
-            comparators=self._make_named_values(
-                id,
-                "comparators",
-                draft.merge_table("comparators", base.comparators, draft.name_functions, keep=keep),
-            ),
-            sequences=self._make_named_values(
-                id,
-                "sequences",
-                draft.merge_table(
-                    "sequences",
-                    base.sequences,
-                    lambda key, value: _take_once(
-                        draft.find_entries(key, TaskConfig, self.tasks, value)
-                    ),
-                    keep=keep,
-                ),
-            ),
-            outcomes=self._make_named_values(
-                id,
-                "outcomes",
-                _without_none(
-                    draft.merge_table(
-                        "outcomes",
-                        base.outcomes,
-                        lambda key, value: draft.convert_part(
-                            key, lambda given: read_outcome(given, self.data_nodes), value
-                        ),
-                        keep=keep,
-                    )
-                ),
-            ),
+            **named,
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
@@ -229,7 +214,7 @@ class Declarations:
             given = {table: {name: value}}
             self.declare_scenario(scenario_id, given, find_caller_position(), over=True)
 
-        return NamedValues(values, declare)
+        return NamedValues(_without_none(values), declare)
 
     def change(self, entry: Entry, key: str, value: object) -> None:
         """Change one value of an entry, as a later configure call would; None removes it.

@@ -243,7 +243,8 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
     record_writes(connection, new)
-    record_figures(connection, new)
+    if any(edit.figures or edit.rendition is None for edit in new):
+        record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:

@@ -168,7 +168,7 @@ class OutcomeRow:
 
 
 def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
-    """Record the figures of the newest edits of data nodes; takes no statement without any."""
+    """Record the figures of the newest edits of data nodes, and that some were not looked into."""
     newest = {edit.data_node_id: edit for edit in new}
     execute_many(
         connection,

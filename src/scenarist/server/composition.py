@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -322,8 +323,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    figures = declared.figures
-    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas, figures=figures)
+    placed: dict[str, Any] = {"folder": folder, "now": now}
+    of_values = {**placed, "limits": limits, "figures": declared.figures}
+    maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
@@ -337,21 +339,15 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         inputs=InputService(
             database, registry, scenarios, submissions, maker, writer, schemas, limits, now
         ),
-        comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
-        side_by_side=SideBySideService(
-            database, registry, read, folder=folder, now=now, declared=declared
-        ),
+        comparisons=ComparisonService(database, registry, compute, **placed),
+        side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(
-            database, writer, read, schemas, folder=folder, now=now, limits=limits, figures=figures
-        ),
-        files=FileService(
-            database, writer, read, schemas, folder=folder, now=now, limits=limits, figures=figures
-        ),
+        values=ValueService(database, writer, read, schemas, **of_values),
+        files=FileService(database, writer, read, schemas, **of_values),
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),

@@ -315,18 +315,7 @@ class ScenarioService:
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: builder.find_or_create_data_node(node) for node in config.data_nodes}
         tasks = {task.id: builder.find_or_create_task(task, nodes) for task in config.tasks}
-        sequences = tuple(
-            entities.Sequence(
-                id=ids.make_sequence_id(name, scenario_id),
-                name=name,
-                scenario_id=scenario_id,
-                task_ids=tuple(tasks[task.id] for task in members),
-                properties={},
-                created_at=created_at,
-                version=self._version,
-            )
-            for name, members in config.sequences.items()
-        )
+        sequences = self._make_sequences(config, tasks, scenario_id, created_at)
         scenario = Scenario(
             id=scenario_id,
             config_id=config.id,
@@ -343,15 +332,39 @@ class ScenarioService:
             created_at=created_at,
             version=self._version,
         )
-        scenario_rows.add(builder.connection, scenario)
-        outcomes = {} if self._declared is None else self._declared.outcomes.get(config.id, {})
-        if outcomes:
-            outcome_rows.add(builder.connection, scenario.id, outcomes)
+        self._add(builder.connection, scenario)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario, nodes
+
+    def _make_sequences(
+        self,
+        config: ScenarioConfig,
+        tasks: Mapping[str, ids.TaskId],
+        scenario_id: ids.ScenarioId,
+        created_at: datetime,
+    ) -> tuple[entities.Sequence, ...]:
+        return tuple(
+            entities.Sequence(
+                id=ids.make_sequence_id(name, scenario_id),
+                name=name,
+                scenario_id=scenario_id,
+                task_ids=tuple(tasks[task.id] for task in members),
+                properties={},
+                created_at=created_at,
+                version=self._version,
+            )
+            for name, members in config.sequences.items()
+        )
+
+    def _add(self, connection: Connection, scenario: Scenario) -> None:
+        """Store a scenario with its outcomes."""
+        scenario_rows.add(connection, scenario)
+        declared = {} if self._declared is None else self._declared.outcomes
+        if scenario.config_id in declared:
+            outcome_rows.add(connection, scenario.id, declared[scenario.config_id])
 
     def _find_or_create_cycle(
         self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime
