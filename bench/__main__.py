@@ -70,6 +70,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "LISTS": lambda folder: lists.measure_lists(
             folder, rounds=size(9, 2), many=size(100_000, 5_000)
         ),
+        "OUTCOMES": lambda folder: lists.measure_outcome_lists(
+            folder, rounds=size(9, 2), many=size(100_000, 5_000)
+        ),
         "CREATE": lambda folder: lists.measure_creation(
             folder, rounds=size(15, 2), many=size(10_000, 1_000), count=size(40, 10)
         ),

@@ -20,6 +20,7 @@ TESTED_IN = {
     "api/routes/test_data_nodes.py": ["api: edit_params", "services: data_nodes"],
     "api/routes/test_files.py": ["services: files incoming", "storage/operations: uploading"],
     "api/routes/test_metrics.py": ["api: request_metrics", "observability: prometheus"],
+    "api/routes/test_side_by_side.py": ["api: outcome_bounds"],
     "api/routes/test_subscribers.py": ["services: subscribers"],
     "api/routes/test_tasks.py": ["db: tasks provenance", "services: tasks"],
     "api/test_app.py": ["api: problems responses", "api/routes: health"],
@@ -27,7 +28,7 @@ TESTED_IN = {
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
         "cli: connecting data_nodes exit_codes inputs jobs main orchestration planning",
-        "cli: printing scenarios sequences submissions submitting watching",
+        "cli: outcomes printing scenarios sequences submissions submitting watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
     "cli/test_importing.py": ["server: importing"],
@@ -122,8 +123,10 @@ TESTED_IN = {
     ],
     "services/test_keys.py": ["db: keys"],
     "services/test_locks.py": ["db: locks"],
+    "services/test_outcomes.py": ["db: outcomes"],
     "services/test_permissions.py": ["services: container"],
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
+    "services/test_side_by_side.py": ["services: input_differences"],
     "services/test_submissions.py": ["services: submit_requests"],
     "services/test_users.py": ["db: credentials users"],
     "services/test_values.py": [

@@ -7,9 +7,16 @@ from cyclopts import App, Parameter
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
+from scenarist.cli.outcomes import (
+    NO_OUTCOME_FLAGS,
+    OutcomeFlags,
+    describe_scenario,
+    outcome_columns,
+    print_side_by_side,
+    read_bounds,
+)
 from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
-    print_entity,
     print_fields,
     print_json,
     print_line,
@@ -119,9 +126,10 @@ def list_scenarios(  # noqa: PLR0913 - its filters
     version: Texts = None,
     forked_from: Texts = None,
     limit: Number = None,
+    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
-    """List scenarios, oldest first.
+    """List scenarios, oldest first, or in the order of --sort.
 
     Args:
         config: Only those of this config. Can be repeated, like the other filters.
@@ -131,10 +139,18 @@ def list_scenarios(  # noqa: PLR0913 - its filters
         forked_from: Only those that were forked from this scenario.
         limit: The maximum number to list [100; with --json all].
     """
+    at_least, at_most = read_bounds(judged.least, "--min"), read_bounds(judged.most, "--max")
     with open_client(access) as client:
         print_rows(
             client.scenarios.list(
-                config_id=config, name=name, tag=tag, version=version, forked_from=forked_from
+                config_id=config,
+                name=name,
+                tag=tag,
+                version=version,
+                forked_from=forked_from,
+                outcome_min=at_least,
+                outcome_max=at_most,
+                sort=judged.sort,
             ),
             {
                 "id": lambda scenario: scenario.id,
@@ -143,6 +159,7 @@ def list_scenarios(  # noqa: PLR0913 - its filters
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
                 "version": lambda scenario: scenario.version,
+                **outcome_columns([*(judged.outcome or []), *at_least, *at_most], judged.sort),
             },
             as_json=access.json,
             limit=limit,
@@ -157,7 +174,11 @@ def show(scenario: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
         scenario: Its identifier.
     """
     with open_client(access) as client:
-        print_entity(client.scenarios.get(scenario), as_json=access.json)
+        found = client.scenarios.get(scenario)
+    if access.json:
+        print_json(found)
+    else:
+        print_fields(describe_scenario(found))
 
 
 @group.command(name="inputs")
@@ -208,6 +229,28 @@ def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFA
         for error in compared.errors:
             print_to_stderr(f"{error.data_node_config_id}: {error.message}")
     return 1 if compared.errors else 0
+
+
+@group.command
+def diff(
+    *scenarios: str,
+    base: Text = None,
+    all_inputs: Annotated[bool | None, Parameter(name="--all", negative="")] = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """Show in which inputs scenarios differ, and their outcomes side by side.
+
+    Args:
+        scenarios: The identifiers of 2 to 20 scenarios.
+        base: The scenario with which the others are compared [the first].
+        all_inputs: Show also the inputs that are the same in all.
+    """
+    with open_client(access) as client:
+        found = client.scenarios.differences(scenarios, base=base, all=bool(all_inputs))
+    if access.json:
+        print_json(found)
+    else:
+        print_side_by_side(found)
 
 
 @group.command

@@ -203,6 +203,34 @@ class Scenarios(Subscribable[schemas.Scenario]):
         found = self._transport.fetch(call, schemas.Comparison)
         return Comparisons(found.comparisons, found.errors)
 
+    def differences(
+        self,
+        ids: Sequence[str],
+        *,
+        base: str | None = None,
+        all: bool = False,  # noqa: A002 - as the parameter of REST
+        data_node: str | None = None,
+    ) -> schemas.SideBySide:
+        """Compare the inputs and outcomes of 2 to 20 scenarios with those of one of them.
+
+        Args:
+            base: The scenario with which the others are compared; the default is the first.
+            all: Whether to return also the inputs that are the same in all.
+            data_node: A data node config whose tables are returned by columns.
+        """
+        call = Call(
+            method="GET",
+            path=path_of(self._name, "compare"),
+            query={
+                "ids": list(ids),
+                "base": base,
+                "all": "true" if all else None,
+                "data_node": data_node,
+            },
+            wait_seconds=60,
+        )
+        return self._transport.fetch(call, schemas.SideBySide)
+
     def list(
         self,
         *,
@@ -216,10 +244,23 @@ class Scenarios(Subscribable[schemas.Scenario]):
         forked_from: AnyOf | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
+        outcome_min: Mapping[str, float] | None = None,
+        outcome_max: Mapping[str, float] | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
-        """List scenarios in the order of their creation dates, or of ``sort``."""
-        return self._list(locals())
+        """List scenarios in the order of their creation dates, or of ``sort``.
+
+        Args:
+            outcome_min: Only those whose outcomes are at least these numbers, by name.
+            outcome_max: Only those whose outcomes are at most these numbers, by name.
+            sort: ``creation_date``, ``name``, or ``outcomes.`` and the name of an outcome; with a
+                leading ``-``, the order is reversed.
+        """
+        arguments = dict(locals())
+        least, most = arguments.pop("outcome_min"), arguments.pop("outcome_max")
+        arguments |= {f"outcomes.{key}_min": bound for key, bound in (least or {}).items()}
+        arguments |= {f"outcomes.{key}_max": bound for key, bound in (most or {}).items()}
+        return self._list(arguments)
 
 
 def delete_cascading(

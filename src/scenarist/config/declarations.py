@@ -34,6 +34,7 @@ from scenarist.config.names import (
     resolve_function_name,
 )
 from scenarist.config.origins import find_caller_position
+from scenarist.config.outcomes import read_outcome
 from scenarist.config.overriding import OverridingValues
 from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
@@ -154,7 +155,7 @@ class Declarations:
         What is listed twice is taken once.
 
         Args:
-            over: Whether to keep sequences and comparators whose names are not given.
+            over: Whether to keep sequences, comparators and outcomes whose names are not given.
         """
         existing = self._get_existing("SCENARIO", self.scenarios, id)
         default = self._get_default("SCENARIO", id) or ScenarioConfig(
@@ -165,6 +166,19 @@ class Declarations:
             f"SCENARIO.{id}", self.overriding.apply(f"SCENARIO.{id}", given), origin
         )
         keep = over and existing is not None
+        tables: dict[str, Callable[[str, object], Any]] = {
+            "comparators": draft.name_functions,
+            "sequences": lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
+            "outcomes": lambda key, value: draft.convert_part(
+                key, lambda given: read_outcome(given, self.data_nodes), value
+            ),
+        }
+        named: dict[str, Any] = {
+            table: self._make_named_values(
+                id, table, draft.merge_table(table, getattr(base, table), convert, keep=keep)
+            )
+            for table, convert in tables.items()
+        }
         entry = ScenarioConfig(
             id=id,
             tasks=self._make_list(
@@ -181,21 +195,7 @@ class Declarations:
                 ),
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
-            comparators=self._make_named_values(
-                id,
-                "comparators",
-                draft.merge_table("comparators", base.comparators, draft.name_functions, keep=keep),
-            ),
-            sequences=self._make_named_values(
-                id,
-                "sequences",
-                draft.merge_table(
-                    "sequences",
-                    base.sequences,
-                    lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
-                    keep=keep,
-                ),
-            ),
+            **named,
             properties=draft.merge_properties(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
@@ -223,7 +223,7 @@ class Declarations:
         return DeclaredList(dict.fromkeys(items), declare)
 
     def _make_named_values(
-        self, scenario_id: str, table: str, values: Mapping[str, Iterable[Any]]
+        self, scenario_id: str, table: str, values: Mapping[str, Any]
     ) -> NamedValues:
         def declare(name: str, value: object) -> None:
             self.require_open()
@@ -232,6 +232,8 @@ class Declarations:
             else:
                 self._declare_of_scenario(scenario_id, table, name, value)
 
+        if table == "outcomes":
+            return NamedValues(_without_none(values), declare)
         lists = {
             name: self._make_list(scenario_id, table, items, name) for name, items in values.items()
         }
@@ -423,3 +425,7 @@ def _without_empty_type(properties: dict[str, Any]) -> dict[str, Any]:
     if properties.get(SCHEMA_TYPE) == "":
         del properties[SCHEMA_TYPE]
     return properties
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -58,7 +58,7 @@ for _name in (
 
 
 class NamedValues(dict[str, Any]):
-    """The sequences or comparators of a scenario by name. A change declares them again.
+    """The sequences, comparators or outcomes of a scenario by name. A change declares them again.
 
     Args:
         declare: Declares one of them, or removes it if its value is None, and has the entry
@@ -68,7 +68,7 @@ class NamedValues(dict[str, Any]):
 
     def __init__(
         self,
-        values: Mapping[str, DeclaredList[Any]],
+        values: Mapping[str, Any],
         declare: Callable[[str, object], None],
         make_missing: Callable[[str], DeclaredList[Any]] | None = None,
     ) -> None:
@@ -76,11 +76,13 @@ class NamedValues(dict[str, Any]):
         self._declare = declare
         self._make_missing = make_missing
 
-    def take(self, values: Mapping[str, DeclaredList[Any]]) -> None:
+    def take(self, values: Mapping[str, Any]) -> None:
         """Replace the values with declared ones. A list that was handed out goes on in use."""
         lists = {name: self.get(name, found) for name, found in values.items()}
         for name, found in values.items():
-            if lists[name] is not found:
+            if not isinstance(found, DeclaredList):
+                lists[name] = found
+            elif lists[name] is not found:
                 lists[name].take(found)
         super().clear()
         super().update(lists)

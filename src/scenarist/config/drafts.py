@@ -130,6 +130,17 @@ class Draft:
         made = {name: convert(f"{key}.{name}", value) for name, value in given.items()}
         return {**base, **made} if keep else made
 
+    def convert_part(
+        self, key: str, convert: Callable[[Any], ValueT], value: object
+    ) -> ValueT | None:
+        """Return a part of a table, converted; None if that is not possible, which is a fault."""
+        self._reset(key)
+        try:
+            return convert(_require_valid(value))
+        except InvalidError as error:
+            self._add_fault(key, error.message)
+            return None
+
     def name_functions(self, key: str, functions: object) -> list[FunctionName]:
         """Return the names of functions. Functions without a usable name are faults."""
         self._reset(key)

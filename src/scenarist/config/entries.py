@@ -190,6 +190,7 @@ class ScenarioConfig(Entry):
 
     Args:
         comparators: Names of functions, which can be called, by data node id.
+        outcomes: Each an `Outcome`, by name.
     """
 
     family: ClassVar[str] = "SCENARIO"
@@ -197,6 +198,7 @@ class ScenarioConfig(Entry):
     additional_data_nodes: list[DataNodeConfig] = field(default_factory=DeclaredList)
     frequency: Frequency | None = None
     comparators: Mapping[str, list[FunctionName]] = field(default_factory=dict)
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
     sequences: Mapping[str, list[TaskConfig]] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
     declarations: EntryDeclarations = field(repr=False)

@@ -26,6 +26,7 @@ from scenarist.config.entries import (
 )
 from scenarist.config.function_inspection import InspectUses
 from scenarist.config.origins import find_caller_position
+from scenarist.config.outcomes import Outcome
 from scenarist.config.taipy_names import find_config_instead
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
@@ -202,6 +203,8 @@ class ConfigRegistry(DataNodeRegistry):
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
         sequences: Mapping[str, Tasks] | None = None,
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare a scenario.
@@ -212,6 +215,7 @@ class ConfigRegistry(DataNodeRegistry):
             comparators: Functions over the values of a data node in several scenarios, by data
                 node id.
             sequences: Tasks of the scenario that can be submitted together, by name.
+            outcomes: The figures by which scenarios are judged, by name.
         """
         self._declarations.require_open()
         given = {
@@ -220,6 +224,7 @@ class ConfigRegistry(DataNodeRegistry):
             "frequency": frequency,
             "comparators": comparators,
             "sequences": sequences,
+            "outcomes": outcomes,
             **properties,
         }
         scenario = self._declarations.declare_scenario(id, given, find_caller_position())
@@ -234,6 +239,8 @@ class ConfigRegistry(DataNodeRegistry):
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
         sequences: Mapping[str, Tasks] | None = None,
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare the defaults of the scenarios that are configured after this call."""

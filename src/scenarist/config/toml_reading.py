@@ -132,7 +132,7 @@ def _get_tables(
 
 def _read_table(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
-        if key in {"sequences", "comparators", PROPERTIES} and isinstance(value, dict):
+        if key in {"sequences", "comparators", "outcomes", PROPERTIES} and isinstance(value, dict):
             yield key, {name: _read_or_mark_invalid(item) for name, item in value.items()}
         else:
             yield key, _read_or_mark_invalid(value)

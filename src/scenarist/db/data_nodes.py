@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
 from scenarist.db.json_columns import decoded_list
+from scenarist.db.outcomes import record_figures
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
 from scenarist.db.sql import Query
@@ -246,6 +247,8 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
     record_writes(connection, new)
+    if any(edit.figures or edit.rendition is None for edit in new):
+        record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
@@ -283,6 +286,7 @@ def to_edit(row: Any) -> Edit:
         version=row.version,
         author=ref_of(row.author, row.author_id),
         shared_from=row.shared_from,
+        figures=row.figures or {},
     )
 
 
@@ -307,6 +311,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "version": edit.version,
         "author": None if edit.author is None else edit.author.name,
         "author_id": None if edit.author is None else edit.author.id,
+        "figures": dict(edit.figures) or None,
     }
 
 

@@ -1,6 +1,7 @@
 """Rows of scenarios, with their tags, tasks and data nodes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +22,12 @@ from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.json_columns import decoded_list
+from scenarist.db.outcomes import has_outcome_within, is_within, match_outcome, outcome_key
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
     scenario_data_nodes,
+    scenario_outcomes,
     scenario_tags,
     scenario_tasks,
     scenarios,
@@ -32,7 +35,7 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import Scenario, Subscriber
 from scenarist.domain.identifiers import CycleId, ScenarioId, TaskId
-from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
+from scenarist.domain.listings import CREATION_DATE, NAME, OUTCOMES, PageRequest, ScenarioFilter
 
 _TASKS = Query(
     select(scenario_tasks.c.task_id)
@@ -85,6 +88,15 @@ _LIST_OF_TAG = EntityList(
     number=scenario_tags.c.number,
     keys={CREATION_DATE: scenario_tags.c.created_at, NAME: _NAME},
 )
+_KEY_OF_OUTCOME = "outcome"
+_BY_OUTCOME = {
+    is_descending: EntityList(
+        _LIST.query.join(scenario_outcomes, scenario_outcomes.c.scenario_id == scenarios.c.id),
+        number=scenario_outcomes.c.number,
+        keys={_KEY_OF_OUTCOME: outcome_key(is_descending=is_descending)},
+    )
+    for is_descending in (False, True)
+}
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
 _FIND = Query(_LIST.query.where(scenarios.c.id == bindparam("id")))
@@ -204,13 +216,30 @@ def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scena
 
 
 def list_page(
-    connection: Connection, wanted: ScenarioFilter, request: PageRequest
+    connection: Connection,
+    wanted: ScenarioFilter,
+    request: PageRequest,
+    *,
+    configs_of_sort: Sequence[str] = (),
 ) -> Page[Scenario]:
-    has_one_tag = len(wanted.tag) == 1
+    """Read a page of scenarios.
+
+    Args:
+        configs_of_sort: If the list is sorted by an outcome, the scenario configs that have it,
+            at least one; only scenarios of these with a row for the outcome are listed.
+    """
+    by_outcome = None
+    if request.sort is not None and request.sort.startswith(OUTCOMES):
+        by_outcome = request.sort.removeprefix(OUTCOMES)
+        request = replace(request, sort=_KEY_OF_OUTCOME)
+    has_one_tag = len(wanted.tag) == 1 and by_outcome is None
     listed = _LIST_OF_TAG if has_one_tag else _LIST
+    if by_outcome is not None:
+        listed = _BY_OUTCOME[request.is_descending]
     query, branches = apply_filters(
         listed.query,
         [
+            None if by_outcome is None else match_outcome(by_outcome, configs_of_sort),
             match_any(scenarios.c.id, wanted.id),
             match_any(_NAME, wanted.name),
             match_any(scenarios.c.cycle_id, wanted.cycle_id),
@@ -229,6 +258,12 @@ def list_page(
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )
         query = query.where(scenarios.c.id.in_(tagged))
+    for name, bounds in wanted.outcomes.items():
+        query = query.where(
+            is_within(bounds, is_descending=request.is_descending)
+            if name == by_outcome
+            else has_outcome_within(scenarios.c.id, name, bounds)
+        )
     created_at = scenario_tags.c.created_at if has_one_tag else scenarios.c.created_at
     query = created_between(query, created_at, wanted.created)
     found = listed.fetch_page(connection, request, query, branches)

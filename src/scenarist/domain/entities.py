@@ -1,7 +1,7 @@
 """The seven entities and their parts, as immutable records that all packages use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from scenarist.domain.identifiers import (
     SubscriberId,
     TaskId,
 )
+from scenarist.domain.outcomes import DeclaredOutcome, Figure
 from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import (
     ChangeType,
@@ -67,6 +68,22 @@ class Subscriber:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutcomeOfScenario:
+    """An outcome of a scenario: what is declared, and the present number.
+
+    Args:
+        value: None if there is no number; then `reason` says why.
+        data_node_id: None if the scenario has no such data node.
+    """
+
+    declared: DeclaredOutcome
+    value: float | None
+    reason: str | None
+    data_node_id: DataNodeId | None
+    is_stale: bool | None = None  #: whether inputs have changed since; None if that is not known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
     id: ScenarioId
     config_id: str
@@ -83,6 +100,7 @@ class Scenario:
     version: str
     subscribers: tuple[Subscriber, ...] = ()
     forked_from: ScenarioId | None = None  #: the scenario that it was forked from
+    outcomes: Mapping[str, OutcomeOfScenario] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +154,7 @@ class Edit:
     made_of: str | None = None  #: see `digest_provenance`
     version: str | None = None  #: of the application that wrote it; None if another program did
     shared_from: EditId | None = None  #: the edit whose bytes it shares, for which they were stored
+    figures: Mapping[str, Figure] = field(default_factory=dict)  #: of outcomes, by JSON Pointer
 
     @property
     def value_id(self) -> EditId:

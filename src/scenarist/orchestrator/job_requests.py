@@ -181,6 +181,7 @@ def build_request(
                 storage_type=node.storage_type,
                 folder=folder,
                 properties=node.properties,
+                figures=node.figures,
             )
             for node in recipe.outputs
         ),

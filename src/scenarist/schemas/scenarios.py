@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from scenarist.domain.outcomes import Direction
 from scenarist.domain.vocabulary import Scope
 from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
@@ -119,6 +120,31 @@ class SequenceOfScenario(Struct, kw_only=True, frozen=True):
     subscribers: list[Subscriber]
 
 
+class OutcomeOfScenario(Struct, kw_only=True, frozen=True):
+    """An outcome of a scenario: a figure by which it is judged."""
+
+    value: Annotated[float | None, Meta(description="null if there is no number; see `reason`.")]
+    unit: Annotated[str | None, Meta(examples=["€"])]
+    direction: Annotated[
+        Direction | None, Meta(description="Which values are better; null for neither.")
+    ]
+    title: Annotated[str | None, Meta(examples=["Cost of the plan"])]
+    data_node_id: Annotated[
+        str | None, Meta(description="Where it is from; null if the scenario has no such data node")
+    ]
+    is_stale: Annotated[
+        bool | None,
+        Meta(description="Whether the inputs have changed since; null if that is not known."),
+    ]
+    reason: Annotated[
+        str | None,
+        Meta(
+            description="Why there is no value; null if there is one.",
+            examples=["the value has no /total_cost"],
+        ),
+    ]
+
+
 class Scenario(Struct, kw_only=True, frozen=True):
     """A scenario. Lists omit the last four fields."""
 
@@ -142,6 +168,9 @@ class Scenario(Struct, kw_only=True, frozen=True):
     forked_from: Annotated[
         str | None,
         Meta(description="The scenario that it was forked from, which may be deleted since."),
+    ]
+    outcomes: Annotated[
+        dict[str, OutcomeOfScenario], Meta(description="Outcomes by name, as declared now.")
     ]
     is_submittable: Annotated[
         bool | UnsetType,

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -68,6 +69,7 @@ from scenarist.services.placement import export_secrets
 from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
+from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
@@ -322,7 +324,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas)
+    placed: dict[str, Any] = {"folder": folder, "now": now}
+    of_values = {**placed, "limits": limits, "figures": declared.figures}
+    maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
@@ -340,14 +344,15 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         inputs=InputService(
             database, registry, scenarios, forks, submissions, maker, writer, schemas, limits, now
         ),
-        comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
+        comparisons=ComparisonService(database, registry, compute, **placed),
+        side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
-        files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
+        values=ValueService(database, writer, read, schemas, **of_values),
+        files=FileService(database, writer, read, schemas, **of_values),
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),

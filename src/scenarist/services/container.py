@@ -21,6 +21,7 @@ from scenarist.services.plans import PlanService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.sessions import SessionService
+from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
@@ -39,6 +40,7 @@ class Services:
     forks: ForkService
     inputs: InputService
     comparisons: ComparisonService
+    side_by_side: SideBySideService
     sequences: SequenceService
     tasks: TaskService
     data_nodes: DataNodeService

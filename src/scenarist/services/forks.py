@@ -27,6 +27,7 @@ from scenarist.services.cycles import to_utc
 from scenarist.services.eligibility import Eligibility, find_eligibility
 from scenarist.services.factory import EntityBuilder, EntityFactory, ValuesOfInputs
 from scenarist.services.fork_drafts import ForkDraft, ForkOwner, NotShared
+from scenarist.services.outcomes import add_outcomes, with_outcomes
 from scenarist.services.scenarios import check_properties, find_or_create_cycle
 
 
@@ -144,11 +145,11 @@ class ForkService:
         connection = builder.connection
         node_ids = {} if inputs is None else inputs.node_ids
         draft = ForkDraft(builder, self._registry, source, owner, node_ids)
-        draft.store()
+        add_outcomes(connection, draft.store(), self._declared)
         builder.require_prepared()
         if inputs is not None:
             inputs.record(connection, draft.nodes_by_config)
-        scenario = _get(connection, owner.id)
+        (scenario,) = with_outcomes(connection, [_get(connection, owner.id)], self._declared)
         return Fork(
             eligibility=find_eligibility(connection, scenario, self._declared, self._now()),
             diff=_find_diff(connection, draft, () if inputs is None else tuple(inputs.names)),

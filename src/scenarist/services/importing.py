@@ -34,6 +34,7 @@ from scenarist.services.import_entities import EntityPlanner
 from scenarist.services.import_history import HistoryPlanner
 from scenarist.services.import_plan import ImportedEdit, ImportedValue, ImportPlan, ImportSource
 from scenarist.services.import_selection import ImportSelection
+from scenarist.services.outcomes import fill_outcomes
 from scenarist.services.placement import resolve_properties
 from scenarist.services.value_reader import make_json_location
 from scenarist.services.value_schemas import ValueSchemas
@@ -125,6 +126,7 @@ class ImportService:
         opened = self._open_values(plan.edits)
         if not is_dry_run:
             plan = self._store_and_write(actor, source, plan, opened, newest)
+            fill_outcomes(self._database, self._declared)
         for item in plan.edits:
             fault = None if item.value is None else self._find_fault(item, opened[item.edit.id])
             if fault is not None:

@@ -50,6 +50,7 @@ from scenarist.services.factory import (
     ValuesOfInputs,
     get_config,
 )
+from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
@@ -150,10 +151,13 @@ class ScenarioService:
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
 
+        # The same in each attempt: values may be prepared for places that contain it.
+        scenario_id = ids.make_scenario_id(config.id, make_uuid(self._now()))
+
         def work(builder: EntityBuilder) -> T:
             if inputs is not None:
                 builder.node_ids = inputs.node_ids
-            scenario, nodes = self._build(builder, actor, config, checked)
+            scenario, nodes = self._build(builder, actor, config, checked, scenario_id)
             builder.require_prepared()
             if inputs is not None:
                 inputs.record(builder.connection, nodes)
@@ -170,8 +174,16 @@ class ScenarioService:
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
+        """Return a page of scenarios, of which those with values come first in a sort by outcome.
+
+        Raises:
+            InvalidError: No scenario config has an outcome that is named; lists those that exist.
+        """
         actor.require(Permission.READ)
-        return scenario_rows.list_page(self._database.reader, wanted, request)
+        configs = find_configs_of_sort(self._declared, wanted, request)
+        connection = self._database.reader
+        page = scenario_rows.list_page(connection, wanted, request, configs_of_sort=configs)
+        return replace(page, items=with_outcomes(connection, page.items, self._declared))
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
         """Return the tags that a config allows; None for any, also if the config is gone."""
@@ -275,11 +287,15 @@ class ScenarioService:
         return cascade
 
     def _build(
-        self, builder: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
+        self,
+        builder: EntityBuilder,
+        actor: Actor,
+        config: ScenarioConfig,
+        new: NewScenario,
+        scenario_id: ids.ScenarioId,
     ) -> tuple[Scenario, Mapping[str, ids.DataNodeId]]:
         """Create a scenario; return it with its data nodes, by config."""
         created_at = new.created_at or builder.now
-        scenario_id = ids.make_scenario_id(config.id, make_uuid(builder.now))
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
         cycle = find_or_create_cycle(builder, config.frequency, created_at, self._zone)
@@ -298,18 +314,7 @@ class ScenarioService:
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: builder.find_or_create_data_node(node) for node in config.data_nodes}
         tasks = {task.id: builder.find_or_create_task(task, nodes) for task in config.tasks}
-        sequences = tuple(
-            entities.Sequence(
-                id=ids.make_sequence_id(name, scenario_id),
-                name=name,
-                scenario_id=scenario_id,
-                task_ids=tuple(tasks[task.id] for task in members),
-                properties={},
-                created_at=created_at,
-                version=self._version,
-            )
-            for name, members in config.sequences.items()
-        )
+        sequences = self._make_sequences(config, tasks, scenario_id, created_at)
         scenario = Scenario(
             id=scenario_id,
             config_id=config.id,
@@ -327,11 +332,32 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(builder.connection, scenario)
+        add_outcomes(builder.connection, scenario, self._declared)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario, nodes
+
+    def _make_sequences(
+        self,
+        config: ScenarioConfig,
+        tasks: Mapping[str, ids.TaskId],
+        scenario_id: ids.ScenarioId,
+        created_at: datetime,
+    ) -> tuple[entities.Sequence, ...]:
+        return tuple(
+            entities.Sequence(
+                id=ids.make_sequence_id(name, scenario_id),
+                name=name,
+                scenario_id=scenario_id,
+                task_ids=tuple(tasks[task.id] for task in members),
+                properties={},
+                created_at=created_at,
+                version=self._version,
+            )
+            for name, members in config.sequences.items()
+        )
 
     def _apply_change(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
         name, tags, properties = scenario.name, scenario.tags, scenario.properties
@@ -351,6 +377,7 @@ class ScenarioService:
             expect(self._find_eligibility(connection, scenario))
 
     def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
+        (scenario,) = with_outcomes(connection, [scenario], self._declared)
         return find_eligibility(connection, scenario, self._declared, self._now())
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:

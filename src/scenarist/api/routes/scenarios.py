@@ -18,6 +18,7 @@ from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
+from scenarist.api.outcome_bounds import OUTCOME_BOUNDS, read_outcome_ranges
 from scenarist.api.paging import DatedListParams, Sort
 from scenarist.api.requests import (
     EDIT,
@@ -52,7 +53,7 @@ from scenarist.api.routes.submissions import (
 from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
+from scenarist.domain.listings import CREATION_DATE, NAME, OUTCOMES, ScenarioFilter
 from scenarist.domain.redaction import redact
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.eligibility import Eligibility
@@ -91,6 +92,18 @@ def to_schema(
         creation_date=scenario.created_at,
         version=scenario.version,
         forked_from=scenario.forked_from,
+        outcomes={
+            name: schemas.OutcomeOfScenario(
+                value=outcome.value,
+                unit=outcome.declared.unit,
+                direction=outcome.declared.direction,
+                title=outcome.declared.title,
+                data_node_id=outcome.data_node_id,
+                is_stale=outcome.is_stale,
+                reason=outcome.reason,
+            )
+            for name, outcome in scenario.outcomes.items()
+        },
     )
 
 
@@ -114,7 +127,7 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioListParams(DatedListParams):
-    sorts = (CREATION_DATE, NAME)
+    sorts = (CREATION_DATE, NAME, f"{OUTCOMES}NAME")
 
     sort: Sort = CREATION_DATE
     id: IdFilter = None
@@ -126,10 +139,13 @@ class ScenarioListParams(DatedListParams):
     version: VersionFilter = None
     forked_from: RepeatedFilter = None
 
+    def _can_sort_by(self, name: str) -> bool:
+        return name in self.sorts or name.startswith(OUTCOMES)
+
 
 @get(
     PATH,
-    opt=READ,
+    opt={**READ, **OUTCOME_BOUNDS},
     summary="List scenarios",
     tags=["scenarios"],
     dependencies=provide_params(ScenarioListParams),
@@ -137,7 +153,12 @@ class ScenarioListParams(DatedListParams):
 )
 @run_on_loop_if_short
 def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListParams]) -> ASGIApp:
-    """List scenarios in order of creation date."""
+    """List scenarios in order of creation date.
+
+    `sort=outcomes.NAME` lists those that have the outcome, with or without a value, in the order
+    of its values; those without come last. `outcomes.NAME_min` and `outcomes.NAME_max` list only
+    those with a value that is at least, or at most, the given number.
+    """
     service, actor = services_of(request).scenarios, actor_of(request)
     wanted = ScenarioFilter(
         id=unique_values(params.id),
@@ -149,6 +170,7 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         version=unique_values(params.version),
         forked_from=unique_values(params.forked_from),
         created=params.read_created_range(request),
+        outcomes=read_outcome_ranges(request),
     )
     return respond_with_list(
         request,

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -29,6 +30,7 @@ from scenarist.db.tables.columns import (
     properties_column,
     version_column,
 )
+from scenarist.domain.outcomes import LIMIT
 
 cycles = Table(
     "cycles",
@@ -170,6 +172,7 @@ edits = Table(
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Column("version", Text),  # of the application that wrote it; NULL if another program did
     Column("shared_from", Text),  # the edit whose bytes it shares, which may be deleted
+    Column("figures", JSON(none_as_null=True)),  # numbers or reasons, by JSON Pointer
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
@@ -263,6 +266,39 @@ scenario_data_nodes = Table(
     Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
     PrimaryKeyConstraint("scenario_id", "position"),
     Index("ix_scenario_data_nodes_data_node_id", "data_node_id"),
+)
+
+# The present number of each outcome of each scenario, as taken from an edit; config_id and number
+# repeat the scenario's, so that the scenarios of a config are indexed in the order of an outcome.
+scenario_outcomes = Table(
+    "scenario_outcomes",
+    metadata,
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("config_id", Text, nullable=False),
+    Column("number", Count, nullable=False),
+    Column("data_node_id", Text, ForeignKey("data_nodes.id", ondelete="CASCADE"), nullable=False),
+    Column("pointer", Text, nullable=False),
+    Column("value", Double),
+    Column("reason", Text),  # why there is no value
+    Column("edit_id", Text),  # of which value; NULL if the data node had none
+    PrimaryKeyConstraint("scenario_id", "name"),
+    Index("ix_scenario_outcomes_data_node_id", "data_node_id"),
+)
+# Scenarios without a value come last in both directions.
+Index(
+    "ix_scenario_outcomes_ascending",
+    scenario_outcomes.c.config_id,
+    scenario_outcomes.c.name,
+    func.coalesce(scenario_outcomes.c.value, text(repr(LIMIT))),
+    scenario_outcomes.c.number,
+)
+Index(
+    "ix_scenario_outcomes_descending",
+    scenario_outcomes.c.config_id,
+    scenario_outcomes.c.name,
+    func.coalesce(scenario_outcomes.c.value, text(repr(-LIMIT))),
+    scenario_outcomes.c.number,
 )
 
 sequences = Table(
