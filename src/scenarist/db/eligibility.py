@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    null,
     or_,
     select,
     type_coerce,
@@ -39,8 +40,9 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tables.columns import to_timestamp
 from scenarist.db.tasks import OUTPUT
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
+from scenarist.domain.identifiers import CycleId, DataNodeId, EditId, ScenarioId, SubmissionId
 from scenarist.domain.permissions import ActorRef, ref_of
+from scenarist.domain.vocabulary import Scope
 
 _USES_OF_TASK = 2**32
 """More than a task can have."""
@@ -142,33 +144,41 @@ _used = (
     .subquery("used")
 )
 _IS_MADE = _used.c.direction == OUTPUT
-_OBSTACLES = (
+_IS_OBSTACLE = or_(
+    and_(~_IS_MADE, or_(data_nodes.c.last_edit_id.is_(None), IS_REPLACED)),
+    # Locks and claims do not matter for data nodes that are only read.
+    and_(_IS_MADE, data_nodes.c.locked_until.is_not(None)),
+    and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
+)
+_MAY_BE_WRITTEN, _HAS_MOVED, _REPLACED = 1, 2, 4
+_STATE = (
+    case((or_(_IS_MADE, data_nodes.c.scope != Scope.SCENARIO), _MAY_BE_WRITTEN), else_=0)
+    + case((edits.c.kept_as.is_not(None), _HAS_MOVED), else_=0)
+    + case((IS_REPLACED, _REPLACED), else_=0)
+)
+_OBSTACLE = json_row(
+    data_nodes.c.id,
+    data_nodes.c.storage_type,
+    case((and_(~_IS_MADE, data_nodes.c.last_edit_id.is_(None)), data_nodes.c.properties)),
+    case((and_(~_IS_MADE, IS_REPLACED), places.c.data_node_id)),
+    data_nodes.c.locked_by,
+    type_coerce(case((_IS_MADE, data_nodes.c.locked_until)), BigInteger),
+    data_nodes.c.lock_holder,
+    data_nodes.c.lock_holder_id,
+    data_nodes.c.claimed_by,
+    type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
+)
+# A list for each data node that the tasks use, in order of the first use.
+_NODES = (
     select(
         json_row(
-            data_nodes.c.id,
-            data_nodes.c.storage_type,
-            case((and_(~_IS_MADE, data_nodes.c.last_edit_id.is_(None)), data_nodes.c.properties)),
-            case((and_(~_IS_MADE, IS_REPLACED), places.c.data_node_id)),
-            data_nodes.c.locked_by,
-            type_coerce(case((_IS_MADE, data_nodes.c.locked_until)), BigInteger),
-            data_nodes.c.lock_holder,
-            data_nodes.c.lock_holder_id,
-            data_nodes.c.claimed_by,
-            type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
+            data_nodes.c.last_edit_id, _STATE, case((_IS_OBSTACLE, _OBSTACLE), else_=null())
         ).label("item")
     )
     .select_from(_used)
     .join(data_nodes, data_nodes.c.id == _used.c.id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
-    .where(
-        or_(
-            and_(~_IS_MADE, or_(data_nodes.c.last_edit_id.is_(None), IS_REPLACED)),
-            # Locks and claims do not matter for data nodes that are only read.
-            and_(_IS_MADE, data_nodes.c.locked_until.is_not(None)),
-            and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
-        )
-    )
     .order_by(_used.c.first)
 )
 _Obstacle = tuple[
@@ -183,12 +193,13 @@ _Obstacle = tuple[
     str | None,
     int | None,
 ]
+_Node = tuple[EditId | None, int, _Obstacle | None]
 _FACTS = Query(
     select(
         _HAS_SIBLINGS.label("has_siblings"),
         _UNFINISHED_OF_SCENARIO.label("unfinished"),
         decoded_list(_USES, _Use).label("uses"),
-        decoded_list(_OBSTACLES, _Obstacle).label("obstacles"),
+        decoded_list(_NODES, _Node).label("nodes"),
     ).where(scenarios.c.id == bindparam("id"))
 )
 
@@ -218,6 +229,24 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeMark:
+    """What changes whenever the value of a data node does.
+
+    Args:
+        state: Flags: whether a task may have written it, whether the data node has another place
+            since, and whether another data node has written there.
+    """
+
+    edit_id: EditId | None
+    state: int
+
+    @property
+    def may_be_written(self) -> bool:
+        """Whether a task of the scenario writes the data node, or other scenarios share it."""
+        return bool(self.state & _MAY_BE_WRITTEN)
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioFacts:
     """What decides whether a scenario can be submitted and deleted now."""
 
@@ -225,18 +254,20 @@ class ScenarioFacts:
     unfinished: SubmissionId | None  #: the oldest submission that keeps it from being deleted
     wiring: Sequence[Wiring]  #: of its tasks, in their order
     obstacles: Sequence[Obstacle]  #: in order of their first use
+    marks: Sequence[NodeMark]  #: of all data nodes that its tasks use, in the same order
 
 
 def find_facts(connection: Connection, scenario_id: str) -> ScenarioFacts:
     """Return the facts about a scenario, with one statement; none if it was just deleted."""
     row = _FACTS.fetch_first(connection, {"id": scenario_id})
     if row is None:
-        return ScenarioFacts(has_siblings=False, unfinished=None, wiring=(), obstacles=())
+        return ScenarioFacts(has_siblings=False, unfinished=None, wiring=(), obstacles=(), marks=())
     return ScenarioFacts(
         has_siblings=row.has_siblings,
         unfinished=row.unfinished,
         wiring=_to_wiring(row.uses),
-        obstacles=[_to_obstacle(item) for item in row.obstacles],
+        obstacles=[_to_obstacle(item) for _, _, item in row.nodes if item is not None],
+        marks=[NodeMark(edit_id, state) for edit_id, state, _ in row.nodes],
     )
 
 

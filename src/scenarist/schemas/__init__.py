@@ -74,6 +74,7 @@ from scenarist.schemas.scenarios import (
     ScenarioInputs,
     ScenarioSubmitted,
     SequenceOfScenario,
+    StaleDataNode,
 )
 from scenarist.schemas.sequences import (
     ChangeSequence,
@@ -171,6 +172,7 @@ __all__ = [
     "SequenceOfScenario",
     "SequenceSubmitted",
     "SignedIn",
+    "StaleDataNode",
     "Submission",
     "SubmissionAnswer",
     "Submit",

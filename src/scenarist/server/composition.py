@@ -340,7 +340,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
-        data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
+        data_nodes=DataNodeService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
         values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         limits=limits,

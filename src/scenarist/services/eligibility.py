@@ -15,6 +15,7 @@ from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.services.locks import describe_lock
+from scenarist.services.staleness import Staleness, StalenessReader
 from scenarist.storage.registry import explain_missing, find_file_state
 
 ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
@@ -23,18 +24,30 @@ NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have on
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Eligibility:
-    """A scenario, with the reasons against submit, delete and promote; without reasons, it can."""
+    """A scenario, with the reasons against submit, delete and promote; without reasons, it can.
+
+    Args:
+        staleness: That of its data nodes.
+    """
 
     scenario: Scenario
     submit: tuple[str, ...]
     delete: tuple[str, ...]
     promote: tuple[str, ...]
+    staleness: Staleness
 
 
 def find_eligibility(
-    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None, now: datetime
+    connection: Connection,
+    scenario: Scenario,
+    declared: DeclaredConfigs | None,
+    now: datetime,
+    staleness: StalenessReader,
 ) -> Eligibility:
-    """Check what can be done with a scenario that exists; takes one SQL statement."""
+    """Check what can be done with a scenario that exists, and which of its data nodes are stale.
+
+    Takes one SQL statement, unless values have changed since the last time.
+    """
     facts = eligibility.find_facts(connection, scenario.id)
     return Eligibility(
         scenario=scenario,
@@ -44,6 +57,7 @@ def find_eligibility(
         ),
         delete=tuple(_reasons_against_delete(scenario, facts)),
         promote=_reasons_against_promote(scenario),
+        staleness=staleness.find_of_scenario(connection, scenario, facts.marks),
     )
 
 

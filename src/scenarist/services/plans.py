@@ -6,24 +6,30 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from scenarist.db import plans
+from scenarist.db import lineage, plans
 from scenarist.db.engine import Database
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs
 from scenarist.db.plans import NodeState
 from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.explanations import (
+    ValueWrite,
+    WrittenOutputs,
+    describe_write,
+    explain_run,
+    name_data_nodes,
+)
 from scenarist.domain.freshness import (
-    WHY_SKIPPED,
     CurrentOutput,
     RunReason,
     digest_provenance,
+    find_changed_inputs,
     find_run_reason,
 )
-from scenarist.domain.identifiers import DataNodeId, TaskId
+from scenarist.domain.identifiers import DataNodeId, EditId, TaskId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.named_files import file_path
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType, PlannedAction
 from scenarist.services.submit_requests import (
     OrderedTask,
@@ -51,14 +57,6 @@ class TaskPlan:
     reason: RunReason | None
     because: str
     duration: timedelta | None
-
-
-_SENTENCES = {
-    None: WHY_SKIPPED,
-    RunReason.NOT_SKIPPABLE: "it is not skippable",
-    RunReason.FORCED: "the submit is forced",
-    RunReason.NO_OUTPUT: "it writes no data node",
-}
 
 
 class PlanService:
@@ -111,7 +109,7 @@ class _Value:
         change: Why it is not the recorded value, in a sentence; None if it is.
     """
 
-    edit_id: str | None
+    edit_id: EditId | None
     change: str | None = None
 
 
@@ -264,50 +262,43 @@ class _Draft:
         inputs: Sequence[_Value],
     ) -> str:
         outputs = [self.nodes[node_id] for node_id in task.outputs]
-        names = _join(outputs)
-        match reason:
-            case RunReason.FIRST_RUN:
-                return f"{_join([node for node in outputs if node.edit_id is None])} has no value"
-            case RunReason.CODE_CHANGED:
-                what = "cannot be read" if recipe.code_digest is None else "has changed"
-                return f"the code of {recipe.function} {what}"
-            case RunReason.OUTPUT_CHANGED:
-                return f"the value of {names} was replaced or moved, or will be before it runs"
-            case RunReason.EXPIRED:
-                return f"{names} is older than its validity period"
-            case RunReason.INPUT_CHANGED:
-                return self._explain_inputs(task, outputs, inputs)
-            case _:
-                return _SENTENCES[reason]
+        names = [node.config_id for node in outputs]
+        if reason is RunReason.OUTPUT_CHANGED:
+            said = name_data_nodes(names)
+            return f"the value of {said} was replaced or moved, or will be before it runs"
+        written = WrittenOutputs(
+            function=recipe.function,
+            names=names,
+            missing=[node.config_id for node in outputs if node.edit_id is None],
+            is_code_known=recipe.code_digest is not None,
+        )
+        is_changed = reason is RunReason.INPUT_CHANGED
+        changes = self._describe_changes(task, inputs) if is_changed else ()
+        return explain_run(reason, written, changes)
 
-    def _explain_inputs(
-        self, task: OrderedTask, outputs: Sequence[NodeState], inputs: Sequence[_Value]
-    ) -> str:
+    def _describe_changes(self, task: OrderedTask, inputs: Sequence[_Value]) -> list[str]:
         changes = [value.change for value in inputs if value.change is not None]
         if changes:
-            return "; ".join(dict.fromkeys(changes))
-        job_ids = [node.job_id for node in outputs if node.job_id is not None]
-        read = plans.find_read_edits(self.connection, job_ids)
-        changed = [
-            self.nodes[node_id]
-            for node_id, value in zip(task.inputs, inputs, strict=True)
-            if any(edits.get(node_id, value.edit_id) != value.edit_id for edits in read.values())
+            return changes
+        outputs = [output for output in self.outputs[task.id] if output is not None]
+        job_ids = [output.job_id for output in outputs if output.job_id is not None]
+        read = lineage.find_read_edits(self.connection, job_ids) if job_ids else {}
+        present = {
+            node_id: value.edit_id for node_id, value in zip(task.inputs, inputs, strict=True)
+        }
+        changed = {
+            node_id for output in outputs for node_id in find_changed_inputs(present, output, read)
+        }
+        return [
+            describe_write(_write_of(self.nodes[node_id]))
+            for node_id in task.inputs
+            if node_id in changed
         ]
-        if changed:
-            return "; ".join(dict.fromkeys(map(_describe_edit, changed)))
-        return f"it is not known from what {_join(outputs)} was made"
 
 
-def _describe_edit(node: NodeState) -> str:
-    by = node.author.name if node.author is not None else node.editor
-    when = "" if node.edited_at is None else f" at {format_timestamp(node.edited_at)}"
-    who = f" by job {node.job_id}" if node.job_id is not None else f" by {by}" if by else ""
-    return f"{_name(node)} was written{when}{who}"
-
-
-def _join(nodes: Sequence[NodeState]) -> str:
-    return " and ".join(dict.fromkeys(map(_name, nodes)))
+def _write_of(node: NodeState) -> ValueWrite:
+    return ValueWrite(node.config_id, node.edited_at, node.job_id, node.editor, node.author)
 
 
 def _name(node: NodeState) -> str:
-    return f"data node {node.config_id!r}"
+    return name_data_nodes([node.config_id])

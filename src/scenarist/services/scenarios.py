@@ -51,6 +51,7 @@ from scenarist.services.factory import (
     get_config,
 )
 from scenarist.services.placement import to_stored
+from scenarist.services.staleness import StalenessReader
 
 T = TypeVar("T")
 
@@ -102,6 +103,7 @@ class ScenarioService:
         self._database = database
         self._registry = registry
         self._declared = declared
+        self._staleness = StalenessReader(declared)
         self._now = now
         self._version = version
         self._zone = zone
@@ -383,7 +385,7 @@ class ScenarioService:
             expect(self._find_eligibility(connection, scenario))
 
     def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
-        return find_eligibility(connection, scenario, self._declared, self._now())
+        return find_eligibility(connection, scenario, self._declared, self._now(), self._staleness)
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())
