@@ -154,7 +154,17 @@ _MAY_BE_WRITTEN, _HAS_MOVED, _REPLACED = 1, 2, 4
 _STATE = (
     case((or_(_IS_MADE, data_nodes.c.scope != Scope.SCENARIO), _MAY_BE_WRITTEN), else_=0)
     + case((edits.c.kept_as.is_not(None), _HAS_MOVED), else_=0)
-    + case((IS_REPLACED, _REPLACED), else_=0)
+    + case(
+        (
+            and_(
+                places.c.place.is_not(None),  # first, so that nothing else is looked at
+                places.c.edit_id != data_nodes.c.last_edit_id,
+                places.c.data_node_id != data_nodes.c.id,
+            ),
+            _REPLACED,
+        ),
+        else_=0,
+    )
 )
 _OBSTACLE = json_row(
     data_nodes.c.id,
@@ -229,21 +239,25 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeMark:
-    """What changes whenever the value of a data node does.
+class Marks:
+    """What changes whenever the value of one of some data nodes does.
 
     Args:
-        state: Flags: whether a task may have written it, whether the data node has another place
-            since, and whether another data node has written there.
+        edit_ids: The newest edit of each, in order; None without a value.
+        states: Flags of each: whether a task may have written it, whether the data node has another
+            place since, and whether another data node has written there.
     """
 
-    edit_id: EditId | None
-    state: int
+    edit_ids: Sequence[EditId | None] = ()
+    states: Sequence[int] = ()
 
     @property
-    def may_be_written(self) -> bool:
-        """Whether a task of the scenario writes the data node, or other scenarios share it."""
-        return bool(self.state & _MAY_BE_WRITTEN)
+    def may_be_stale(self) -> bool:
+        """Whether there is a value of a data node that a task writes, or other scenarios share."""
+        return any(
+            state & _MAY_BE_WRITTEN and edit_id is not None
+            for edit_id, state in zip(self.edit_ids, self.states, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,20 +268,22 @@ class ScenarioFacts:
     unfinished: SubmissionId | None  #: the oldest submission that keeps it from being deleted
     wiring: Sequence[Wiring]  #: of its tasks, in their order
     obstacles: Sequence[Obstacle]  #: in order of their first use
-    marks: Sequence[NodeMark]  #: of all data nodes that its tasks use, in the same order
+    marks: Marks  #: of all data nodes that its tasks use, in the same order
 
 
 def find_facts(connection: Connection, scenario_id: str) -> ScenarioFacts:
     """Return the facts about a scenario, with one statement; none if it was just deleted."""
     row = _FACTS.fetch_first(connection, {"id": scenario_id})
     if row is None:
-        return ScenarioFacts(has_siblings=False, unfinished=None, wiring=(), obstacles=(), marks=())
+        return ScenarioFacts(
+            has_siblings=False, unfinished=None, wiring=(), obstacles=(), marks=Marks()
+        )
     return ScenarioFacts(
         has_siblings=row.has_siblings,
         unfinished=row.unfinished,
         wiring=_to_wiring(row.uses),
         obstacles=[_to_obstacle(item) for _, _, item in row.nodes if item is not None],
-        marks=[NodeMark(edit_id, state) for edit_id, state, _ in row.nodes],
+        marks=Marks(*list(zip(*row.nodes, strict=True))[:2]),
     )
 
 

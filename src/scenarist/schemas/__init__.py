@@ -59,7 +59,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
-from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, SubmitPlan
+from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, PlanWithInputs, SubmitPlan
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -155,6 +155,7 @@ __all__ = [
     "Orchestration",
     "OrchestrationAnswer",
     "PlanOptions",
+    "PlanWithInputs",
     "PlannedTask",
     "Problem",
     "Request",

@@ -325,6 +325,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
+    plans = PlanService(database, now=now, declared=declared)
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
@@ -333,7 +334,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
         inputs=InputService(
-            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
+            database, registry, scenarios, submissions, plans, maker, writer, schemas, limits, now
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
@@ -347,7 +348,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
         limits=limits,
         edits=EditService(database),
-        plans=PlanService(database, now=now, declared=declared),
+        plans=plans,
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault

@@ -1,6 +1,6 @@
 """Plans: what a submit would run now, and why, without running it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -79,12 +79,22 @@ class PlanService:
         self._recipes = RecipeCache(declared)
 
     def plan(
-        self, actor: Actor, entity_type: EntityType, entity_id: str, *, force: bool = False
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        *,
+        force: bool = False,
+        check_inputs: Callable[[Connection], Collection[DataNodeId]] | None = None,
     ) -> list[TaskPlan]:
         """Return what a submit of an entity would do now, in the order of its jobs.
 
         Nothing is changed. What jobs under way will write is not known yet: tasks that depend on it
         are planned as running.
+
+        Args:
+            check_inputs: Returns the data nodes that the submit would write first; raises if it
+                would be refused because of them.
 
         Raises:
             NotFoundError: There is no such entity.
@@ -95,8 +105,9 @@ class PlanService:
         now = self._now()
         with self._database.snapshot() as connection:
             tasks = self._tasks.find(open_batch(connection, [request], now), request)
+            given = frozenset(() if check_inputs is None else check_inputs(connection))
             recipes = self._recipes.read(connection, [task.id for task in tasks])
-            draft = _Draft(connection, tasks, recipes, now, force=force)
+            draft = _Draft(connection, tasks, recipes, now, force=force, given=given)
             return [draft.plan(task) for task in tasks]
 
 
@@ -124,6 +135,7 @@ class _Draft:
     """A plan in the making.
 
     Args:
+        given: The data nodes that the submit would write first.
         writers: By data node, the last task before that writes it and is not skipped.
         writes_at: The same by place where several data nodes may be stored, with the data node.
     """
@@ -133,6 +145,7 @@ class _Draft:
     recipes: Mapping[TaskId, TaskRecipe]
     now: datetime
     force: bool
+    given: Set[DataNodeId]
     nodes: Mapping[DataNodeId, NodeState] = field(init=False)
     outputs: Mapping[TaskId, Sequence[CurrentOutput | None]] = field(init=False)
     durations: Mapping[str, timedelta] = field(init=False)
@@ -140,7 +153,8 @@ class _Draft:
     writes_at: dict[str, DataNodeId] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ids = dict.fromkeys(node for task in self.tasks for node in (*task.inputs, *task.outputs))
+        used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
+        ids = dict.fromkeys([*used, *self.given])
         self.nodes = plans.find_node_states(self.connection, list(ids))
         skippable = [task.id for task in self.tasks if self.recipes[task.id].skippable]
         found = find_outputs(
@@ -148,6 +162,9 @@ class _Draft:
         )
         self.outputs = dict(zip(skippable, found, strict=True))
         self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
+        for node_id in self.given:
+            if (place := self.nodes[node_id].place) is not None:
+                self.writes_at[place] = node_id
 
     def plan(self, task: OrderedTask) -> TaskPlan:
         values = [self._find_input(self.nodes[node_id]) for node_id in task.inputs]
@@ -180,7 +197,7 @@ class _Draft:
                 return _Value(None, f"task {writer.config_id!r} runs before it")
             return _NoValue(writer.action, f"it reads what task {writer.config_id!r} would write")
         written_for = None if node.place is None else self.writes_at.get(node.place)
-        if written_for is not None:
+        if written_for is not None and written_for != node.id:
             return self._find_replaced(node, written_for)
         if node.writer is not None:
             return _Value(None, f"job {node.writer}, which has not ended, writes {_name(node)}")
@@ -190,7 +207,10 @@ class _Draft:
         """Return what a job would find that reads after a write to its place for another node."""
         if node.is_own:
             return _NoValue(PlannedAction.FAIL, describe_replacement(node.id, written_for))
-        present, writer = self._find_present(node), self.writers[written_for]
+        writer = self.writers.get(written_for)
+        if writer is None:
+            return _Value(None, f"the submit writes {_name(self.nodes[written_for])}")
+        present = self._find_present(node)
         is_missing = isinstance(present, _NoValue) and present.action is PlannedAction.WAIT
         if is_missing or writer.action is PlannedAction.FAIL:
             return present
@@ -199,6 +219,8 @@ class _Draft:
         return _Value(None, f"task {writer.config_id!r} runs before it")
 
     def _find_present(self, node: NodeState) -> _Value | _NoValue:
+        if node.id in self.given:
+            return _Value(None, f"the submit writes {_name(node)}")
         if not node.is_kept_elsewhere and file_path(node.storage_type, node.properties):
             return self._find_named_file(node)
         return self._find_recorded(node)

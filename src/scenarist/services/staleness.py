@@ -1,12 +1,12 @@
 """Whether values were made from what their inputs are now, and if not, since which change."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from sqlalchemy import Connection
 
-from scenarist.db.eligibility import NodeMark
+from scenarist.db.eligibility import Marks
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import make_output
 from scenarist.db.lineage import (
@@ -101,15 +101,14 @@ class StalenessReader:
         return _judge(connection, read_lineage(connection, self._recipes, [data_node_id]))
 
     def find_of_scenario(
-        self, connection: Connection, scenario: Scenario, marks: Sequence[NodeMark]
+        self, connection: Connection, scenario: Scenario, marks: Marks
     ) -> Staleness:
         """Return the staleness of the data nodes of a scenario.
 
         Args:
-            marks: Those of all data nodes that its tasks use, in their order.
+            marks: Those of all data nodes that its tasks use.
         """
-        may_depend = any(mark.edit_id is not None and mark.may_be_written for mark in marks)
-        if not may_depend and not scenario.additional_data_node_ids:
+        if not marks.may_be_stale and not scenario.additional_data_node_ids:
             return _NONE
         key = _digest(scenario, marks)
         known = self._known.get(scenario.id)
@@ -139,9 +138,11 @@ class StalenessReader:
         return _Known(key, outside, staleness)
 
 
-def _digest(scenario: Scenario, marks: Iterable[NodeMark]) -> bytes:
-    parts = [*scenario.task_ids, *(f"{mark.edit_id} {mark.state}" for mark in marks)]
-    return blake2b("\n".join(parts).encode(), digest_size=16).digest()
+def _digest(scenario: Scenario, marks: Marks) -> bytes:
+    texts = [*scenario.task_ids, *(edit_id or "" for edit_id in marks.edit_ids)]
+    digest = blake2b("\n".join(texts).encode(), digest_size=16)
+    digest.update(bytes(marks.states))
+    return digest.digest()
 
 
 def _is_same(connection: Connection, marks: Mapping[DataNodeId, object]) -> bool:

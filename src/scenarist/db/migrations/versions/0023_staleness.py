@@ -28,7 +28,11 @@ _RECORD = sa.text("UPDATE edits SET made_of = :made_of WHERE id = :edit_id")
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("run_reason", _TEXT))
     op.add_column("jobs", sa.Column("because", _TEXT))
-    connection = op.get_bind()
+    _record_what_values_were_made_of(op.get_bind())
+
+
+def _record_what_values_were_made_of(connection: sa.Connection) -> None:
+    """Record it for the present values that jobs have written which are still there."""
     found: list[dict[str, Any]] = []
     for (edit_id, task_id), rows in groupby(
         connection.execute(_READ).fetchall(), key=lambda row: (row[0], row[1])
