@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     literal_column,
     null,
     or_,
@@ -179,10 +180,21 @@ _OBSTACLE = json_row(
     type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
 )
 # A list for each data node that the tasks use, in order of the first use.
+_IS_USUAL = and_(
+    _IS_MADE,
+    data_nodes.c.locked_until.is_(None),
+    data_nodes.c.claimed_until.is_(None),
+    edits.c.kept_as.is_(None),
+    places.c.place.is_(None),
+)
 _NODES = (
     select(
-        json_row(
-            data_nodes.c.last_edit_id, _STATE, case((_IS_OBSTACLE, _OBSTACLE), else_=null())
+        # Most data nodes are of the first kind, for which little has to be computed.
+        case(
+            (_IS_USUAL, json_row(data_nodes.c.last_edit_id, literal(_MAY_BE_WRITTEN), null())),
+            else_=json_row(
+                data_nodes.c.last_edit_id, _STATE, case((_IS_OBSTACLE, _OBSTACLE), else_=null())
+            ),
         ).label("item")
     )
     .select_from(_used)

@@ -28,8 +28,10 @@ from scenarist.domain.freshness import (
     find_run_reason,
 )
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId, ScenarioId, TaskId
+from scenarist.domain.short_reads import require_thread
 
-_CACHE_LIMIT = 1_000
+_CACHE_LIMIT = 256
+_MAX_ON_LOOP = 50  # data nodes, for which it takes a millisecond to find what is stale
 _MAX_CAUSES = 3
 """Most changes that are named for one value."""
 
@@ -120,6 +122,8 @@ class StalenessReader:
         return known.staleness
 
     def _read(self, connection: Connection, scenario: Scenario, key: bytes) -> _Known:
+        if len(scenario.data_node_ids) > _MAX_ON_LOOP:
+            require_thread()
         lineage = read_lineage(
             connection,
             self._recipes,
