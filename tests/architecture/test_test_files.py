@@ -100,7 +100,7 @@ TESTED_IN = {
     "orchestrator/test_places.py": ["db: places", "services: placement"],
     "orchestrator/test_plans.py": ["db: plans", "services: plans"],
     "orchestrator/test_staleness.py": [
-        "db: lineage",
+        "db: value_sources",
         "domain: explanations",
         "services: staleness",
     ],

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, update
 from builders import Clock, Draft
 from orchestrator.plant import MADE, WIRING, Plant
 from orchestrator.world import World
-from scenarist.db import lineage
+from scenarist.db import value_sources
 from scenarist.db.tables import data_nodes, edits, job_inputs, jobs
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import NodeStaleness
@@ -286,7 +286,7 @@ def test_nobody_can_tell_which_of_very_many_tasks_has_written_a_value(
     find = partial(StalenessReader().find_of_node, world.database.reader, shared)
     assert find().find(shared).is_stale
 
-    monkeypatch.setattr(lineage, "MAX_WRITERS", 2)
+    monkeypatch.setattr(value_sources, "MAX_WRITERS", 2)
     assert find().find(shared) == NEITHER
 
 

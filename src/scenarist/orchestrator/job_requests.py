@@ -12,8 +12,8 @@ from scenarist.db import named_files
 from scenarist.db.jobs.claim import Claim, InputValue, get_inputs
 from scenarist.db.jobs.recipes import RecipeCache, TaskDataNode, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs, is_in_place
-from scenarist.db.lineage import find_read_edits, find_writes
 from scenarist.db.places import find_last_writes
+from scenarist.db.value_sources import find_read_edits, find_writes
 from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from scenarist.db import lineage, plans
+from scenarist.db import plans, value_sources
 from scenarist.db.engine import Database
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs
@@ -304,7 +304,7 @@ class _Draft:
             return changes
         outputs = [output for output in self.outputs[task.id] if output is not None]
         job_ids = [output.job_id for output in outputs if output.job_id is not None]
-        read = lineage.find_read_edits(self.connection, job_ids) if job_ids else {}
+        read = value_sources.find_read_edits(self.connection, job_ids) if job_ids else {}
         present = {
             node_id: value.edit_id for node_id, value in zip(task.inputs, inputs, strict=True)
         }

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 from scenarist.db.eligibility import Marks
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import make_output
-from scenarist.db.lineage import (
-    Lineage,
-    LineageNode,
+from scenarist.db.value_sources import (
+    SourceNode,
+    ValueSources,
     find_nodes,
     find_read_edits,
     find_writers,
-    read_lineage,
+    read_value_sources,
 )
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import NodeStaleness, Scenario
@@ -100,7 +100,7 @@ class StalenessReader:
         """Return the staleness of one data node, and of what it was made from."""
         if not find_writers(connection, [data_node_id]).get(data_node_id):
             return _NONE
-        return _judge(connection, read_lineage(connection, self._recipes, [data_node_id]))
+        return _judge(connection, read_value_sources(connection, self._recipes, [data_node_id]))
 
     def find_of_scenario(
         self, connection: Connection, scenario: Scenario, marks: Marks
@@ -124,21 +124,21 @@ class StalenessReader:
     def _read(self, connection: Connection, scenario: Scenario, key: bytes) -> _Known:
         if len(scenario.data_node_ids) > _MAX_ON_LOOP:
             require_thread()
-        lineage = read_lineage(
+        sources = read_value_sources(
             connection,
             self._recipes,
             scenario.data_node_ids,
             task_ids=scenario.task_ids,
             owner_id=scenario.id,
         )
-        found = _judge(connection, lineage)
+        found = _judge(connection, sources)
         own = set(scenario.data_node_ids)
         staleness = Staleness(
             {node: found.stale[node] for node in scenario.data_node_ids if node in found.stale},
             found.fresh & own,
         )
         marked = own.difference(scenario.additional_data_node_ids)
-        outside = {node.id: node.mark for node in lineage.nodes.values() if node.id not in marked}
+        outside = {node.id: node.mark for node in sources.nodes.values() if node.id not in marked}
         return _Known(key, outside, staleness)
 
 
@@ -165,14 +165,14 @@ class _Judgement:
         reason: Why that task would have to run; None if it was made from its present inputs.
     """
 
-    node: LineageNode
+    node: SourceNode
     writers: Sequence[TaskRecipe]
     output: CurrentOutput
     reason: RunReason | None
 
 
-def _judge(connection: Connection, lineage: Lineage) -> Staleness:
-    judgements = dict(_judge_each(lineage))
+def _judge(connection: Connection, sources: ValueSources) -> Staleness:
+    judgements = dict(_judge_each(sources))
     unclear = [
         item.output.job_id
         for item in judgements.values()
@@ -181,10 +181,10 @@ def _judge(connection: Connection, lineage: Lineage) -> Staleness:
     read = find_read_edits(connection, unclear) if unclear else {}
     causes: dict[DataNodeId, _Causes] = {}
     for node_id in _order(judgements):
-        causes[node_id] = _find_causes(lineage, judgements[node_id], causes, read)
+        causes[node_id] = _find_causes(sources, judgements[node_id], causes, read)
     return Staleness(
         {
-            node_id: StaleNode(lineage.nodes[node_id].config_id, _join(found))
+            node_id: StaleNode(sources.nodes[node_id].config_id, _join(found))
             for node_id, found in causes.items()
             if found
         },
@@ -192,19 +192,19 @@ def _judge(connection: Connection, lineage: Lineage) -> Staleness:
     )
 
 
-def _judge_each(lineage: Lineage) -> Iterator[tuple[DataNodeId, _Judgement]]:
+def _judge_each(sources: ValueSources) -> Iterator[tuple[DataNodeId, _Judgement]]:
     """Judge each data node with a value that a task writes."""
     made_of: dict[TaskId, str | None] = {}
-    for node in lineage.nodes.values():
+    for node in sources.nodes.values():
         if node.edit is None:
             continue
         judged = []
-        for task_id in lineage.writers[node.id] or ():
-            recipe = lineage.recipes.get(task_id)
+        for task_id in sources.writers[node.id] or ():
+            recipe = sources.recipes.get(task_id)
             if recipe is None:
                 continue
             if task_id not in made_of:
-                made_of[task_id] = _digest_inputs(lineage, task_id, recipe)
+                made_of[task_id] = _digest_inputs(sources, task_id, recipe)
             is_here = node.replaced_by is None
             output = make_output(recipe, node.edit, None, is_in_place=is_here)
             reason = find_run_reason(made_of[task_id], [output], node.edit.created_at)
@@ -217,15 +217,17 @@ def _judge_each(lineage: Lineage) -> Iterator[tuple[DataNodeId, _Judgement]]:
             yield node.id, judged[0]
 
 
-def _digest_inputs(lineage: Lineage, task_id: TaskId, recipe: TaskRecipe) -> str | None:
-    present = _present_edits(lineage, recipe)
+def _digest_inputs(sources: ValueSources, task_id: TaskId, recipe: TaskRecipe) -> str | None:
+    present = _present_edits(sources, recipe)
     edit_ids = [edit_id for _, edit_id in present if edit_id is not None]
     return digest_provenance(task_id, edit_ids) if len(edit_ids) == len(present) else None
 
 
-def _present_edits(lineage: Lineage, recipe: TaskRecipe) -> list[tuple[DataNodeId, EditId | None]]:
+def _present_edits(
+    sources: ValueSources, recipe: TaskRecipe
+) -> list[tuple[DataNodeId, EditId | None]]:
     """Return the present edit of each input of a task, in order."""
-    nodes = [lineage.nodes.get(node.data_node_id) for node in recipe.inputs]
+    nodes = [sources.nodes.get(node.data_node_id) for node in recipe.inputs]
     return [
         (end.data_node_id, None if node is None or node.edit is None else node.edit.id)
         for end, node in zip(recipe.inputs, nodes, strict=True)
@@ -236,20 +238,20 @@ def _order(judgements: Mapping[DataNodeId, _Judgement]) -> Iterator[DataNodeId]:
     """Yield data nodes, each after those that it was made from."""
     done: set[DataNodeId] = set()
     for start in judgements:
-        path = [(start, iter(_find_sources(judgements, start)))] if start not in done else []
+        path = [(start, iter(_find_inputs(judgements, start)))] if start not in done else []
         done.add(start)
         while path:
-            node_id, sources = path[-1]
-            source = next((source for source in sources if source not in done), None)
-            if source is None:
+            node_id, inputs = path[-1]
+            unseen = next((node for node in inputs if node not in done), None)
+            if unseen is None:
                 path.pop()
                 yield node_id
             else:
-                done.add(source)
-                path.append((source, iter(_find_sources(judgements, source))))
+                done.add(unseen)
+                path.append((unseen, iter(_find_inputs(judgements, unseen))))
 
 
-def _find_sources(
+def _find_inputs(
     judgements: Mapping[DataNodeId, _Judgement], node_id: DataNodeId
 ) -> list[DataNodeId]:
     return [
@@ -261,7 +263,7 @@ def _find_sources(
 
 
 def _find_causes(
-    lineage: Lineage,
+    sources: ValueSources,
     judged: _Judgement,
     causes: Mapping[DataNodeId, _Causes],
     read: Mapping[JobId, Mapping[DataNodeId, EditId | None]],
@@ -273,8 +275,8 @@ def _find_causes(
     (recipe,) = judged.writers
     if judged.reason is not RunReason.INPUT_CHANGED:
         return (_explain(judged, recipe),)
-    changed = find_changed_inputs(dict(_present_edits(lineage, recipe)), judged.output, read)
-    writes = {node_id: (describe_write(lineage.nodes[node_id].write),) for node_id in changed}
+    changed = find_changed_inputs(dict(_present_edits(sources, recipe)), judged.output, read)
+    writes = {node_id: (describe_write(sources.nodes[node_id].write),) for node_id in changed}
     return _causes_of_inputs(recipe, causes, writes) or (_explain(judged, recipe),)
 
 

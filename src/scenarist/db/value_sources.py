@@ -1,4 +1,4 @@
-"""The lineage of data nodes: which tasks wrote their values, and what these tasks read."""
+"""Where values come from: which tasks wrote them, and what these tasks read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ _READ = Query(
 
 
 @dataclass(frozen=True, slots=True)
-class LineageNode:
+class SourceNode:
     """A data node with its newest edit, if it has one."""
 
     id: DataNodeId
@@ -111,59 +111,59 @@ class LineageNode:
 
 
 @dataclass(slots=True)
-class Lineage:
+class ValueSources:
     """Data nodes, the tasks that may have written their values, and all that these depend on.
 
     Args:
         writers: Tasks by data node; None where they are too many to tell.
     """
 
-    nodes: dict[DataNodeId, LineageNode] = field(default_factory=dict)
+    nodes: dict[DataNodeId, SourceNode] = field(default_factory=dict)
     writers: dict[DataNodeId, Sequence[TaskId] | None] = field(default_factory=dict)
     recipes: dict[TaskId, TaskRecipe] = field(default_factory=dict)
 
 
-def read_lineage(
+def read_value_sources(
     connection: Connection,
     recipes: RecipeCache,
     data_node_ids: Iterable[DataNodeId],
     *,
     task_ids: Sequence[TaskId] = (),
     owner_id: str | None = None,
-) -> Lineage:
-    """Return the lineage of data nodes: two or three statements for each step back.
+) -> ValueSources:
+    """Return where the values of data nodes come from: two or three statements for each step back.
 
     Args:
         task_ids: All tasks that write data nodes of *owner_id*, so that these need no look-up.
     """
-    lineage = Lineage()
-    wanted = [*data_node_ids, *_add_recipes(connection, lineage, recipes, task_ids)]
+    sources = ValueSources()
+    wanted = [*data_node_ids, *_add_recipes(connection, sources, recipes, task_ids)]
     written_by: dict[DataNodeId, list[TaskId]] = {}
-    for task_id, recipe in lineage.recipes.items():
+    for task_id, recipe in sources.recipes.items():
         for end in recipe.outputs:
             written_by.setdefault(end.data_node_id, []).append(task_id)
-    while new := [node for node in dict.fromkeys(wanted) if node not in lineage.nodes]:
+    while new := [node for node in dict.fromkeys(wanted) if node not in sources.nodes]:
         found = find_nodes(connection, new)
-        lineage.nodes |= found
+        sources.nodes |= found
         unknown = []
         for node in found.values():
             if node.edit is None or (owner_id is not None and node.owner_id == owner_id):
-                lineage.writers[node.id] = written_by.get(node.id, ())
+                sources.writers[node.id] = written_by.get(node.id, ())
             else:
                 unknown.append(node.id)
         writers = find_writers(connection, unknown) if unknown else {}
-        lineage.writers |= writers
+        sources.writers |= writers
         more = {task_id for tasks in writers.values() for task_id in tasks or ()}
-        wanted = list(_add_recipes(connection, lineage, recipes, more - lineage.recipes.keys()))
-    return lineage
+        wanted = list(_add_recipes(connection, sources, recipes, more - sources.recipes.keys()))
+    return sources
 
 
 def find_nodes(
     connection: Connection, data_node_ids: Sequence[DataNodeId]
-) -> dict[DataNodeId, LineageNode]:
+) -> dict[DataNodeId, SourceNode]:
     """Return data nodes with their newest edits, by data node."""
     return {
-        row.id: LineageNode(
+        row.id: SourceNode(
             id=row.id,
             config_id=row.config_id,
             owner_id=row.owner_id,
@@ -228,12 +228,12 @@ def find_writers(
 
 
 def _add_recipes(
-    connection: Connection, lineage: Lineage, recipes: RecipeCache, task_ids: Iterable[TaskId]
+    connection: Connection, sources: ValueSources, recipes: RecipeCache, task_ids: Iterable[TaskId]
 ) -> Iterator[DataNodeId]:
-    """Add the recipes of tasks to a lineage; yield the data nodes that they read."""
+    """Add the recipes of tasks; yield the data nodes that they read."""
     known = recipes.read(connection, wanted) if (wanted := list(task_ids)) else {}
     for task_id in wanted:
         if (recipe := known.get(task_id)) is not None:
-            lineage.recipes[task_id] = recipe
+            sources.recipes[task_id] = recipe
             for end in recipe.inputs:
                 yield end.data_node_id
