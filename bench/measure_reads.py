@@ -28,6 +28,7 @@ SUBMIT = 0.75
 LONGEST_PAUSE_MS = 50
 PLAN_MS = 100
 FORK = 1.2
+STALE = 1.3
 LARGE = 60 * 1024
 
 
@@ -213,6 +214,38 @@ def measure_fork(folder: Path, *, count: int) -> list[Row]:
             ratio=ratio,
             bar=f"at most {FORK:g}",
             holds=ratio <= FORK and after == before,
+        )
+    ]
+
+
+def measure_staleness(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
+    """STALE: processor time of reading a scenario of 300 tasks, beside one that has not run.
+
+    Without values there is nothing that could be stale.
+
+    Args:
+        count: How many times each scenario is read in a round.
+    """
+    ratios: list[float] = []
+    costs: list[float] = []
+    with scenarist(folder, database=records.url(folder)) as server:
+        idle, ran = (f"/api/v1/scenarios/{server.create('web')}" for _ in range(2))
+        scenario_id = ran.rpartition("/")[2]
+        server.post(f"/scenarios/submit/{scenario_id}", headers={"Prefer": "wait=60"})
+        for _ in range(rounds):
+            before = _cost(server, idle, count)
+            costs.append(_cost(server, ran, count))
+            ratios.append(costs[-1] / before)
+    ratio, cost = median(ratios), median(costs)
+    return [
+        Row(
+            number="STALE",
+            work=f"GET a scenario of 300 tasks that have run, {records.name}",
+            ours=f"{cost * 1e6:,.0f} µs of the processor",
+            beside=f"one whose tasks have not run {cost / ratio * 1e6:,.0f} µs",
+            ratio=ratio,
+            bar=f"at most {STALE:g}",
+            holds=ratio <= STALE,
         )
     ]
 

@@ -101,6 +101,11 @@ TESTED_IN = {
     "orchestrator/test_pausing.py": ["db/jobs: pause", "services: orchestration"],
     "orchestrator/test_places.py": ["db: places", "services: placement"],
     "orchestrator/test_plans.py": ["db: plans", "services: plans"],
+    "orchestrator/test_staleness.py": [
+        "db: value_sources",
+        "domain: explanations",
+        "services: staleness",
+    ],
     "orchestrator/test_pruning.py": ["db: pruning", "domain: retention", "services: pruning"],
     "server/test_http_protocol.py": ["server: http_rejections"],
     "server/test_versions.py": ["db: servers"],

@@ -158,6 +158,9 @@ def test_what_a_submit_would_run_is_shown_before(shell: Shell, scenario: str) ->
     sequence_id = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
     planned = shell.json("sequence", "plan", sequence_id, "--force")
     assert [task["reason"] for task in planned["tasks"]] == ["NOT_SKIPPABLE"]
+    with_input = shell.json("scenario", "plan", scenario, "--input", "start=7")
+    assert with_input["counts"] == {"RUN": 2}
+    assert shell.json("datanode", "read", node_of(shell, scenario, "start")) != 7
 
 
 def test_a_submission_is_watched_line_by_line_where_there_is_no_terminal(

@@ -24,6 +24,7 @@ NEEDS = {
     "inputs.change": Permission.EDIT,
     "inputs.create_scenario": Permission.EDIT,
     "inputs.list_inputs": Permission.READ,
+    "inputs.plan": Permission.READ,
     "inputs.submit": Permission.EXECUTE,
     "cycles.create": Permission.EDIT,
     "cycles.delete": Permission.EDIT,

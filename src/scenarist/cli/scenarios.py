@@ -254,15 +254,23 @@ def diff(
 
 
 @group.command
-def plan(scenario: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+def plan(
+    scenario: str,
+    /,
+    *,
+    given: InputFlags = NO_INPUTS,
+    force: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
     """Show what a submit would run now, and why, without submitting.
 
     Args:
         scenario: Its identifier.
         force: Plan a submit with this option.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force))
+        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force), inputs=inputs)
 
 
 @group.command

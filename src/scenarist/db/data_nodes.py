@@ -117,10 +117,11 @@ _BLOCKING_JOB = (
 _LAST_EDITS = Query(
     select(
         data_nodes.c.id,
+        edits.c.id,
         edits.c.created_at,
         edits.c.made_of,
         edits.c.stamp,
-        edits.c.job_id.is_not(None),
+        edits.c.job_id,
         edits.c.code_digest,
         edits.c.kept_as.is_not(None),
     )
@@ -133,10 +134,11 @@ _LAST_EDITS = Query(
 class LastEdit:
     """Newest edit of a data node, without its value."""
 
+    id: EditId
     created_at: datetime
     made_of: str | None
     stamp: str | None
-    is_of_job: bool
+    job_id: JobId | None
     code_digest: str | None
     has_moved: bool  #: the data node has another place now; the value has stayed at the old one
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import (
     CycleId,
     DataNodeId,
@@ -162,6 +163,19 @@ class Edit:
         return self.shared_from or self.id
 
 
+@dataclass(frozen=True, slots=True)
+class NodeStaleness:
+    """Whether the value of a data node was made from what its inputs are now.
+
+    Args:
+        is_stale: None without a value, if no task writes the data node, and if nobody can tell.
+        because: Why it is stale, in a sentence.
+    """
+
+    is_stale: bool | None
+    because: str | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataNode:
     id: DataNodeId
@@ -187,6 +201,7 @@ class DataNode:
     place: str | None = None  #: a digest of the location in which its value is replaced
     replaced_by: DataNodeId | None = None  #: the data node that overwrote its value
     stamp: str | None = None  #: stamp of the user-named file when the last edit was recorded
+    staleness: NodeStaleness | None = None  #: None if nobody has looked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,6 +249,8 @@ class Job:
     subscribers: tuple[Subscriber, ...] = ()  #: those of the submitted entity
     function: str | None = None  #: the function that its last attempt ran
     code_digest: str | None = None  #: digest of the function's code
+    run_reason: RunReason | None = None  #: why its last attempt ran; None if it was skipped
+    because: str | None = None  #: why it ran or was skipped, in a sentence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,7 +71,7 @@ from scenarist.schemas.orchestration import (
     Orchestration,
     OrchestrationAnswer,
 )
-from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, SubmitPlan
+from scenarist.schemas.plans import OnePlan, PlannedTask, PlanOptions, PlanWithInputs, SubmitPlan
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -90,6 +90,7 @@ from scenarist.schemas.scenarios import (
     ScenarioInputs,
     ScenarioSubmitted,
     SequenceOfScenario,
+    StaleDataNode,
     UnsharedDataNode,
 )
 from scenarist.schemas.sequences import (
@@ -183,6 +184,7 @@ __all__ = [
     "OutcomeConfig",
     "OutcomeOfScenario",
     "PlanOptions",
+    "PlanWithInputs",
     "PlannedTask",
     "Problem",
     "Request",
@@ -202,6 +204,7 @@ __all__ = [
     "SequenceSubmitted",
     "SideBySide",
     "SignedIn",
+    "StaleDataNode",
     "Submission",
     "SubmissionAnswer",
     "Submit",

@@ -145,8 +145,22 @@ class OutcomeOfScenario(Struct, kw_only=True, frozen=True):
     ]
 
 
+class StaleDataNode(Struct, kw_only=True, frozen=True):
+    """A data node whose value was made from other values, or by other code, than now."""
+
+    data_node_id: str
+    config_id: str
+    because: Annotated[
+        str,
+        Meta(
+            description="Which change it does not reflect.",
+            examples=["data node 'growth' was written at 2026-03-01T12:00:00Z by ines"],
+        ),
+    ]
+
+
 class Scenario(Struct, kw_only=True, frozen=True):
-    """A scenario. Lists omit the last four fields."""
+    """A scenario. Lists omit the last five fields."""
 
     id: str
     config_id: str
@@ -184,6 +198,10 @@ class Scenario(Struct, kw_only=True, frozen=True):
             description="Why an action is not possible now, by action: submit, delete, promote.",
             examples=[{"promote": ["it is already the primary scenario of its cycle"]}],
         ),
+    ] = UNSET
+    stale: Annotated[
+        list[StaleDataNode] | UnsetType,
+        Meta(description="Its data nodes whose values are not of the present inputs or code."),
     ] = UNSET
 
 

@@ -333,6 +333,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     forks = ForkService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
+    plans = PlanService(database, now=now, declared=declared)
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
@@ -342,7 +343,17 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         scenarios=scenarios,
         forks=forks,
         inputs=InputService(
-            database, registry, scenarios, forks, submissions, maker, writer, schemas, limits, now
+            database,
+            registry,
+            scenarios,
+            forks,
+            submissions,
+            plans,
+            maker,
+            writer,
+            schemas,
+            limits,
+            now,
         ),
         comparisons=ComparisonService(database, registry, compute, **placed),
         side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
@@ -350,12 +361,14 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
-        data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
+        data_nodes=DataNodeService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
         values=ValueService(database, writer, read, schemas, **of_values),
         files=FileService(database, writer, read, schemas, **of_values),
         limits=limits,
         edits=EditService(database),
-        plans=PlanService(database, now=now, declared=declared),
+        plans=plans,
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault

@@ -29,6 +29,7 @@ from scenarist.services.factory import EntityBuilder, EntityFactory, ValuesOfInp
 from scenarist.services.fork_drafts import ForkDraft, ForkOwner, NotShared
 from scenarist.services.outcomes import add_outcomes, with_outcomes
 from scenarist.services.scenarios import check_properties, find_or_create_cycle
+from scenarist.services.staleness import StalenessReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +88,7 @@ class ForkService:
     ) -> None:
         self._registry = registry
         self._declared = declared
+        self._staleness = StalenessReader(declared)
         self._now = now
         self._zone = zone
         self._factory = EntityFactory(database, folder=folder, now=now, version=version)
@@ -151,7 +153,9 @@ class ForkService:
             inputs.record(connection, draft.nodes_by_config)
         (scenario,) = with_outcomes(connection, [_get(connection, owner.id)], self._declared)
         return Fork(
-            eligibility=find_eligibility(connection, scenario, self._declared, self._now()),
+            eligibility=find_eligibility(
+                connection, scenario, self._declared, self._now(), self._staleness
+            ),
             diff=_find_diff(connection, draft, () if inputs is None else tuple(inputs.names)),
             not_shared=draft.not_shared,
         )

@@ -122,6 +122,28 @@ class InputRecorder:
             ConflictError: A data node cannot be written now.
             UnpreparedError: Some values must be made before the transaction.
         """
+        ready = self._make_ready(connection, nodes)
+        for node, value in ready:
+            self._recorded.append(value)
+            _, replacement = self._writer.add(connection, self._actor, node, value, self._options)
+            self._replacements.append(replacement)
+
+    def check(self, connection: Connection, nodes: Mapping[str, DataNodeId]) -> list[DataNodeId]:
+        """Raise what `record` would raise now, without recording anything.
+
+        Returns:
+            The data nodes that it would write.
+        """
+        return [node.id for node, _ in self._make_ready(connection, nodes)]
+
+    def _make_ready(
+        self, connection: Connection, nodes: Mapping[str, DataNodeId]
+    ) -> list[tuple[DataNode, NewValue]]:
+        """Return all values with their data nodes.
+
+        Raises:
+            InvalidError, ConflictError, UnpreparedError: As `record`.
+        """
         self._recorded, self._replacements = [], []
         ready: list[tuple[DataNode, NewValue]] = []
         wanted: list[_Wanted] = []
@@ -142,10 +164,7 @@ class InputRecorder:
         self._refuse(faults)
         if wanted:
             raise UnpreparedError(partial(self._prepare, wanted))
-        for node, value in ready:
-            self._recorded.append(value)
-            _, replacement = self._writer.add(connection, self._actor, node, value, self._options)
-            self._replacements.append(replacement)
+        return ready
 
     def _attempt(self, work: Callable[[], T]) -> T:
         while True:

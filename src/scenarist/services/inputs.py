@@ -1,4 +1,4 @@
-"""Inputs of scenarios by name: list them, and write several in one transaction."""
+"""Inputs of scenarios by name: list them, write several in one transaction, or plan with them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import NodeOfScenario, ScenarioInput, Submission
 from scenarist.domain.errors import require_found
 from scenarist.domain.faults import ValueFault, ValuePath, make_faults_error
+from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import named_path
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityType
@@ -23,9 +24,15 @@ from scenarist.services.eligibility import Eligibility
 from scenarist.services.factory import get_config
 from scenarist.services.forks import Fork, ForkService, NewFork
 from scenarist.services.input_recorder import InputRecorder
+from scenarist.services.plans import PlanService, TaskPlan
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.submissions import SubmissionService
-from scenarist.services.submit_requests import SubmitBatch, SubmitRequest, find_earlier
+from scenarist.services.submit_requests import (
+    SubmitBatch,
+    SubmitOptions,
+    SubmitRequest,
+    find_earlier,
+)
 from scenarist.services.value_maker import ValueMaker
 from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, ValueWriter, WriteOptions
@@ -60,6 +67,7 @@ class InputService:
         scenarios: ScenarioService,
         forks: ForkService,
         submissions: SubmissionService,
+        plans: PlanService,
         maker: ValueMaker,
         writer: ValueWriter,
         schemas: ValueSchemas,
@@ -71,6 +79,7 @@ class InputService:
         self._scenarios = scenarios
         self._forks = forks
         self._submissions = submissions
+        self._plans = plans
         self._writer = writer
         self._maker = maker
         self._schemas = schemas
@@ -179,6 +188,37 @@ class InputService:
             recorder.record(connection, {node.config_id: node.id for node in nodes})
 
         return recorder.run(lambda: self._submissions.submit_after(actor, wanted, write_inputs))
+
+    def plan(
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        inputs: Mapping[str, Any],
+        *,
+        force: bool = False,
+    ) -> list[TaskPlan]:
+        """Return what a submit with values of inputs would do now; nothing is changed.
+
+        Raises:
+            NotFoundError, InvalidError, ConflictError: As `submit`.
+        """
+        actor.require(Permission.READ)
+        reader = self._database.reader
+        wanted = SubmitRequest(actor, entity_type, entity_id, SubmitOptions(), inputs=inputs)
+        scenario_id = _find_scenario_id(reader, wanted)
+        self._check(inputs, _find_candidates(reader, scenario_id), IN_BODY)
+        recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
+
+        def check_inputs(connection: Connection) -> list[DataNodeId]:
+            nodes = _list_nodes(connection, scenario_id)
+            return recorder.check(connection, {node.config_id: node.id for node in nodes})
+
+        return recorder.run(
+            lambda: self._plans.plan(
+                actor, entity_type, entity_id, force=force, check_inputs=check_inputs
+            )
+        )
 
     def _check(
         self, inputs: Mapping[str, Any], candidates: Sequence[_Candidate], at: ValuePath

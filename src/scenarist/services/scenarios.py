@@ -52,6 +52,7 @@ from scenarist.services.factory import (
 )
 from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
+from scenarist.services.staleness import StalenessReader
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class ScenarioService:
         self._database = database
         self._registry = registry
         self._declared = declared
+        self._staleness = StalenessReader(declared)
         self._now = now
         self._version = version
         self._zone = zone
@@ -378,7 +380,7 @@ class ScenarioService:
 
     def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
         (scenario,) = with_outcomes(connection, [scenario], self._declared)
-        return find_eligibility(connection, scenario, self._declared, self._now())
+        return find_eligibility(connection, scenario, self._declared, self._now(), self._staleness)
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())

@@ -122,6 +122,12 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
         is_deletable=not eligibility.delete,
         is_promotable=not eligibility.promote,
         reasons={what: list(why) for what, why in reasons.items() if why},
+        stale=[
+            schemas.StaleDataNode(
+                data_node_id=data_node_id, config_id=node.config_id, because=node.because
+            )
+            for data_node_id, node in eligibility.staleness.stale.items()
+        ],
     )
 
 

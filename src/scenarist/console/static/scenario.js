@@ -11,9 +11,10 @@ import {
   Form,
   Heading,
   Loaded,
+  ServerText,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
-import { labelOf, nameOf } from "./format.js";
+import { labelOf, nameOf, plural } from "./format.js";
 import { Graph } from "./graph.js";
 import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
@@ -67,7 +68,11 @@ function useParts(scenario) {
   // The jobs of a new submission raise events before the list has that submission.
   const newest = submissions.data?.results[0]?.id;
   useEffect(() => jobs.refresh(), [newest]);
-  return { tasks, dataNodes, submissions, jobs };
+  const stale = useMemo(
+    () => new Map(scenario.stale.map((node) => [node.data_node_id, node.because])),
+    [scenario],
+  );
+  return { tasks, dataNodes, submissions, jobs, stale };
 }
 
 const includesSubmission = (data, id) =>
@@ -194,9 +199,19 @@ function ScenarioHeading({ scenario }) {
       >
       ${!scenario.is_submittable &&
       html`<span class="hint">Jobs would wait: ${reason("submit")}</span>`}
+      ${scenario.stale.length > 0 && html`<${StaleHint} stale=${scenario.stale} />`}
     </div>
     ${isEditing && html`<${EditDialog} scenario=${scenario} close=${() => setEditing(false)} />`}
   `;
+}
+
+function StaleHint({ stale }) {
+  const causes = [...new Set(stale.map(({ because }) => because))];
+  const more = causes.length > 1 ? ", and more" : "";
+  return html`<span class="hint"
+    >${plural(stale.length, "stale value")}, not of the present inputs or code:${" "}
+    <${ServerText} text=${causes[0] + more}
+  /></span>`;
 }
 
 function Delete({ scenario, reason }) {
@@ -245,9 +260,10 @@ function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
         .map(({ number }) => number);
       found.set(task.id, describeTask(task, jobOf.get(task.id), badges));
     }
-    for (const node of parts.dataNodes.data) found.set(node.id, describeDataNode(node));
+    for (const node of parts.dataNodes.data)
+      found.set(node.id, describeDataNode(node, parts.stale.get(node.id)));
     return found;
-  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, sequences]);
+  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, parts.stale, sequences]);
   return html`<${Graph}
     tasks=${parts.tasks.data}
     dataNodes=${parts.dataNodes.data}
@@ -266,7 +282,8 @@ function Details({ opened, parts }) {
     return html`<${TaskDetails} task=${task} job=${job} />`;
   }
   const node = (parts.dataNodes.data ?? []).find(({ id }) => id === opened);
-  if (node !== undefined) return html`<${DataNodeDetails} node=${node} />`;
+  if (node !== undefined)
+    return html`<${DataNodeDetails} node=${node} because=${parts.stale.get(node.id)} />`;
   return html`<h2>Details</h2>
     <p class="quiet">
       Select a task or a data node in the graph.
