@@ -27,7 +27,7 @@ TESTED_IN = {
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
         "cli: connecting data_nodes exit_codes inputs jobs main orchestration planning",
-        "cli: printing scenarios sequences submissions submitting watching",
+        "cli: printing scenarios sequences submissions submitting upgrading watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
     "cli/test_importing.py": ["server: importing"],
@@ -124,6 +124,11 @@ TESTED_IN = {
     "services/test_permissions.py": ["services: container"],
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
     "services/test_submissions.py": ["services: submit_requests"],
+    "services/test_upgrades.py": [
+        "db: upgrades",
+        "domain: upgrades",
+        "services: upgrade_drafts",
+    ],
     "services/test_users.py": ["db: credentials users"],
     "services/test_values.py": [
         "orchestrator: worker_calls",

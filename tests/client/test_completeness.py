@@ -31,6 +31,7 @@ CALLS: list[Callable[[Client], object]] = [
     lambda c: c.scenarios.compare(["x", "y"]),
     lambda c: c.scenarios.submit("x"),
     lambda c: c.scenarios.plan("x"),
+    lambda c: c.scenarios.upgrade("x"),
     lambda c: c.scenarios.submissions("x").first(),
     lambda c: c.cycles.list().first(),
     lambda c: c.cycles.create("x"),

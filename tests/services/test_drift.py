@@ -80,7 +80,7 @@ def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario:
     assert admin.find_drift_lines(settings, application(more=True, scope="GLOBAL")) == [
         "1 data node of 'x': existing ones keep the scope SCENARIO; new ones get the scope GLOBAL",
         f"1 task (such as {scenario}) cannot be run: task 't' was created as (x) -> (), but the "
-        "application now declares it as (x, more) -> (); create a new scenario, or restore the "
+        "application now declares it as (x, more) -> (); upgrade the scenario, or restore the "
         "declaration",
     ]
 

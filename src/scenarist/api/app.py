@@ -40,6 +40,7 @@ from scenarist.api.routes import (
     submissions,
     subscribers,
     tasks,
+    upgrades,
     users,
     values,
 )
@@ -159,6 +160,7 @@ def _make_router() -> Router:
         *files.HANDLERS,
         *edits.HANDLERS,
         *plans.HANDLERS,
+        *upgrades.HANDLERS,
         *submissions.HANDLERS,
         *jobs.HANDLERS,
         *orchestration.HANDLERS,

@@ -145,6 +145,29 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="POST", path=path_of(self._name, "promote", id), may_repeat=True)
         return self._transport.fetch(call, schemas.ScenarioAnswer).scenario
 
+    def upgrade(
+        self, id: str, *, dry_run: bool = False, if_match: str | None = None
+    ) -> schemas.Upgrade:
+        """Bring a scenario to the structure that its config declares now; values stay.
+
+        Args:
+            dry_run: Change nothing; return what would be changed.
+
+        Returns:
+            The changes; empty if there is nothing to upgrade.
+
+        Raises:
+            ConflictError: A submission of it has not ended, or its config is gone.
+        """
+        call = Call(
+            method="POST",
+            path=path_of(self._name, id, "upgrade"),
+            body=schemas.UpgradeOptions(dry_run=dry_run),
+            headers=build_if_match(if_match),
+            may_repeat=if_match is None,
+        )
+        return self._transport.fetch(call, schemas.ScenarioUpgraded).upgrade
+
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
     ) -> Comparisons:

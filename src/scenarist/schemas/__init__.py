@@ -97,6 +97,7 @@ from scenarist.schemas.subscribers import (
     SubscriberCreated,
 )
 from scenarist.schemas.tasks import OneTask, Task, TaskCreated, TaskSubmitted
+from scenarist.schemas.upgrades import ScenarioUpgraded, Upgrade, UpgradeChange, UpgradeOptions
 
 __all__ = [
     "PROBLEM_MEDIA_TYPE",
@@ -166,6 +167,7 @@ __all__ = [
     "ScenarioInput",
     "ScenarioInputs",
     "ScenarioSubmitted",
+    "ScenarioUpgraded",
     "Sequence",
     "SequenceCreated",
     "SequenceOfScenario",
@@ -182,6 +184,9 @@ __all__ = [
     "TaskCreated",
     "TaskSubmitted",
     "Unlock",
+    "Upgrade",
+    "UpgradeChange",
+    "UpgradeOptions",
     "User",
     "UserCreated",
     "Value",

@@ -16,6 +16,7 @@ from litestar.concurrency import set_asyncio_executor
 from scenarist.api.app import create_app
 from scenarist.api.middleware.auth import AuthMiddleware
 from scenarist.config import Application, load_app
+from scenarist.config.code_files import list_code_files
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -45,6 +46,7 @@ from scenarist.server.paths import (
     prepare_storage,
 )
 from scenarist.server.preflight import check_application, find_warnings
+from scenarist.server.reloading import ReloadLink
 from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
 from scenarist.server.settings import Settings, find_secrets
 from scenarist.server.versions import VersionMonitor
@@ -70,6 +72,7 @@ from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.upgrades import UpgradeService
 from scenarist.services.value_maker import ValueMaker
 from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import ValueWriter
@@ -177,10 +180,12 @@ def serve(
     settings: Settings,
     *,
     when_up: Callable[[Server, str], None] | None = None,
+    link: ReloadLink | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
+        link: The connection to the supervisor that replaces this process when its code changes.
         when_up: Called with the parts and the address (``http://host:port``) once the server
             accepts requests.
 
@@ -193,13 +198,16 @@ def serve(
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.enter_context(_observe(settings, application))
-        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        address = (settings.host, settings.port)
+        listener = stack.enter_context(
+            open_listener(*address) if link is None else link.open_listener(address)
+        )
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(open_thread_pool(REQUEST_THREADS, "request"))
         set_asyncio_executor(threads)
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
-        address = f"http://{host}:{port}"
+        url = f"http://{host}:{port}"
         http_server = HttpServer(
             server.asgi,
             stop_accepting=server.stop_accepting,
@@ -213,12 +221,19 @@ def serve(
             signal.signal(number, http_server.handle_exit)
         structlog.get_logger(__name__).info(
             "serving",
-            address=address,
+            address=url,
             pid=os.getpid(),
             version=server.orchestration.versions.version,
         )
         if when_up is not None:
-            when_up(server, address)
+            when_up(server, url)
+        if link is not None:
+
+            def retire() -> None:
+                server.orchestration.orchestrator.retire()
+                http_server.retire()
+
+            link.announce(list_code_files(application), on_retire=retire)
         http_server.run(sockets=[listener])
 
 
@@ -346,6 +361,9 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),
+        upgrades=UpgradeService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault

@@ -23,6 +23,7 @@ from scenarist.services.sessions import SessionService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.upgrades import UpgradeService
 from scenarist.services.users import UserService
 from scenarist.services.values import ValueService
 from scenarist.storage.bounds import ValueLimits
@@ -45,6 +46,7 @@ class Services:
     limits: ValueLimits
     edits: EditService
     plans: PlanService
+    upgrades: UpgradeService
     submissions: SubmissionService
     jobs: JobService
     orchestration: OrchestrationService
