@@ -23,6 +23,7 @@ CALLS: list[Callable[[Client], object]] = [
     lambda c: c.sequences.submissions("x").first(),
     lambda c: c.scenarios.list().first(),
     lambda c: c.scenarios.configs(),
+    lambda c: c.scenarios.drift(),
     lambda c: c.scenarios.create("x"),
     lambda c: c.scenarios.get("x"),
     lambda c: c.scenarios.change("x"),

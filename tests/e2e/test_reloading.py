@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -134,5 +136,13 @@ def test_no_server_outlives_its_supervisor(server: StartedServer) -> None:
 def test_an_application_that_does_not_load_at_first_ends_the_command(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import nowhere\n")
 
-    with pytest.raises(AssertionError, match="No module named 'nowhere'"):
-        StartedServer(tmp_path, str(tmp_path / "app.py"), options=["--reload"])
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarist", "serve", "app.py", "--reload", "--port=0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "No module named 'nowhere'" in done.stderr

@@ -19,6 +19,7 @@ from scenarist.services.container import Services
 from statements import noted
 
 NEEDS = {
+    "drift.list_differences": Permission.READ,
     "configs.get_scenario": Permission.READ,
     "configs.list_scenarios": Permission.READ,
     "inputs.change": Permission.EDIT,

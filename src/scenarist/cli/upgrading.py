@@ -7,7 +7,8 @@ from scenarist.cli.connecting import Access
 from scenarist.cli.printing import print_json, print_line, print_to_stderr
 
 if TYPE_CHECKING:
-    from scenarist import Client, schemas
+    from scenarist import schemas
+    from scenarist.client import Client
 
 
 def upgrade_and_print(

@@ -43,6 +43,12 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="GET", path=path_of("configs", "scenarios", config_id))
         return self._transport.fetch(call, schemas.OneScenarioConfig).config
 
+    def drift(self) -> schemas.DriftReport:
+        """Return how existing entities differ from what the application declares now."""
+        return self._transport.fetch(
+            Call(method="GET", path=path_of("configs", "drift")), schemas.DriftReport
+        )
+
     def create(
         self,
         config_id: str,

@@ -17,6 +17,8 @@ from scenarist.schemas.base import (
     make_problem,
 )
 from scenarist.schemas.configs import (
+    DriftDifference,
+    DriftReport,
     InputConfig,
     OneScenarioConfig,
     ScenarioConfig,
@@ -123,6 +125,8 @@ __all__ = [
     "DataNodeFilter",
     "DataNodeWritten",
     "Deletion",
+    "DriftDifference",
+    "DriftReport",
     "Edit",
     "Event",
     "Fault",

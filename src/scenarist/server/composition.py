@@ -58,6 +58,7 @@ from scenarist.services.configs import ConfigService
 from scenarist.services.container import Services
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
@@ -343,8 +344,10 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
+    drift = DriftService(database, registry, now=now, declared=declared)
     return Services(
         configs=ConfigService(registry),
+        drift=drift,
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
         inputs=InputService(
@@ -362,7 +365,13 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),
         upgrades=UpgradeService(
-            database, registry, folder=folder, now=now, version=version, declared=declared
+            database,
+            registry,
+            folder=folder,
+            now=now,
+            version=version,
+            declared=declared,
+            on_upgraded=drift.forget,
         ),
         submissions=submissions,
         jobs=JobService(

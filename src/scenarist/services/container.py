@@ -8,6 +8,7 @@ from scenarist.services.completions import CompletionNotifier
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
@@ -34,6 +35,7 @@ class Services:
     """The services that the API calls."""
 
     configs: ConfigService
+    drift: DriftService
     cycles: CycleService
     scenarios: ScenarioService
     inputs: InputService

@@ -37,6 +37,7 @@ class UpgradeService:
     Args:
         folder: Where first values are stored, unless their config names a path.
         declared: What the application declares now; None to take tasks as recorded.
+        on_upgraded: Called after a scenario was changed.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class UpgradeService:
         now: Callable[[], datetime],
         version: str,
         declared: DeclaredConfigs | None = None,
+        on_upgraded: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._registry = registry
         self._declared = declared
         self._now = now
         self._version = version
+        self._on_upgraded = on_upgraded
         self._factory = EntityFactory(database, folder=folder, now=now, version=version)
 
     def upgrade(
@@ -96,7 +99,10 @@ class UpgradeService:
             upgrade = _Application(builder, draft, self._version).apply()
             return self._find_eligibility(connection, scenario_id), upgrade
 
-        return self._factory.create(actor, work)
+        eligibility, upgrade = self._factory.create(actor, work)
+        if upgrade.changes:
+            self._on_upgraded()
+        return eligibility, upgrade
 
     def _draft(
         self, connection: Connection, scenario_id: str, expect: Expect | None

@@ -14,6 +14,7 @@ import { Scenarios } from "./scenarios.js";
 import { authorization, can, hasIdentities, restoreSession, useSession } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { Submission, Submissions } from "./submissions.js";
+import { DriftBanner } from "./upgrade.js";
 import { html, render, useEffect, useRef } from "./view.js";
 
 const SECTIONS = [
@@ -128,6 +129,7 @@ function Console() {
     }}>Skip to content</a>
     <${Header} session=${session} section=${route.parts[0] ?? "scenarios"} />
     ${can("read") && html`<${DisconnectedBanner} /><${PausedBanner} /><${VersionBanner} />`}
+    ${can("read") && (route.parts[0] ?? "scenarios") === "scenarios" && html`<${DriftBanner} />`}
     <main id="main" ref=${main} tabindex="-1">
       ${can("read") || route.parts[0] === "account"
         ? html`<${View} route=${route} />`
