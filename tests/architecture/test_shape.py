@@ -34,8 +34,8 @@ MAY_READ_THE_CLOCK = {
 MAY_COMMIT = {"db/engine.py", "storage/external/databases.py"}
 # Who signs in is no actor yet, nor who asks for health.
 NO_ACTOR = {"HealthService", "CompletionNotifier", "Waiter", "Authenticator"}
-# Each wish has an actor of its own, who signs in or was refused is none yet, what a config allows is
-# nobody's secret, and what is forgotten is read again.
+# Each wish has an actor of its own, who signs in or was refused is none yet, what a config allows
+# is nobody's secret, and what is forgotten is read again.
 NO_ACTOR_OF_ITS_OWN = {
     "submit_many",
     "read_many",

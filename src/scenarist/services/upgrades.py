@@ -40,7 +40,7 @@ class UpgradeService:
         on_upgraded: Called after a scenario was changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         registry: ConfigRegistry,
