@@ -52,6 +52,7 @@ NEEDS = {
     "submissions.resume": Permission.EXECUTE,
     "orchestration.get": Permission.READ,
     "orchestration.get_versions": Permission.READ,
+    "orchestration.list_changed_files": Permission.READ,
     "orchestration.pause": Permission.OPERATE,
     "orchestration.resume": Permission.OPERATE,
     "submissions.delete": Permission.EDIT,

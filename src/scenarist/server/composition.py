@@ -49,7 +49,6 @@ from scenarist.server.preflight import check_application, find_warnings
 from scenarist.server.reloading import ReloadLink
 from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
 from scenarist.server.settings import Settings, find_secrets
-from scenarist.server.versions import VersionMonitor
 from scenarist.server.worker_calls import build_compute
 from scenarist.services.cancellation import Canceller
 from scenarist.services.comparisons import ComparisonService
@@ -377,7 +376,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
-        orchestration=_build_orchestration_service(database, orchestration.versions, now),
+        orchestration=_build_orchestration_service(database, orchestration, now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
         change_notifier=_build_change_notifier(database),
@@ -415,14 +414,19 @@ def _build_health_service(
         executor_fault=lambda: orchestrator.executor_fault,
         step_fault=lambda: orchestrator.step_fault,
         find_other_versions=orchestration.versions.find_others,
+        find_changed_files=orchestration.code_watch.find_changed,
     )
 
 
 def _build_orchestration_service(
-    database: Database, versions: VersionMonitor, now: Callable[[], datetime]
+    database: Database, runtime: OrchestratorRuntime, now: Callable[[], datetime]
 ) -> OrchestrationService:
     return OrchestrationService(
-        database, now=now, version=versions.version, find_other_versions=versions.find_others
+        database,
+        now=now,
+        version=runtime.versions.version,
+        find_other_versions=runtime.versions.find_others,
+        find_changed_files=runtime.code_watch.find_changed,
     )
 
 
