@@ -28,7 +28,7 @@ TESTED_IN = {
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
         "cli: connecting data_nodes exit_codes inputs jobs main orchestration planning",
-        "cli: outcomes printing scenarios sequences submissions submitting watching",
+        "cli: outcomes printing scenarios sequences submissions submitting upgrading watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
     "cli/test_importing.py": ["server: importing"],
@@ -57,6 +57,7 @@ TESTED_IN = {
         "executors/cluster: dask engine engine_main engine_process ray ray_actor worker",
     ],
     "e2e/test_pruning.py": ["cli: databases"],
+    "e2e/test_reloading.py": ["server: reloading"],
     "e2e/test_start.py": [
         "cli: serving",
         "server: composition paths",
@@ -133,6 +134,11 @@ TESTED_IN = {
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
     "services/test_side_by_side.py": ["services: input_differences"],
     "services/test_submissions.py": ["services: submit_requests"],
+    "services/test_upgrades.py": [
+        "db: upgrades",
+        "domain: upgrades",
+        "services: upgrade_drafts",
+    ],
     "services/test_users.py": ["db: credentials users"],
     "services/test_values.py": [
         "orchestrator: worker_calls",

@@ -19,6 +19,7 @@ from scenarist.services.container import Services
 from statements import noted
 
 NEEDS = {
+    "drift.list_differences": Permission.READ,
     "configs.get_scenario": Permission.READ,
     "configs.list_scenarios": Permission.READ,
     "inputs.change": Permission.EDIT,
@@ -52,6 +53,7 @@ NEEDS = {
     "submissions.resume": Permission.EXECUTE,
     "orchestration.get": Permission.READ,
     "orchestration.get_versions": Permission.READ,
+    "orchestration.list_changed_files": Permission.READ,
     "orchestration.pause": Permission.OPERATE,
     "orchestration.resume": Permission.OPERATE,
     "submissions.delete": Permission.EDIT,
@@ -76,6 +78,7 @@ NEEDS = {
     "subscribers.list_all": Permission.READ,
     "event_log.find_start": Permission.READ,
     "plans.plan": Permission.READ,
+    "upgrades.upgrade": Permission.EDIT,
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,

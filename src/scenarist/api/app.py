@@ -42,6 +42,7 @@ from scenarist.api.routes import (
     submissions,
     subscribers,
     tasks,
+    upgrades,
     users,
     values,
 )
@@ -163,6 +164,7 @@ def _make_router() -> Router:
         *files.HANDLERS,
         *edits.HANDLERS,
         *plans.HANDLERS,
+        *upgrades.HANDLERS,
         *submissions.HANDLERS,
         *jobs.HANDLERS,
         *orchestration.HANDLERS,

@@ -26,6 +26,8 @@ from scenarist.cli.printing import (
     to_json,
 )
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
+from scenarist.cli.upgrading import upgrade_and_print
+from scenarist.domain.errors import InvalidError
 
 group = App(name="scenario")
 
@@ -292,6 +294,33 @@ def submit(
         return submit_and_follow(
             client, client.scenarios.submit, scenario, options, access, inputs=inputs
         )
+
+
+@group.command
+def upgrade(
+    *scenarios: str,
+    all_of: Text = None,
+    dry_run: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> int:
+    """Bring scenarios to the structure that their config declares now; values stay.
+
+    The exit code is 1 if one of them cannot be upgraded.
+
+    Args:
+        scenarios: Their identifiers.
+        all_of: Instead, upgrade all scenarios of this config.
+        dry_run: Change nothing; report what would be changed.
+    """
+    if (all_of is None) is not bool(scenarios):
+        raise InvalidError("name the scenarios to upgrade, or their config with --all-of")
+    with open_client(access) as client:
+        ids = (
+            scenarios
+            if all_of is None
+            else [scenario.id for scenario in client.scenarios.list(config_id=all_of)]
+        )
+        return upgrade_and_print(client, ids, access, dry_run=bool(dry_run))
 
 
 @group.command

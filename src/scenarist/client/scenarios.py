@@ -43,6 +43,12 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="GET", path=path_of("configs", "scenarios", config_id))
         return self._transport.fetch(call, schemas.OneScenarioConfig).config
 
+    def drift(self) -> schemas.DriftReport:
+        """Return how existing entities differ from what the application declares now."""
+        return self._transport.fetch(
+            Call(method="GET", path=path_of("configs", "drift")), schemas.DriftReport
+        )
+
     def create(
         self,
         config_id: str,
@@ -178,6 +184,29 @@ class Scenarios(Subscribable[schemas.Scenario]):
         """Make a scenario the primary one of its cycle."""
         call = Call(method="POST", path=path_of(self._name, "promote", id), may_repeat=True)
         return self._transport.fetch(call, schemas.ScenarioAnswer).scenario
+
+    def upgrade(
+        self, id: str, *, dry_run: bool = False, if_match: str | None = None
+    ) -> schemas.Upgrade:
+        """Bring a scenario to the structure that its config declares now; values stay.
+
+        Args:
+            dry_run: Change nothing; return what would be changed.
+
+        Returns:
+            The changes; empty if there is nothing to upgrade.
+
+        Raises:
+            ConflictError: A submission of it has not ended, or its config is gone.
+        """
+        call = Call(
+            method="POST",
+            path=path_of(self._name, id, "upgrade"),
+            body=schemas.UpgradeOptions(dry_run=dry_run),
+            headers=build_if_match(if_match),
+            may_repeat=if_match is None,
+        )
+        return self._transport.fetch(call, schemas.ScenarioUpgraded).upgrade
 
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None

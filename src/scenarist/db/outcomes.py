@@ -105,6 +105,7 @@ _ADD_OF_ONE = insert(_rows).from_select(
 _ADD_OF_CONFIG = insert(_rows).from_select(
     _COLUMNS, _TO_ADD.where(scenarios.c.config_id == bindparam("config_id")), include_defaults=False
 )
+_REMOVE = delete(_rows).where(_rows.c.scenario_id == bindparam("of"))
 _FORGET = delete(_rows).where(
     _rows.c.config_id == bindparam("config_id"),
     _rows.c.name == bindparam("name"),
@@ -212,6 +213,10 @@ def add(connection: Connection, scenario_id: str, outcomes: Mapping[str, Declare
         connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
     of = {"scenario_id": scenario_id, "limit": len(outcomes)}
     _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
+
+
+def remove(connection: Connection, scenario_id: str) -> None:
+    connection.execute(_REMOVE, {"of": scenario_id})
 
 
 def add_missing(connection: Connection, config_id: str, name: str, outcome: DeclaredOutcome) -> int:

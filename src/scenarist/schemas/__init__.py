@@ -28,6 +28,8 @@ from scenarist.schemas.comparisons import (
     SideBySide,
 )
 from scenarist.schemas.configs import (
+    DriftDifference,
+    DriftReport,
     InputConfig,
     OneScenarioConfig,
     OutcomeConfig,
@@ -115,6 +117,7 @@ from scenarist.schemas.subscribers import (
     SubscriberCreated,
 )
 from scenarist.schemas.tasks import OneTask, Task, TaskCreated, TaskSubmitted
+from scenarist.schemas.upgrades import ScenarioUpgraded, Upgrade, UpgradeChange, UpgradeOptions
 
 __all__ = [
     "PROBLEM_MEDIA_TYPE",
@@ -148,6 +151,8 @@ __all__ = [
     "DataNodeFilter",
     "DataNodeWritten",
     "Deletion",
+    "DriftDifference",
+    "DriftReport",
     "Edit",
     "Event",
     "Fault",
@@ -198,6 +203,7 @@ __all__ = [
     "ScenarioInput",
     "ScenarioInputs",
     "ScenarioSubmitted",
+    "ScenarioUpgraded",
     "Sequence",
     "SequenceCreated",
     "SequenceOfScenario",
@@ -217,6 +223,9 @@ __all__ = [
     "TaskSubmitted",
     "Unlock",
     "UnsharedDataNode",
+    "Upgrade",
+    "UpgradeChange",
+    "UpgradeOptions",
     "User",
     "UserCreated",
     "Value",

@@ -17,6 +17,7 @@ from litestar.concurrency import set_asyncio_executor
 from scenarist.api.app import create_app
 from scenarist.api.middleware.auth import AuthMiddleware
 from scenarist.config import Application, load_app
+from scenarist.config.code_files import list_code_files
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -46,9 +47,9 @@ from scenarist.server.paths import (
     prepare_storage,
 )
 from scenarist.server.preflight import check_application, find_warnings
+from scenarist.server.reloading import ReloadLink
 from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
 from scenarist.server.settings import Settings, find_secrets
-from scenarist.server.versions import VersionMonitor
 from scenarist.server.worker_calls import build_compute
 from scenarist.services.cancellation import Canceller
 from scenarist.services.comparisons import ComparisonService
@@ -57,6 +58,7 @@ from scenarist.services.configs import ConfigService
 from scenarist.services.container import Services
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
@@ -73,6 +75,7 @@ from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.upgrades import UpgradeService
 from scenarist.services.value_maker import ValueMaker
 from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import ValueWriter
@@ -180,10 +183,12 @@ def serve(
     settings: Settings,
     *,
     when_up: Callable[[Server, str], None] | None = None,
+    link: ReloadLink | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
+        link: The connection to the supervisor that replaces this process when its code changes.
         when_up: Called with the parts and the address (``http://host:port``) once the server
             accepts requests.
 
@@ -196,13 +201,16 @@ def serve(
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.enter_context(_observe(settings, application))
-        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        address = (settings.host, settings.port)
+        listener = stack.enter_context(
+            open_listener(*address) if link is None else link.open_listener(address)
+        )
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(open_thread_pool(REQUEST_THREADS, "request"))
         set_asyncio_executor(threads)
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
-        address = f"http://{host}:{port}"
+        url = f"http://{host}:{port}"
         http_server = HttpServer(
             server.asgi,
             stop_accepting=server.stop_accepting,
@@ -216,12 +224,19 @@ def serve(
             signal.signal(number, http_server.handle_exit)
         structlog.get_logger(__name__).info(
             "serving",
-            address=address,
+            address=url,
             pid=os.getpid(),
             version=server.orchestration.versions.version,
         )
         if when_up is not None:
-            when_up(server, address)
+            when_up(server, url)
+        if link is not None:
+
+            def retire() -> None:
+                server.orchestration.orchestrator.retire()
+                http_server.retire()
+
+            link.announce(list_code_files(application), on_retire=retire)
         http_server.run(sockets=[listener])
 
 
@@ -337,8 +352,10 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
+    drift = DriftService(database, registry, now=now, declared=declared)
     return Services(
         configs=ConfigService(registry),
+        drift=drift,
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
         forks=forks,
@@ -369,11 +386,20 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         limits=limits,
         edits=EditService(database),
         plans=plans,
+        upgrades=UpgradeService(
+            database,
+            registry,
+            folder=folder,
+            now=now,
+            version=version,
+            declared=declared,
+            on_upgraded=drift.forget,
+        ),
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
         ),
-        orchestration=_build_orchestration_service(database, orchestration.versions, now),
+        orchestration=_build_orchestration_service(database, orchestration, now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
         change_notifier=_build_change_notifier(database),
@@ -411,14 +437,19 @@ def _build_health_service(
         executor_fault=lambda: orchestrator.executor_fault,
         step_fault=lambda: orchestrator.step_fault,
         find_other_versions=orchestration.versions.find_others,
+        find_changed_files=orchestration.code_watch.find_changed,
     )
 
 
 def _build_orchestration_service(
-    database: Database, versions: VersionMonitor, now: Callable[[], datetime]
+    database: Database, runtime: OrchestratorRuntime, now: Callable[[], datetime]
 ) -> OrchestrationService:
     return OrchestrationService(
-        database, now=now, version=versions.version, find_other_versions=versions.find_others
+        database,
+        now=now,
+        version=runtime.versions.version,
+        find_other_versions=runtime.versions.find_others,
+        find_changed_files=runtime.code_watch.find_changed,
     )
 
 

@@ -8,6 +8,7 @@ from scenarist.services.completions import CompletionNotifier
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
@@ -25,6 +26,7 @@ from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.upgrades import UpgradeService
 from scenarist.services.users import UserService
 from scenarist.services.values import ValueService
 from scenarist.storage.bounds import ValueLimits
@@ -35,6 +37,7 @@ class Services:
     """The services that the API calls."""
 
     configs: ConfigService
+    drift: DriftService
     cycles: CycleService
     scenarios: ScenarioService
     forks: ForkService
@@ -49,6 +52,7 @@ class Services:
     limits: ValueLimits
     edits: EditService
     plans: PlanService
+    upgrades: UpgradeService
     submissions: SubmissionService
     jobs: JobService
     orchestration: OrchestrationService

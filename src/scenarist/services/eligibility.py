@@ -1,6 +1,6 @@
 """Eligibility: whether a scenario can be submitted, deleted and promoted now, and why not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.services.locks import describe_lock
+from scenarist.services.outcomes import with_outcomes
 from scenarist.services.staleness import Staleness, StalenessReader
 from scenarist.storage.registry import explain_missing, find_file_state
 
@@ -37,29 +38,38 @@ class Eligibility:
     staleness: Staleness
 
 
-def find_eligibility(
-    connection: Connection,
-    scenario: Scenario,
-    declared: DeclaredConfigs | None,
-    now: datetime,
-    staleness: StalenessReader,
-) -> Eligibility:
-    """Check what can be done with a scenario that exists, and which of its data nodes are stale.
+class EligibilityReader:
+    """Reads what is known of a scenario beside its records: eligibility, outcomes, stale values.
 
-    Takes one SQL statement, unless values have changed since the last time.
+    Args:
+        declared: What the application declares now; None to take tasks as recorded.
     """
-    facts = eligibility.find_facts(connection, scenario.id)
-    found = staleness.find_of_scenario(connection, scenario, facts.marks)
-    return Eligibility(
-        scenario=_mark_stale_outcomes(scenario, found),
-        submit=(
-            *_find_declaration_faults(scenario, facts.wiring, declared),
-            *_reasons_against_submit(facts.obstacles, now),
-        ),
-        delete=tuple(_reasons_against_delete(scenario, facts)),
-        promote=_reasons_against_promote(scenario),
-        staleness=found,
-    )
+
+    def __init__(self, declared: DeclaredConfigs | None, now: Callable[[], datetime]) -> None:
+        self._declared = declared
+        self._now = now
+        self._staleness = StalenessReader(declared)
+
+    def read(self, connection: Connection, scenario: Scenario) -> Eligibility:
+        """Check what can be done with a scenario that exists, and which of its values are stale.
+
+        Takes one SQL statement, and another one if outcomes are declared, unless values have
+        changed since the last time.
+        """
+        now, declared = self._now(), self._declared
+        (scenario,) = with_outcomes(connection, [scenario], declared)
+        facts = eligibility.find_facts(connection, scenario.id)
+        found = self._staleness.find_of_scenario(connection, scenario, facts.marks)
+        return Eligibility(
+            scenario=_mark_stale_outcomes(scenario, found),
+            submit=(
+                *_find_declaration_faults(scenario, facts.wiring, declared),
+                *_reasons_against_submit(facts.obstacles, now),
+            ),
+            delete=tuple(_reasons_against_delete(scenario, facts)),
+            promote=_reasons_against_promote(scenario),
+            staleness=found,
+        )
 
 
 def _mark_stale_outcomes(scenario: Scenario, staleness: Staleness) -> Scenario:

@@ -24,12 +24,11 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.properties import merge_properties, validate_name, validate_tags
 from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import to_utc
-from scenarist.services.eligibility import Eligibility, find_eligibility
+from scenarist.services.eligibility import Eligibility, EligibilityReader
 from scenarist.services.factory import EntityBuilder, EntityFactory, ValuesOfInputs
 from scenarist.services.fork_drafts import ForkDraft, ForkOwner, NotShared
-from scenarist.services.outcomes import add_outcomes, with_outcomes
+from scenarist.services.outcomes import add_outcomes
 from scenarist.services.scenarios import check_properties, find_or_create_cycle
-from scenarist.services.staleness import StalenessReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +87,7 @@ class ForkService:
     ) -> None:
         self._registry = registry
         self._declared = declared
-        self._staleness = StalenessReader(declared)
+        self._eligibility = EligibilityReader(declared, now)
         self._now = now
         self._zone = zone
         self._factory = EntityFactory(database, folder=folder, now=now, version=version)
@@ -151,11 +150,8 @@ class ForkService:
         builder.require_prepared()
         if inputs is not None:
             inputs.record(connection, draft.nodes_by_config)
-        (scenario,) = with_outcomes(connection, [_get(connection, owner.id)], self._declared)
         return Fork(
-            eligibility=find_eligibility(
-                connection, scenario, self._declared, self._now(), self._staleness
-            ),
+            eligibility=self._eligibility.read(connection, _get(connection, owner.id)),
             diff=_find_diff(connection, draft, () if inputs is None else tuple(inputs.names)),
             not_shared=draft.not_shared,
         )

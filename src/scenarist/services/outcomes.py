@@ -80,6 +80,14 @@ def add_outcomes(
         outcome_rows.add(connection, scenario.id, outcomes[scenario.config_id])
 
 
+def replace_outcomes(
+    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None
+) -> None:
+    """Take the outcomes of a scenario anew, whose data nodes may be other ones now."""
+    outcome_rows.remove(connection, scenario.id)
+    add_outcomes(connection, scenario, declared)
+
+
 def fill_outcomes(database: Database, declared: DeclaredConfigs) -> None:
     """Give existing scenarios the outcomes that are declared now, and missing numbers.
 

@@ -40,7 +40,7 @@ from scenarist.services.deletions import make_deletion_events, refuse_unfinished
 from scenarist.services.eligibility import (
     NO_CYCLE,
     Eligibility,
-    find_eligibility,
+    EligibilityReader,
     owners_of,
     primary_reason,
 )
@@ -52,7 +52,6 @@ from scenarist.services.factory import (
 )
 from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
-from scenarist.services.staleness import StalenessReader
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ class ScenarioService:
         self._database = database
         self._registry = registry
         self._declared = declared
-        self._staleness = StalenessReader(declared)
+        self._eligibility = EligibilityReader(declared, now)
         self._now = now
         self._version = version
         self._zone = zone
@@ -132,7 +131,7 @@ class ScenarioService:
         return self._create(
             actor,
             new,
-            lambda within, made: self._find_eligibility(within, _get(within, made.id)),
+            lambda within, made: self._eligibility.read(within, _get(within, made.id)),
             inputs,
         )
 
@@ -171,7 +170,7 @@ class ScenarioService:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._find_eligibility(connection, _get(connection, scenario_id))
+        return self._eligibility.read(connection, _get(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
@@ -215,7 +214,7 @@ class ScenarioService:
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
                 self._add_events(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
-            return self._find_eligibility(connection, changed)
+            return self._eligibility.read(connection, changed)
 
         return self._database.write(work)
 
@@ -243,7 +242,7 @@ class ScenarioService:
                 self._add_events(
                     connection, [_make_event(ChangeType.UPDATED, item, actor) for item in moved]
                 )
-            return self._find_eligibility(connection, replace(scenario, is_primary=True))
+            return self._eligibility.read(connection, replace(scenario, is_primary=True))
 
         return self._database.write(work)
 
@@ -376,11 +375,7 @@ class ScenarioService:
         self, connection: Connection, scenario: Scenario, expect: Expect | None
     ) -> None:
         if expect is not None:
-            expect(self._find_eligibility(connection, scenario))
-
-    def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
-        (scenario,) = with_outcomes(connection, [scenario], self._declared)
-        return find_eligibility(connection, scenario, self._declared, self._now(), self._staleness)
+            expect(self._eligibility.read(connection, scenario))
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())

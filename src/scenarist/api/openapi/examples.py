@@ -108,6 +108,7 @@ _PARTICIPLES = {
     "retry": "retried",
     "change": "changed",
     "fork": "forked",
+    "upgrade": "upgraded",
 }
 
 

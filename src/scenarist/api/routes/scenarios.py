@@ -257,7 +257,7 @@ def _create_and_respond(
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     eligibility = services_of(request).scenarios.get(actor_of(request), scenario_id)
-    return respond_if_modified(request, _to_body(request, eligibility))
+    return respond_if_modified(request, to_body(request, eligibility))
 
 
 @patch(
@@ -277,9 +277,9 @@ def change_scenario(
         actor_of(request),
         scenario_id,
         ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
-        expect=make_if_match_check(request, partial(_to_body, request)),
+        expect=make_if_match_check(request, partial(to_body, request)),
     )
-    return respond_with_etag(_to_body(request, eligibility))
+    return respond_with_etag(to_body(request, eligibility))
 
 
 @delete(
@@ -304,7 +304,7 @@ def delete_scenario(
         actor_of(request),
         scenario_id,
         dry_run=dry_run,
-        expect=make_if_match_check(request, partial(_to_body, request)),
+        expect=make_if_match_check(request, partial(to_body, request)),
     )
     return respond_to_delete(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
 
@@ -429,7 +429,8 @@ async def submit_scenario(
     )
 
 
-def _to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
+def to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
+    """Return the body of a GET of a scenario."""
     return schemas.OneScenario(scenario=to_full_schema(request, eligibility))
 
 

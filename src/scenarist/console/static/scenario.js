@@ -23,6 +23,7 @@ import { Tags, tagsOf } from "./scenarios.js";
 import { Selection, Sequences } from "./sequences.js";
 import { can } from "./session.js";
 import { SubmissionTable, submitEntity } from "./submissions.js";
+import { UpgradeButton } from "./upgrade.js";
 import { html, useEffect, useMemo, useState } from "./view.js";
 
 const SUBMISSIONS = 10;
@@ -177,6 +178,7 @@ function ScenarioHeading({ scenario }) {
         run=${() => submitEntity("scenarios", scenario.id)}
       />`}
       <${PlanButton} kind="scenarios" id=${scenario.id} />
+      <${UpgradeButton} scenario=${scenario} />
       ${can("edit") &&
       html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&
