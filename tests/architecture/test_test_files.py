@@ -122,6 +122,11 @@ TESTED_IN = {
     "services/test_keys.py": ["db: keys"],
     "services/test_locks.py": ["db: locks"],
     "services/test_permissions.py": ["services: container"],
+    "services/test_scenario_lists.py": [
+        "api: scenario_columns",
+        "db: scenario_columns",
+        "domain: searching",
+    ],
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
     "services/test_submissions.py": ["services: submit_requests"],
     "services/test_users.py": ["db: credentials users"],

@@ -1,9 +1,12 @@
 """Commands for scenarios."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from scenarist import schemas
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
@@ -77,28 +80,51 @@ def create(
     print_result(made, made.id, as_json=access.json)
 
 
-@group.command(name="list")
-def list_scenarios(
-    *,
-    config: Texts = None,
-    name: Texts = None,
-    tag: Texts = None,
-    version: Texts = None,
-    limit: Number = None,
-    access: Access = DEFAULT_ACCESS,
-) -> None:
-    """List scenarios, oldest first.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ListFlags:
+    """What is listed.
 
     Args:
         config: Only those of this config. Can be repeated, like the other filters.
         name: Only those with this name.
         tag: Only those with this tag.
         version: Only those of this version of the application.
+        search: Only those with all these words in the name, the tags or the identifier.
+        input: An input whose values are shown, if they are small. Can be repeated.
+    """
+
+    config: Texts = None
+    name: Texts = None
+    tag: Texts = None
+    version: Texts = None
+    search: Text = None
+    input: Texts = None
+
+
+EVERYTHING = ListFlags()
+
+
+@group.command(name="list")
+def list_scenarios(
+    *, flags: ListFlags = EVERYTHING, limit: Number = None, access: Access = DEFAULT_ACCESS
+) -> None:
+    """List scenarios, oldest first, with the status of the last submission of each.
+
+    Args:
         limit: The maximum number to list [100; with --json all].
     """
     with open_client(access) as client:
         print_rows(
-            client.scenarios.list(config_id=config, name=name, tag=tag, version=version),
+            client.scenarios.list(
+                config_id=flags.config,
+                name=flags.name,
+                tag=flags.tag,
+                version=flags.version,
+                search=flags.search,
+                inputs=flags.input,
+                last_submission=True,
+            ),
             {
                 "id": lambda scenario: scenario.id,
                 "name": lambda scenario: scenario.name,
@@ -106,10 +132,18 @@ def list_scenarios(
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
                 "version": lambda scenario: scenario.version,
+                "last": lambda scenario: (
+                    scenario.last_submission and scenario.last_submission.status
+                ),
+                **{name: partial(_read_input, name) for name in flags.input or []},
             },
             as_json=access.json,
             limit=limit,
         )
+
+
+def _read_input(name: str, scenario: schemas.Scenario) -> Any:
+    return scenario.inputs.get(name) if scenario.inputs else None
 
 
 @group.command

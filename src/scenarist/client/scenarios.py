@@ -179,11 +179,20 @@ class Scenarios(Subscribable[schemas.Scenario]):
         primary: bool | None = None,
         name: AnyOf | None = None,
         version: AnyOf | None = None,
+        search: str | None = None,
+        inputs: AnyOf | None = None,
+        last_submission: bool | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
-        """List scenarios in the order of their creation dates, or of ``sort``."""
+        """List scenarios in the order of their creation dates, or of ``sort``.
+
+        Args:
+            search: Words, of which each is a part of the name, of a tag or of the identifier.
+            inputs: Names of inputs whose values, if they are small, are in ``inputs`` of each.
+            last_submission: Whether each has its ``last_submission``.
+        """
         return self._list(locals())
 
 

@@ -85,6 +85,17 @@ class Scenario:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewestSubmission:
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: SubmissionId
+    entity_id: str  #: the scenario, or the sequence
+    status: SubmissionStatus
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     id: TaskId
     config_id: str

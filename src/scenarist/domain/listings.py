@@ -52,6 +52,13 @@ ANY_TIME = TimeRange()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
+    """Filter of a list of scenarios.
+
+    Args:
+        search: Words in the form of `split_search`; each is a part of the name, of a tag or of the
+            identifier.
+    """
+
     id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
     cycle_id: tuple[str, ...] = ()
@@ -59,6 +66,7 @@ class ScenarioFilter:
     is_primary: bool | None = None
     name: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import Scope, SubmissionStatus
 from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
@@ -93,8 +93,18 @@ class SequenceOfScenario(Struct, kw_only=True, frozen=True):
     subscribers: list[Subscriber]
 
 
+class LastSubmission(Struct, kw_only=True, frozen=True):
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: str
+    entity_id: Annotated[str, Meta(description="The scenario, or the sequence.")]
+    status: SubmissionStatus
+    submitted_at: datetime
+    finished_at: datetime | None
+
+
 class Scenario(Struct, kw_only=True, frozen=True):
-    """A scenario. Lists omit the last four fields."""
+    """A scenario. Lists omit the four fields from is_submittable on."""
 
     id: str
     config_id: str
@@ -124,6 +134,18 @@ class Scenario(Struct, kw_only=True, frozen=True):
         Meta(
             description="Why an action is not possible now, by action: submit, delete, promote.",
             examples=[{"promote": ["it is already the primary scenario of its cycle"]}],
+        ),
+    ] = UNSET
+    last_submission: Annotated[
+        LastSubmission | UnsetType | None,
+        Meta(description="Only in lists that ask for it; null if it was never submitted."),
+    ] = UNSET
+    inputs: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="Values of the inputs that a list asks for, by name. Omitted are values "
+            "of more than 1,000 characters, and of files and databases with a name of their own.",
+            examples=[{"growth": 0.07}],
         ),
     ] = UNSET
 

@@ -17,6 +17,7 @@ from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.plans import PlanService
+from scenarist.services.scenario_lists import ScenarioListService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.sessions import SessionService
@@ -35,6 +36,7 @@ class Services:
     configs: ConfigService
     cycles: CycleService
     scenarios: ScenarioService
+    scenario_lists: ScenarioListService
     inputs: InputService
     comparisons: ComparisonService
     sequences: SequenceService

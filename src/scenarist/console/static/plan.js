@@ -17,24 +17,27 @@ const ACTIONS = {
 };
 
 /** A button that opens the plan of a scenario or sequence. */
-export function PlanButton({ kind, id, onSubmitted }) {
+export function PlanButton({ kind, id, onSubmitted, isChanged = false }) {
   const [isOpen, setOpen] = useState(false);
   return html`<button type="button" onClick=${() => setOpen(true)}>What would run?</button>
     ${isOpen &&
     html`<${PlanDialog}
       kind=${kind}
       id=${id}
+      isChanged=${isChanged}
       close=${() => setOpen(false)}
       onSubmitted=${onSubmitted}
     />`}`;
 }
 
-function PlanDialog({ kind, id, close, onSubmitted }) {
+function PlanDialog({ kind, id, isChanged, close, onSubmitted }) {
   const path = pathOf([kind, id, "plan"]);
   const plan = useResource(path, ofKind("DATA_NODE", "JOB", "SUBMISSION"), () =>
     request("POST", path, { json: {} }),
   );
   return html`<${Dialog} title="What would run?" close=${close}>
+    ${isChanged &&
+    html`<p class="hint">Inputs that are not saved yet are not part of this plan.</p>`}
     <${Loaded} resource=${plan}>
       ${({ plan: { tasks, counts, seconds } }) =>
         tasks.length === 0

@@ -18,6 +18,7 @@ import { Graph } from "./graph.js";
 import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
+import { changedInputs, InputPanel, useScenarioInputs } from "./scenario_inputs.js";
 import { Tags, tagsOf } from "./scenarios.js";
 import { Selection, Sequences } from "./sequences.js";
 import { can } from "./session.js";
@@ -75,6 +76,8 @@ const includesSubmission = (data, id) =>
 
 function ScenarioView({ scenario, refresh }) {
   const parts = useParts(scenario);
+  const inputs = useScenarioInputs(scenario);
+  const [panel, setPanel] = useState("Inputs");
   const [selected, setSelected] = useState(new Set());
   const [opened, setOpened] = useState(null);
   const [shownSequence, setShownSequence] = useState(null);
@@ -93,6 +96,7 @@ function ScenarioView({ scenario, refresh }) {
 
   function choose({ id, kind }) {
     setOpened(id);
+    setPanel("Details");
     if (kind !== "task") return;
     const next = new Set(selected);
     if (!next.delete(id)) next.add(id);
@@ -100,7 +104,7 @@ function ScenarioView({ scenario, refresh }) {
   }
 
   return html`
-    <${ScenarioHeading} scenario=${scenario} />
+    <${ScenarioHeading} scenario=${scenario} inputs=${inputs} />
     <${ErrorMessage} error=${parts.tasks.error ?? parts.dataNodes.error ?? parts.jobs.error} />
     <div class="scenario">
       <section class="card graph-card" aria-label="Graph">
@@ -130,8 +134,25 @@ function ScenarioView({ scenario, refresh }) {
           }}
         />`}
       </section>
-      <aside class="card details" aria-label="Details" aria-live="polite">
-        <${Details} opened=${opened} parts=${parts} />
+      <aside class="card details" aria-label="Inputs and details">
+        <div class="tabs" role="group" aria-label="Show">
+          ${["Inputs", "Details"].map(
+            (name) => html`<button
+              key=${name}
+              type="button"
+              aria-pressed=${name === panel}
+              onClick=${() => setPanel(name)}
+            >
+              ${name}
+            </button>`,
+          )}
+        </div>
+        <div hidden=${panel !== "Inputs"}>
+          <${InputPanel} scenario=${scenario} known=${inputs} />
+        </div>
+        <div aria-live="polite" hidden=${panel !== "Details"}>
+          <${Details} opened=${opened} parts=${parts} />
+        </div>
       </aside>
     </div>
     <${Sequences}
@@ -156,22 +177,33 @@ function ScenarioView({ scenario, refresh }) {
   `;
 }
 
-function ScenarioHeading({ scenario }) {
+function ScenarioHeading({ scenario, inputs }) {
   const [isEditing, setEditing] = useState(false);
   const cycle = useResource(
     scenario.cycle === null ? null : pathOf(["cycles", scenario.cycle]),
   );
   const reason = (what) => (scenario.reasons?.[what] ?? []).join("; ");
+  const isChanged = inputs.drafts.changed.length > 0;
+  async function submit() {
+    const values = changedInputs(inputs);
+    try {
+      await submitEntity("scenarios", scenario.id, values === null ? {} : { inputs: values });
+    } catch (error) {
+      throw inputs.drafts.explain(error, ["inputs"]);
+    }
+    inputs.drafts.markSaved();
+    inputs.present.refresh();
+  }
   return html`
     <${Heading} title=${nameOf(scenario)} kind=${`Scenario of ${scenario.config_id}`}>
       ${can("execute") &&
       html`<${Action}
-        label="Submit"
+        label=${isChanged ? "Save inputs and submit" : "Submit"}
         kind="primary"
         title=${reason("submit")}
-        run=${() => submitEntity("scenarios", scenario.id)}
+        run=${submit}
       />`}
-      <${PlanButton} kind="scenarios" id=${scenario.id} />
+      <${PlanButton} kind="scenarios" id=${scenario.id} isChanged=${isChanged} />
       ${can("edit") &&
       html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&

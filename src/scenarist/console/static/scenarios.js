@@ -4,6 +4,7 @@ import { pathOf, request } from "./api.js";
 import {
   ChosenVersion,
   Dialog,
+  ErrorMessage,
   Field,
   FilterSelect,
   Form,
@@ -13,6 +14,7 @@ import {
   Version,
 } from "./components.js";
 import { labelOf, nameOf } from "./format.js";
+import { InputFields, toNewInputs, useDrafts, useInputConfigs } from "./inputs.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
 import { can } from "./session.js";
@@ -214,10 +216,20 @@ export const tagsOf = (text) =>
 function NewScenario({ configs, config, close }) {
   const [configId, setConfigId] = useState(config ?? configs[0]?.id ?? "");
   const authorized = configs.find(({ id }) => id === configId)?.authorized_tags ?? null;
+  const declared = useInputConfigs(configId || null);
+  const inputs = toNewInputs(declared.data);
+  const drafts = useDrafts(`new ${configId}`, inputs);
   async function create(fields) {
     const json = { config_id: configId, tags: tagsOf(fields.tags) };
     if (fields.name.trim() !== "") json.name = fields.name.trim();
-    const created = await request("POST", pathOf(["scenarios"]), { json });
+    if (drafts.changed.length > 0) json.inputs = drafts.collect();
+    let created;
+    try {
+      created = await request("POST", pathOf(["scenarios"]), { json });
+    } catch (error) {
+      throw drafts.explain(error, ["inputs"]);
+    }
+    drafts.discard();
     close();
     navigate(["scenarios", created.scenario.id]);
   }
@@ -245,6 +257,8 @@ function NewScenario({ configs, config, close }) {
       >
         <input name="tags" autocomplete="off" />
       <//>
+      <${ErrorMessage} error=${declared.error} />
+      <${InputFields} key=${configId} id="new" inputs=${inputs} drafts=${drafts} />
     <//>
   <//>`;
 }

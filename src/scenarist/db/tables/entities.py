@@ -59,6 +59,8 @@ scenarios = Table(
     properties_column(),
     created_at_column(),
     version_column(),
+    # What a search looks through: name, tags and identifier (domain/searching.py).
+    Column("searched_text", Text, nullable=False, server_default=text("''")),
     # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
