@@ -85,17 +85,6 @@ class Scenario:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NewestSubmission:
-    """The newest submission of a scenario or of one of its sequences."""
-
-    id: SubmissionId
-    entity_id: str  #: the scenario, or the sequence
-    status: SubmissionStatus
-    created_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     id: TaskId
     config_id: str
@@ -236,6 +225,17 @@ class Submission:
     version: str
     retry_of: SubmissionId | None = None
     paused_at: datetime | None = None  #: the time since which no job of it is started
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewestSubmission:
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: SubmissionId
+    entity_id: str  #: the scenario, or the sequence
+    status: SubmissionStatus
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

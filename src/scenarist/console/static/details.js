@@ -31,8 +31,8 @@ export function stateOf(node) {
   return ["WRITTEN", "has a value"];
 }
 
-export function describeDataNode(node) {
-  const [state, label] = stateOf(node);
+export function describeDataNode(node, isStale) {
+  const [state, label] = isStale ? ["STALE", "of older inputs or code"] : stateOf(node);
   return { title: node.name ?? node.config_id, state, label };
 }
 

@@ -34,6 +34,12 @@ const SHARED = {
 /** What is typed, by form: it outlives the view, so that a look elsewhere loses nothing. */
 const kept = new Map();
 
+/** Copy what is typed into one form to another into which nothing is typed. */
+export function keepDrafts(key, from) {
+  const isEmpty = Object.keys(kept.get(key) ?? {}).length === 0;
+  if (isEmpty && kept.has(from)) kept.set(key, kept.get(from));
+}
+
 /** Read the declared inputs of a scenario config; null when the application no longer has it. */
 export function useInputConfigs(configId) {
   return useResource(

@@ -1,25 +1,30 @@
 // A scenario: its graph with live states, its sequences and its submissions.
 
 import { pathOf, request, requestAll } from "./api.js";
+import { OutcomeValue } from "./columns.js";
 import {
   Action,
   Dialog,
   Empty,
+  EntityLink,
   ErrorMessage,
   Facts,
   Field,
   Form,
   Heading,
   Loaded,
+  ServerText,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
-import { labelOf, nameOf } from "./format.js";
+import { labelOf, nameOf, plural } from "./format.js";
 import { Graph } from "./graph.js";
+import { useNames } from "./names.js";
+import { ForkButton, tagsOf } from "./new_scenario.js";
 import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
-import { changedInputs, InputPanel, useScenarioInputs } from "./scenario_inputs.js";
-import { Tags, tagsOf } from "./scenarios.js";
+import { InputPanel, useScenarioInputs } from "./scenario_inputs.js";
+import { Tags } from "./scenarios.js";
 import { Selection, Sequences } from "./sequences.js";
 import { can } from "./session.js";
 import { SubmissionTable, submitEntity } from "./submissions.js";
@@ -113,6 +118,7 @@ function ScenarioView({ scenario, refresh }) {
         ${ready &&
         parts.tasks.data.length > 0 &&
         html`<${ScenarioGraph}
+          scenario=${scenario}
           parts=${parts}
           sequences=${sequences}
           group=${group}
@@ -184,10 +190,10 @@ function ScenarioHeading({ scenario, inputs }) {
   );
   const reason = (what) => (scenario.reasons?.[what] ?? []).join("; ");
   const isChanged = inputs.drafts.changed.length > 0;
+  const readBody = () => (isChanged ? { inputs: inputs.drafts.collect() } : {});
   async function submit() {
-    const values = changedInputs(inputs);
     try {
-      await submitEntity("scenarios", scenario.id, values === null ? {} : { inputs: values });
+      await submitEntity("scenarios", scenario.id, readBody());
     } catch (error) {
       throw inputs.drafts.explain(error, ["inputs"]);
     }
@@ -203,9 +209,10 @@ function ScenarioHeading({ scenario, inputs }) {
         title=${reason("submit")}
         run=${submit}
       />`}
-      <${PlanButton} kind="scenarios" id=${scenario.id} isChanged=${isChanged} />
+      <${PlanButton} kind="scenarios" id=${scenario.id} readBody=${readBody} submit=${submit} />
       ${can("edit") &&
-      html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
+      html`<${ForkButton} scenario=${scenario} inputs=${inputs.inputs} />
+        <button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&
       scenario.is_promotable &&
       html`<${Action}
@@ -224,11 +231,51 @@ function ScenarioHeading({ scenario, inputs }) {
       <a class="quiet" href=${linkTo(["scenarios"], { version: scenario.version })}
         >Version ${scenario.version}</a
       >
+      ${scenario.forked_from && html`<${ForkedFrom} scenario=${scenario} />`}
       ${!scenario.is_submittable &&
-      html`<span class="hint">Jobs would wait: ${reason("submit")}</span>`}
+      html`<span class="hint">Jobs would wait: <${ServerText} text=${reason("submit")} /></span>`}
     </div>
+    <${Outcomes} scenario=${scenario} />
     ${isEditing && html`<${EditDialog} scenario=${scenario} close=${() => setEditing(false)} />`}
   `;
+}
+
+function ForkedFrom({ scenario: { id, forked_from } }) {
+  const name = useNames([forked_from]);
+  return html`<span>
+    Fork of <${EntityLink} id=${forked_from} text=${name(forked_from)} />${" "}
+    (<a href=${linkTo(["compare"], { ids: `${forked_from},${id}` })}>compare with it</a>)
+  </span>`;
+}
+
+/** The figures by which the scenario is judged, and whether they are of its present inputs. */
+function Outcomes({ scenario }) {
+  const outcomes = Object.entries(scenario.outcomes ?? {});
+  const stale = scenario.stale ?? [];
+  if (outcomes.length === 0 && stale.length === 0) return null;
+  return html`<section class="card outcomes" aria-label="Outcomes">
+    ${outcomes.length > 0 &&
+    html`<${Facts}
+      facts=${outcomes.map(([name, outcome]) => [
+        outcome.title ?? name,
+        html`<${OutcomeValue} outcome=${outcome} withUnit=${true} />`,
+      ])}
+    />`}
+    ${stale.length > 0 &&
+    html`<details>
+      <summary class="hint">
+        ${plural(stale.length, "value")} of older inputs or code. A submit makes
+        ${stale.length === 1 ? " it" : " them"} anew.
+      </summary>
+      <ul>
+        ${stale.map(
+          ({ data_node_id, config_id, because }) => html`<li key=${data_node_id}>
+            <${EntityLink} id=${data_node_id} text=${config_id} />: <${ServerText} text=${because} />
+          </li>`,
+        )}
+      </ul>
+    </details>`}
+  </section>`;
 }
 
 function Delete({ scenario, reason }) {
@@ -267,7 +314,7 @@ function EditDialog({ scenario, close }) {
   <//>`;
 }
 
-function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
+function ScenarioGraph({ scenario, parts, sequences, group, selected, opened, choose }) {
   const appearances = useMemo(() => {
     const jobOf = new Map((parts.jobs.data ?? []).map((job) => [job.task_id, job]));
     const found = new Map();
@@ -277,9 +324,12 @@ function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
         .map(({ number }) => number);
       found.set(task.id, describeTask(task, jobOf.get(task.id), badges));
     }
-    for (const node of parts.dataNodes.data) found.set(node.id, describeDataNode(node));
+    const stale = new Set((scenario.stale ?? []).map(({ data_node_id }) => data_node_id));
+    for (const node of parts.dataNodes.data) {
+      found.set(node.id, describeDataNode(node, stale.has(node.id)));
+    }
     return found;
-  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, sequences]);
+  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, sequences, scenario.stale]);
   return html`<${Graph}
     tasks=${parts.tasks.data}
     dataNodes=${parts.dataNodes.data}

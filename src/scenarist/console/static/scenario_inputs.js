@@ -27,9 +27,6 @@ export function useScenarioInputs(scenario) {
   return { inputs, drafts, isReady, present, error: configs.error ?? present.error };
 }
 
-/** Return the changed inputs for a request that submits a scenario; null when there are none. */
-export const changedInputs = ({ drafts }) => (drafts.changed.length > 0 ? drafts.collect() : null);
-
 export function InputPanel({ scenario, known }) {
   const { inputs, drafts, isReady, present, error } = known;
   const count = drafts.changed.length;
