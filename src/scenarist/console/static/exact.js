@@ -19,7 +19,7 @@ export const canBeExact = typeof JSON.rawJSON === "function";
 
 const NUMBER = /^([+\-−]?)(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-export const isNumber = (value) => JSON.isRawJSON(value);
+export const isNumber = (value) => canBeExact && JSON.isRawJSON(value);
 export const toDouble = (value) => (isNumber(value) ? Number(value.rawJSON) : NaN);
 
 export const isObject = (value) =>
@@ -32,7 +32,7 @@ export const isObject = (value) =>
 /** Parse JSON; each number keeps its text. */
 export function parseExact(text) {
   return JSON.parse(text, (_key, value, context) =>
-    typeof value === "number" ? JSON.rawJSON(context.source) : value,
+    typeof value === "number" && canBeExact ? JSON.rawJSON(context.source) : value,
   );
 }
 

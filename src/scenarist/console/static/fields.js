@@ -11,6 +11,8 @@ import { html, useRef, useState } from "./view.js";
  * @property {string} id begins the identifiers of its controls
  * @property {boolean} isDisabled
  * @property {(path: string[]) => string[]} faultsAt messages about the value at a path
+ * @property {(path: string[]) => {path: string[], message: string}[]} faultsUnder those about its
+ *   parts
  */
 
 /**

@@ -6,6 +6,7 @@ import { canBeExact, findUnparsed, parseExact, pathOfPointer, textOf } from "./e
 import { Faults, ValueField } from "./fields.js";
 import { useResource } from "./resources.js";
 import { shapeOf } from "./schemas.js";
+import { listenToSession } from "./session.js";
 import { html, useEffect, useRef, useState } from "./view.js";
 
 const KEPT_HERE = ["csv", "excel", "json", "parquet", "pickle", "in_memory"];
@@ -33,6 +34,14 @@ const SHARED = {
 
 /** What is typed, by form: it outlives the view, so that a look elsewhere loses nothing. */
 const kept = new Map();
+let keptFor = null;
+
+// It also outlives a session that has expired, but is shown to nobody else.
+listenToSession(({ state, id }) => {
+  if (state !== "in") return;
+  if (keptFor !== null && keptFor !== id) kept.clear();
+  keptFor = id;
+});
 
 /** Copy what is typed into one form to another into which nothing is typed. */
 export function keepDrafts(key, from) {
@@ -72,7 +81,7 @@ export const toNewInputs = (configs) =>
 /** Return the inputs of a scenario, with their present values. */
 export function toPresentInputs(configs, present) {
   const byName = new Map((configs ?? []).map((config) => [config.name, config]));
-  const names = [...byName.keys()].filter((name) => present[name] !== undefined);
+  const names = [...byName.keys()].filter((name) => Object.hasOwn(present, name));
   names.push(...Object.keys(present).filter((name) => !byName.has(name)));
   return names.map((name) => {
     const { data_node_id, edit_id, scope, value } = present[name];
@@ -115,10 +124,8 @@ export function useDrafts(key, inputs) {
     const names = gone.map(([name]) => name);
     store(Object.fromEntries(Object.entries(drafts).filter(([name]) => !names.includes(name))));
   });
-  const draftOf = (name) => {
-    const draft = drafts[name];
-    return draft === undefined || gone.some(([other]) => other === name) ? null : draft;
-  };
+  const draftOf = (name) =>
+    !Object.hasOwn(drafts, name) || gone.some(([other]) => other === name) ? null : drafts[name];
   const valueOf = (input) => {
     const draft = draftOf(input.name);
     return draft === null ? input.value : draft.value;
@@ -233,6 +240,13 @@ function InputField({ id, input, drafts, isDisabled }) {
       const found = drafts.faults.filter((fault) => isSamePath(fault.path, path));
       found.forEach((fault) => shown.add(fault));
       return found.map(({ message }) => message);
+    },
+    faultsUnder: (path) => {
+      const found = drafts.faults.filter(
+        (fault) => fault.path.length > path.length && isSamePath(fault.path.slice(0, path.length), path),
+      );
+      found.forEach((fault) => shown.add(fault));
+      return found.map((fault) => ({ path: fault.path.slice(path.length), message: fault.message }));
     },
   };
   const schema = withNotes(input);

@@ -13,6 +13,8 @@ export function Records({ control, title, shape, value, change, form, path }) {
   const [first, setFirst] = useState(0);
   const [notice, setNotice] = useState(null);
   const { columns, isPlainList } = shape;
+  const faults = form.faultsUnder(path);
+  const faulty = new Set(faults.map((fault) => fault.path.join("/")));
   const rows = isPlainList ? value.map((item) => ({ value: item })) : value;
   const give = (next) => change(isPlainList ? next.map((row) => row.value) : next);
   const start = Math.min(first, Math.max(0, Math.floor((rows.length - 1) / PAGE) * PAGE));
@@ -67,7 +69,7 @@ export function Records({ control, title, shape, value, change, form, path }) {
                     column=${column}
                     value=${row[column.name]}
                     disabled=${control.disabled}
-                    isFaulty=${form.faultsAt(pathOfCell(path, number, column, isPlainList)).length > 0}
+                    isFaulty=${faulty.has(isPlainList ? `${number}` : `${number}/${column.name}`)}
                     change=${(cell) => setCell(number, column, cell)}
                     onPaste=${(event) => paste(event, number, index)}
                   />
@@ -122,34 +124,22 @@ export function Records({ control, title, shape, value, change, form, path }) {
       <span class="quiet">${describeRows(rows.length, start, shown.length)}</span>
       <span role="status">${notice}</span>
     </div>
-    <${CellFaults} form=${form} path=${path} rows=${rows} columns=${columns} isPlainList=${isPlainList} />
+    <${CellFaults} faults=${faults} columns=${columns} isPlainList=${isPlainList} />
   </div>`;
 }
 
 const describeRows = (count, start, shown) =>
   count > shown ? `Rows ${start + 1} to ${start + shown} of ${count}` : plural(count, "row");
 
-const pathOfCell = (path, number, { name }, isPlainList) =>
-  isPlainList ? [...path, String(number)] : [...path, String(number), name];
-
 /** The faults of rows and cells, with their places. */
-function CellFaults({ form, path, rows, columns, isPlainList }) {
-  const faults = rows.flatMap((_, number) => [
-    ...(isPlainList ? [] : form.faultsAt([...path, String(number)])).map((text) => [number, null, text]),
-    ...columns.flatMap((column) =>
-      form
-        .faultsAt(pathOfCell(path, number, column, isPlainList))
-        .map((text) => [number, column.title, text]),
-    ),
-  ]);
+function CellFaults({ faults, columns, isPlainList }) {
   if (faults.length === 0) return null;
+  const titleOf = (name) => columns.find((column) => column.name === name)?.title ?? name;
   return html`<ul class="fault">
-    ${faults
-      .slice(0, MOST_FAULTS)
-      .map(
-        ([number, title, text]) =>
-          html`<li>Row ${number + 1}${title !== null && `, ${title}`}: ${text}</li>`,
-      )}
+    ${faults.slice(0, MOST_FAULTS).map(({ path: [row, ...rest], message }) => {
+      const place = isPlainList ? rest : rest.map(titleOf);
+      return html`<li>${[`Row ${Number(row) + 1}`, ...place].join(", ")}: ${message}</li>`;
+    })}
     ${faults.length > MOST_FAULTS && html`<li>and ${faults.length - MOST_FAULTS} more</li>`}
   </ul>`;
 }
