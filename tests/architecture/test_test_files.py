@@ -131,6 +131,11 @@ TESTED_IN = {
     "services/test_locks.py": ["db: locks"],
     "services/test_outcomes.py": ["db: outcomes"],
     "services/test_permissions.py": ["services: container"],
+    "services/test_scenario_lists.py": [
+        "api: scenario_columns",
+        "db: scenario_columns",
+        "domain: searching",
+    ],
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
     "services/test_side_by_side.py": ["services: input_differences"],
     "services/test_submissions.py": ["services: submit_requests"],

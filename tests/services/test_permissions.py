@@ -39,6 +39,7 @@ NEEDS = {
     "scenarios.get": Permission.READ,
     "scenarios.list_page": Permission.READ,
     "scenarios.promote": Permission.EDIT,
+    "scenario_lists.list_page": Permission.READ,
     "sequences.change": Permission.EDIT,
     "sequences.create": Permission.EDIT,
     "sequences.delete": Permission.EDIT,

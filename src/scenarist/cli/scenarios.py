@@ -1,9 +1,12 @@
 """Commands for scenarios."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from scenarist import schemas
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
@@ -119,19 +122,10 @@ def fork(
         print_to_stderr(f"{item.config_id}: {item.because}")
 
 
-@group.command(name="list")
-def list_scenarios(  # noqa: PLR0913 - its filters
-    *,
-    config: Texts = None,
-    name: Texts = None,
-    tag: Texts = None,
-    version: Texts = None,
-    forked_from: Texts = None,
-    limit: Number = None,
-    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
-    access: Access = DEFAULT_ACCESS,
-) -> None:
-    """List scenarios, oldest first, or in the order of --sort.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ListFlags:
+    """What is listed.
 
     Args:
         config: Only those of this config. Can be repeated, like the other filters.
@@ -139,17 +133,47 @@ def list_scenarios(  # noqa: PLR0913 - its filters
         tag: Only those with this tag.
         version: Only those of this version of the application.
         forked_from: Only those that were forked from this scenario.
+        search: Only those with all these words in the name, the tags or the identifier.
+        input: An input whose values are shown, if they are small. Can be repeated.
+    """
+
+    config: Texts = None
+    name: Texts = None
+    tag: Texts = None
+    version: Texts = None
+    forked_from: Texts = None
+    search: Text = None
+    input: Texts = None
+
+
+EVERYTHING = ListFlags()
+
+
+@group.command(name="list")
+def list_scenarios(
+    *,
+    flags: ListFlags = EVERYTHING,
+    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """List scenarios, oldest first or in the order of --sort, each with its last submission.
+
+    Args:
         limit: The maximum number to list [100; with --json all].
     """
     at_least, at_most = read_bounds(judged.least, "--min"), read_bounds(judged.most, "--max")
     with open_client(access) as client:
         print_rows(
             client.scenarios.list(
-                config_id=config,
-                name=name,
-                tag=tag,
-                version=version,
-                forked_from=forked_from,
+                config_id=flags.config,
+                name=flags.name,
+                tag=flags.tag,
+                version=flags.version,
+                forked_from=flags.forked_from,
+                search=flags.search,
+                inputs=flags.input,
+                last_submission=True,
                 outcome_min=at_least,
                 outcome_max=at_most,
                 sort=judged.sort,
@@ -161,11 +185,19 @@ def list_scenarios(  # noqa: PLR0913 - its filters
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
                 "version": lambda scenario: scenario.version,
+                "last": lambda scenario: (
+                    scenario.last_submission and scenario.last_submission.status
+                ),
+                **{name: partial(_read_input, name) for name in flags.input or []},
                 **outcome_columns([*(judged.outcome or []), *at_least, *at_most], judged.sort),
             },
             as_json=access.json,
             limit=limit,
         )
+
+
+def _read_input(name: str, scenario: schemas.Scenario) -> Any:
+    return scenario.inputs.get(name) if scenario.inputs else None
 
 
 @group.command

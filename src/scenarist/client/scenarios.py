@@ -271,6 +271,9 @@ class Scenarios(Subscribable[schemas.Scenario]):
         name: AnyOf | None = None,
         version: AnyOf | None = None,
         forked_from: AnyOf | None = None,
+        search: str | None = None,
+        inputs: AnyOf | None = None,
+        last_submission: bool | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         outcome_min: Mapping[str, float] | None = None,
@@ -280,6 +283,9 @@ class Scenarios(Subscribable[schemas.Scenario]):
         """List scenarios in the order of their creation dates, or of ``sort``.
 
         Args:
+            search: Words, of which each is a part of the name, of a tag or of the identifier.
+            inputs: Names of inputs whose values, if they are small, are in ``inputs`` of each.
+            last_submission: Whether each has its ``last_submission``.
             outcome_min: Only those whose outcomes are at least these numbers, by name.
             outcome_max: Only those whose outcomes are at most these numbers, by name.
             sort: ``creation_date``, ``name``, or ``outcomes.`` and the name of an outcome; with a

@@ -271,6 +271,17 @@ class Submission:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewestSubmission:
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: SubmissionId
+    entity_id: str  #: the scenario, or the sequence
+    status: SubmissionStatus
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OrchestrationState:
     """State of the orchestration: while it is paused, no job is started."""
 

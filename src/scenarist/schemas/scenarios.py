@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from scenarist.domain.outcomes import Direction
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import Scope, SubmissionStatus
 from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
@@ -159,8 +159,18 @@ class StaleDataNode(Struct, kw_only=True, frozen=True):
     ]
 
 
+class LastSubmission(Struct, kw_only=True, frozen=True):
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: str
+    entity_id: Annotated[str, Meta(description="The scenario, or the sequence.")]
+    status: SubmissionStatus
+    submitted_at: datetime
+    finished_at: datetime | None
+
+
 class Scenario(Struct, kw_only=True, frozen=True):
-    """A scenario. Lists omit the last five fields."""
+    """A scenario. Lists omit the fields from is_submittable to stale."""
 
     id: str
     config_id: str
@@ -202,6 +212,18 @@ class Scenario(Struct, kw_only=True, frozen=True):
     stale: Annotated[
         list[StaleDataNode] | UnsetType,
         Meta(description="Its data nodes whose values are not of the present inputs or code."),
+    ] = UNSET
+    last_submission: Annotated[
+        LastSubmission | UnsetType | None,
+        Meta(description="Only in lists that ask for it; null if it was never submitted."),
+    ] = UNSET
+    inputs: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="Values of the inputs that a list asks for, by name. Omitted are values "
+            "of more than 1,000 characters, and of files and databases with a name of their own.",
+            examples=[{"growth": 0.07}],
+        ),
     ] = UNSET
 
 

@@ -69,6 +69,7 @@ from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
 from scenarist.services.plans import PlanService
+from scenarist.services.scenario_lists import ScenarioListService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.side_by_side import SideBySideService
@@ -359,6 +360,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
         forks=forks,
+        scenario_lists=ScenarioListService(database, registry, scenarios),
         inputs=InputService(
             database,
             registry,

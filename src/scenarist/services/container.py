@@ -19,6 +19,7 @@ from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.plans import PlanService
+from scenarist.services.scenario_lists import ScenarioListService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.sessions import SessionService
@@ -41,6 +42,7 @@ class Services:
     cycles: CycleService
     scenarios: ScenarioService
     forks: ForkService
+    scenario_lists: ScenarioListService
     inputs: InputService
     comparisons: ComparisonService
     side_by_side: SideBySideService

@@ -19,7 +19,7 @@ from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.outcome_bounds import OUTCOME_BOUNDS, read_outcome_ranges
-from scenarist.api.paging import DatedListParams, Sort
+from scenarist.api.paging import Sort
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -50,6 +50,7 @@ from scenarist.api.routes.submissions import (
     submit_and_respond,
     submit_request_of,
 )
+from scenarist.api.scenario_columns import ColumnParams, add_columns
 from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
@@ -132,7 +133,7 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScenarioListParams(DatedListParams):
+class ScenarioListParams(ColumnParams):
     sorts = (CREATION_DATE, NAME, f"{OUTCOMES}NAME")
 
     sort: Sort = CREATION_DATE
@@ -165,7 +166,8 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
     of its values; those without come last. `outcomes.NAME_min` and `outcomes.NAME_max` list only
     those with a value that is at least, or at most, the given number.
     """
-    service, actor = services_of(request).scenarios, actor_of(request)
+    services, actor = services_of(request), actor_of(request)
+    columns = params.read_columns()
     wanted = ScenarioFilter(
         id=unique_values(params.id),
         config_id=unique_values(params.config_id),
@@ -175,13 +177,15 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         name=unique_values(params.name),
         version=unique_values(params.version),
         forked_from=unique_values(params.forked_from),
+        search=params.read_search(),
         created=params.read_created_range(request),
         outcomes=read_outcome_ranges(request),
     )
+    tags_of = services.scenarios.authorized_tags
     return respond_with_list(
         request,
-        partial(service.list_page, actor, wanted),
-        lambda scenario: to_schema(scenario, service.authorized_tags(scenario.config_id)),
+        partial(services.scenario_lists.list_page, actor, wanted, columns),
+        add_columns(lambda scenario: to_schema(scenario, tags_of(scenario.config_id)), columns),
         params.make_paging(),
     )
 

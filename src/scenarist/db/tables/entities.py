@@ -62,6 +62,8 @@ scenarios = Table(
     created_at_column(),
     version_column(),
     Column("forked_from", Text),  # the scenario that it was forked from, which may be deleted
+    # What a search looks through: name, tags and identifier (domain/searching.py).
+    Column("searched_text", Text, nullable=False, server_default=text("''")),
     # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
