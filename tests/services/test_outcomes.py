@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from builders import Clock
+from conftest import FreshUrl
 from scenarist.config import Application, ConfigRegistry, Outcome
+from scenarist.db import outcomes as outcome_rows
 from scenarist.domain.entities import OutcomeOfScenario, Scenario
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import (
@@ -74,9 +76,19 @@ def office(
 
 
 @pytest.fixture
-def server(office: Office) -> Iterator[Server]:
+def own_server(office: Office) -> Iterator[Server]:
+    """A server that has only the scenarios of one test."""
     with office.open(revenue=REVENUE, rate=Outcome("rate")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def server(fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("office")
+    with pytest.MonkeyPatch.context() as patch, fresh_url() as url:
+        patch.chdir(folder)
+        with Office(url, folder, Clock()).open(revenue=REVENUE, rate=Outcome("rate")) as opened:
+            yield opened
 
 
 def run(server: Server, scenario: Scenario, value: Any) -> None:
@@ -173,7 +185,9 @@ class TestTaking:
     ) -> None:
         scenario = make(server, value)
 
-        page = server.services.jobs.list_page(ANYONE, JobFilter(), PageRequest(limit=5))
+        page = server.services.jobs.list_page(
+            ANYONE, JobFilter(entity_id=(scenario.id,)), PageRequest(limit=5)
+        )
         assert [job.status for job in page.items] == [JobStatus.COMPLETED]
         assert value_of(server, scenario) is None
         assert reason in str(reason_of(server, scenario))
@@ -212,8 +226,8 @@ class TestTaking:
 
         server.services.scenarios.delete(ANYONE, scenario.id)
 
-        count = text("SELECT count(*) FROM scenario_outcomes")
-        assert server.database.reader.execute(count).scalar() == 0
+        count = text("SELECT count(*) FROM scenario_outcomes WHERE scenario_id = :id")
+        assert server.database.reader.execute(count, {"id": scenario.id}).scalar() == 0
 
 
 class TestDeclaring:
@@ -233,6 +247,20 @@ class TestDeclaring:
 
             run(server, large, {**LARGE, "revenue": 6})
             assert value_of(server, large) == 6
+
+    def test_scenarios_that_have_an_outcome_do_not_get_it_again(self, office: Office) -> None:
+        with office.open() as server:
+            make(server)
+        with office.open(revenue=REVENUE) as server:
+            make(server)
+
+            added = server.database.write(
+                lambda connection: outcome_rows.add_missing(
+                    connection, "quarter", "revenue", REVENUE.as_declared()
+                )
+            )
+
+        assert added == 0
 
     def test_a_changed_place_is_taken_from_then_on(self, office: Office) -> None:
         with office.open(revenue=REVENUE) as server:
@@ -270,32 +298,34 @@ class TestDeclaring:
 
 
 class TestListing:
-    def test_scenarios_without_a_value_come_last_in_both_directions(self, server: Server) -> None:
+    def test_scenarios_without_a_value_come_last_in_both_directions(
+        self, own_server: Server
+    ) -> None:
         values = [{"revenue": 2}, None, {"revenue": -3}, {"revenue": 2}, {"nothing": 0}]
-        ids = [make(server, value).id for value in values]
-        make(server, config_id="plain")
+        ids = [make(own_server, value).id for value in values]
+        make(own_server, config_id="plain")
 
-        assert listed(server) == [ids[at] for at in (2, 0, 3, 1, 4)]
-        assert listed(server, "-outcomes.revenue") == [ids[at] for at in (3, 0, 2, 4, 1)]
+        assert listed(own_server) == [ids[at] for at in (2, 0, 3, 1, 4)]
+        assert listed(own_server, "-outcomes.revenue") == [ids[at] for at in (3, 0, 2, 4, 1)]
 
-    def test_scenarios_of_several_configs_are_sorted_together(self, server: Server) -> None:
-        one = make(server, {"revenue": 2})
-        other = make(server, {"revenue": 1}, "year")
+    def test_scenarios_of_several_configs_are_sorted_together(self, own_server: Server) -> None:
+        one = make(own_server, {"revenue": 2})
+        other = make(own_server, {"revenue": 1}, "year")
 
-        assert listed(server) == [other.id, one.id]
-        assert listed(server, config_id=("quarter",)) == [one.id]
+        assert listed(own_server) == [other.id, one.id]
+        assert listed(own_server, config_id=("quarter",)) == [one.id]
 
-    def test_bounds_are_inclusive(self, server: Server) -> None:
-        ids = [make(server, {"revenue": value}).id for value in (1, 2, 3)]
-        make(server)
+    def test_bounds_are_inclusive(self, own_server: Server) -> None:
+        ids = [make(own_server, {"revenue": value}).id for value in (1, 2, 3)]
+        make(own_server)
 
         def within(**bounds: float) -> dict[str, OutcomeRange]:
             return {"revenue": OutcomeRange(**bounds)}
 
         for sort in ("outcomes.revenue", "outcomes.rate", "creation_date"):
-            assert listed(server, sort, outcomes=within(least=2)) == ids[1:]
-            assert listed(server, sort, outcomes=within(most=2)) == ids[:2]
-            assert listed(server, sort, outcomes=within(least=2, most=2)) == ids[1:2]
+            assert listed(own_server, sort, outcomes=within(least=2)) == ids[1:]
+            assert listed(own_server, sort, outcomes=within(most=2)) == ids[:2]
+            assert listed(own_server, sort, outcomes=within(least=2, most=2)) == ids[1:2]
 
     @pytest.mark.parametrize(
         ("sort", "wanted"),
@@ -305,25 +335,25 @@ class TestListing:
         ],
     )
     def test_an_unknown_outcome_is_refused_with_those_that_there_are(
-        self, server: Server, sort: str, wanted: dict[str, Any]
+        self, own_server: Server, sort: str, wanted: dict[str, Any]
     ) -> None:
         with pytest.raises(InvalidError, match="no outcome 'revenues'; there are: revenue, rate"):
-            listed(server, sort, **wanted)
+            listed(own_server, sort, **wanted)
 
-    def test_an_outcome_of_another_config_is_refused(self, server: Server) -> None:
+    def test_an_outcome_of_another_config_is_refused(self, own_server: Server) -> None:
         with pytest.raises(
             InvalidError,
             match="scenarios of config year have no outcome 'rate'; there are: revenue",
         ):
-            listed(server, "outcomes.rate", config_id=("year",))
+            listed(own_server, "outcomes.rate", config_id=("year",))
 
 
 class TestCosts:
-    def test_a_page_reads_as_many_rows_as_it_shows(self, server: Server) -> None:
+    def test_a_page_reads_as_many_rows_as_it_shows(self, own_server: Server) -> None:
         for value in range(30):
-            make(server, {"revenue": value % 7})
+            make(own_server, {"revenue": value % 7})
         bounds = {"revenue": OutcomeRange(least=1, most=5)}
-        service = server.services.scenarios
+        service = own_server.services.scenarios
 
         for sort in ("outcomes.revenue", "-outcomes.revenue"):
             for wanted in (
@@ -332,7 +362,7 @@ class TestCosts:
                 ScenarioFilter(outcomes=bounds),
             ):
                 check_two_pages(
-                    server.database,
+                    own_server.database,
                     partial(service.list_page, ANYONE, wanted),
                     PageRequest(
                         limit=2, sort=sort.removeprefix("-"), is_descending=sort.startswith("-")

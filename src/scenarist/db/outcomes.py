@@ -224,7 +224,8 @@ def add_missing(connection: Connection, config_id: str, name: str, outcome: Decl
     """
     place = {"config_id": config_id, **_to_place(name, outcome)}
     connection.execute(_FORGET, place)
-    return connection.execute(_ADD_OF_CONFIG, place).rowcount
+    counted = {"preserve_rowcount": True}
+    return connection.execute(_ADD_OF_CONFIG, place, execution_options=counted).rowcount
 
 
 def refresh_some(connection: Connection, config_id: str, name: str, *, limit: int) -> bool:
