@@ -57,6 +57,7 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
     registry = ConfigRegistry()
     given = registry.configure_json_data_node("given", default_data={"revenue": 1})
     registry.configure_data_node("budget")
+    registry.configure_data_node("copied")
     registry.configure_data_node("rate", default_data=0.5, scope=Scope.GLOBAL)
     copying = registry.configure_task("copy", "copy:copy", given, "budget")
     registry.configure_scenario("quarter", [copying], "rate", outcomes=outcomes or None)
@@ -64,6 +65,10 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
         "year", [copying], outcomes={"revenue": REVENUE} if outcomes else None
     )
     registry.configure_scenario("plain", [copying])
+    filed = registry.configure_json_data_node("filed", default_path=f"{Path.cwd()}/{{scenario.id}}")
+    reading = registry.configure_task("read", "copy:copy", filed, "copied")
+    places = {"first": Outcome(filed, "/0"), "second": Outcome(filed, "/1")}
+    registry.configure_scenario("files", [reading], outcomes=places if outcomes else None)
     return registry
 
 
@@ -93,8 +98,12 @@ def server(fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def run(server: Server, scenario: Scenario, value: Any) -> None:
     """Write the input of a scenario, and submit it."""
+    submit(server, scenario, {"given": value})
+
+
+def submit(server: Server, scenario: Scenario, inputs: dict[str, Any]) -> None:
     request = SubmitRequest(
-        ANYONE, EntityType.SCENARIO, scenario.id, SubmitOptions(), inputs={"given": value}
+        ANYONE, EntityType.SCENARIO, scenario.id, SubmitOptions(), inputs=inputs
     )
     server.services.inputs.submit(ANYONE, request)
     orchestrator = server.orchestration.orchestrator
@@ -207,6 +216,33 @@ class TestTaking:
         server.services.values.write(ANYONE, budget_of(server, scenario), {**LARGE, "revenue": 8})
 
         assert value_of(server, scenario) == 8
+
+    def test_an_append_and_an_upload_give_it_a_value(self, server: Server) -> None:
+        scenario = make(server, config_id="files")
+        node = outcome_of(server, scenario, "first").data_node_id
+        assert node is not None
+
+        server.services.values.write(ANYONE, node, [5])
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [5, None]
+        server.services.values.append(ANYONE, node, [6])
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [5, 6]
+        server.services.files.upload(ANYONE, node, b"[7]")
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [7, None]
+
+    def test_what_another_program_has_written_has_no_value(self, server: Server) -> None:
+        scenario = make(server, config_id="files")
+        node = outcome_of(server, scenario, "first").data_node_id
+        assert node is not None
+        server.services.values.write(ANYONE, node, [5])
+
+        named = server.services.data_nodes.get(ANYONE, node).properties["default_path"]
+        Path(named).write_text("[6, 7]")
+        submit(server, scenario, {})
+
+        assert value_of(server, scenario, "first") is None
+        assert reason_of(server, scenario, "first") == (
+            "another program wrote the value, and it has not been looked into"
+        )
 
     def test_a_shared_value_is_an_outcome_of_all_scenarios_that_have_it(
         self, server: Server
