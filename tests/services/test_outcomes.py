@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from builders import Clock
 from conftest import FreshUrl
@@ -256,6 +256,20 @@ class TestTaking:
 
         later = make(server)
         assert [value_of(server, each, "rate") for each in (one, other, later)] == [0.75] * 3
+
+    def test_an_edit_that_is_recorded_by_other_means_is_looked_into(self, server: Server) -> None:
+        scenario = make(server, {"revenue": 3})
+        node = budget_of(server, scenario)
+        server.services.values.write(ANYONE, node, {"revenue": 4})
+
+        def go_back(connection: Connection) -> None:
+            first = "UPDATE data_nodes SET last_edit_id = (SELECT min(id) FROM edits WHERE "
+            connection.execute(text(f"{first} data_node_id = :id) WHERE id = :id"), {"id": node})
+            outcome_rows.refresh_nodes(connection, [node])
+
+        server.database.write(go_back)
+
+        assert value_of(server, scenario) == 3
 
     def test_outcomes_go_with_their_scenario(self, server: Server) -> None:
         scenario = make(server, {"revenue": 1})

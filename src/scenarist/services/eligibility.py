@@ -15,6 +15,7 @@ from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.services.locks import describe_lock
+from scenarist.services.outcomes import with_outcomes
 from scenarist.storage.registry import explain_missing, find_file_state
 
 ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
@@ -34,7 +35,11 @@ class Eligibility:
 def find_eligibility(
     connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None, now: datetime
 ) -> Eligibility:
-    """Check what can be done with a scenario that exists; takes one SQL statement."""
+    """Check what can be done with a scenario that exists, and read its outcomes.
+
+    Takes one SQL statement, and another one if the scenario has outcomes.
+    """
+    (scenario,) = with_outcomes(connection, [scenario], declared)
     facts = eligibility.find_facts(connection, scenario.id)
     return Eligibility(
         scenario=scenario,

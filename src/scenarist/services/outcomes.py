@@ -44,6 +44,21 @@ def with_outcomes(
     ]
 
 
+def add_outcomes(
+    connection: Connection,
+    scenario_id: str,
+    config_id: str,
+    declared: DeclaredConfigs | None,
+) -> None:
+    """Give a scenario its outcomes, with the numbers of the values that its data nodes have.
+
+    For a new scenario, or one that has got other data nodes; takes no statement without outcomes.
+    """
+    outcomes = {} if declared is None else declared.outcomes.get(config_id, {})
+    if outcomes:
+        outcome_rows.renew(connection, scenario_id, outcomes)
+
+
 def find_configs_of_sort(
     declared: DeclaredConfigs | None, wanted: ScenarioFilter, request: PageRequest
 ) -> list[str]:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit, deletions, eligibility, event_log
 from scenarist.db import cycles as cycle_rows
-from scenarist.db import outcomes as outcome_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.deletions import Cascade
@@ -51,7 +50,7 @@ from scenarist.services.factory import (
     ValuesOfInputs,
     get_config,
 )
-from scenarist.services.outcomes import find_configs_of_sort, with_outcomes
+from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
@@ -332,7 +331,8 @@ class ScenarioService:
             created_at=created_at,
             version=self._version,
         )
-        self._add(builder.connection, scenario)
+        scenario_rows.add(builder.connection, scenario)
+        add_outcomes(builder.connection, scenario.id, config.id, self._declared)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
@@ -358,13 +358,6 @@ class ScenarioService:
             )
             for name, members in config.sequences.items()
         )
-
-    def _add(self, connection: Connection, scenario: Scenario) -> None:
-        """Store a scenario with its outcomes."""
-        scenario_rows.add(connection, scenario)
-        declared = {} if self._declared is None else self._declared.outcomes
-        if scenario.config_id in declared:
-            outcome_rows.add(connection, scenario.id, declared[scenario.config_id])
 
     def _find_or_create_cycle(
         self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime
@@ -416,7 +409,6 @@ class ScenarioService:
             expect(self._find_eligibility(connection, scenario))
 
     def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
-        (scenario,) = with_outcomes(connection, [scenario], self._declared)
         return find_eligibility(connection, scenario, self._declared, self._now())
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
