@@ -32,6 +32,7 @@ NEEDS = {
     "cycles.get": Permission.READ,
     "cycles.list_page": Permission.READ,
     "comparisons.compare": Permission.EXECUTE,
+    "side_by_side.compare": Permission.READ,
     "scenarios.change": Permission.EDIT,
     "scenarios.create": Permission.EDIT,
     "scenarios.create_with_eligibility": Permission.EDIT,

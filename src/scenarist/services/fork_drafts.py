@@ -102,7 +102,7 @@ class ForkDraft:
             item.node.config_id: self._nodes[node_id] for node_id, item in self._sources.items()
         }
 
-    def store(self) -> Scenario:
+    def store(self) -> None:
         """Store the fork; the number of statements does not depend on what it consists of."""
         connection = self.builder.connection
         for node_id in self.source.data_node_ids:
@@ -116,7 +116,7 @@ class ForkDraft:
             self.builder.log_created(EntityKind.DATA_NODE, node.id)
         for task in new_tasks:
             self.builder.log_created(EntityKind.TASK, task.id)
-        return self._store_scenario()
+        self._store_scenario()
 
     def find_inputs_that_may_differ(
         self, given: Sequence[str]
@@ -302,7 +302,7 @@ class ForkDraft:
                 made_of.append(digest_provenance(new_id, [new for _, new in read]))
         return " ".join(made_of) or recorded
 
-    def _store_scenario(self) -> Scenario:
+    def _store_scenario(self) -> None:
         source, owner, builder = self.source, self.owner, self.builder
         sequences = tuple(
             entities.Sequence(
@@ -340,7 +340,6 @@ class ForkDraft:
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
-        return scenario
 
 
 def _explain_place(*, is_common: bool, has_value: bool) -> str:
