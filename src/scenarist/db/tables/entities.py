@@ -247,7 +247,8 @@ task_data_nodes = Table(
     Column("position", Integer, nullable=False),
     Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
     PrimaryKeyConstraint("task_id", "direction", "position"),
-    Index("ix_task_data_nodes_data_node_id", "data_node_id"),
+    # With the direction: among all tasks that use a data node, few write it.
+    Index("ix_task_data_nodes_data_node_id_direction", "data_node_id", "direction"),
 )
 
 scenario_tasks = Table(
