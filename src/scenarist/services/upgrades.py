@@ -116,12 +116,14 @@ class UpgradeService:
             raise ConflictError(
                 f"scenario {scenario.id} cannot be upgraded: {fault}", code="application_changed"
             )
-        refuse_unfinished(
-            connection,
-            f"scenario {scenario.id}",
-            (scenario.id, *(sequence.id for sequence in scenario.sequences)),
-        )
-        return UpgradeDraft(connection, scenario, config)
+        draft = UpgradeDraft(connection, scenario, config)
+        if draft.changes:
+            refuse_unfinished(
+                connection,
+                f"scenario {scenario.id}",
+                (scenario.id, *(sequence.id for sequence in scenario.sequences)),
+            )
+        return draft
 
     def _find_eligibility(self, connection: Connection, scenario_id: str) -> Eligibility:
         scenario = _get(connection, scenario_id)
