@@ -343,7 +343,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
-    drift = DriftService(database, registry, now=now, declared=declared)
+    drift, upgrades = _build_drift_services(application, database, orchestration, folder, now)
     return Services(
         configs=ConfigService(registry),
         drift=drift,
@@ -363,15 +363,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         limits=limits,
         edits=EditService(database),
         plans=PlanService(database, now=now, declared=declared),
-        upgrades=UpgradeService(
-            database,
-            registry,
-            folder=folder,
-            now=now,
-            version=version,
-            declared=declared,
-            on_upgraded=drift.forget,
-        ),
+        upgrades=upgrades,
         submissions=submissions,
         jobs=JobService(
             database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
@@ -387,6 +379,27 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         keys=authorization.keys,
         audit=authorization.audit,
     )
+
+
+def _build_drift_services(
+    application: Application,
+    database: Database,
+    runtime: OrchestratorRuntime,
+    folder: str,
+    now: Callable[[], datetime],
+) -> tuple[DriftService, UpgradeService]:
+    registry, declared = application.registry, runtime.declared
+    drift = DriftService(database, registry, now=now, declared=declared)
+    upgrades = UpgradeService(
+        database,
+        registry,
+        folder=folder,
+        now=now,
+        version=runtime.versions.version,
+        declared=declared,
+        on_upgraded=drift.forget,
+    )
+    return drift, upgrades
 
 
 def _build_subscriber_service(
