@@ -70,6 +70,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "LISTS": lambda folder: lists.measure_lists(
             folder, rounds=size(9, 2), many=size(100_000, 5_000)
         ),
+        "OUTCOMES": lambda folder: lists.measure_outcome_lists(
+            folder, rounds=size(9, 2), many=size(100_000, 5_000)
+        ),
         "CREATE": lambda folder: lists.measure_creation(
             folder, rounds=size(15, 2), many=size(10_000, 1_000), count=size(40, 10)
         ),
@@ -136,6 +139,12 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
             folder, rounds=rounds, count=size(2_000, 200)
         ),
         "PLAN": lambda folder: measure_reads.measure_plan(folder, count=size(100, 10)),
+        "FORK": lambda folder: measure_reads.measure_fork(folder, count=size(20, 3)),
+        "STALE": on_both(
+            lambda folder, records: measure_reads.measure_staleness(
+                folder, records, rounds=rounds, count=size(400, 50)
+            )
+        ),
         "PAUSES": lambda folder: measure_reads.measure_pauses(
             folder, seconds=size(5, 1), many=size(1_000, 100)
         ),

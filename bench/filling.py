@@ -135,6 +135,16 @@ _COPIES: dict[str, dict[str, str]] = {
 }
 
 
+# Of the present value of the data node that the scenario of `fill_judged` has.
+_OUTCOMES = (
+    "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 4 FROM n WHERE i + 4 <= {total}) "
+    "INSERT INTO scenario_outcomes (scenario_id, name, config_id, number, data_node_id, pointer, "
+    "value, edit_id) SELECT 'SCENARIO_copy_' || i, 'figure', 'copy3', 1000000 + i, data_node_id, "
+    "'', (i * 7919) % 1000003, edit_id "
+    "FROM n, (SELECT data_node_id, edit_id FROM scenario_outcomes)"
+)
+
+
 def fill(folder: Path, total: int) -> None:
     """Make a database with a scenario of the workload, and so many copies of every entity."""
     folder.mkdir()
@@ -145,6 +155,20 @@ def fill(folder: Path, total: int) -> None:
     with open_server(application, settings, make_executor=InlineExecutor) as server:
         server.database.write(lambda connection: _copy(connection, total))
         server.services.scenarios.create(ANYONE, NewScenario(config_id="pair"))
+
+
+def fill_judged(folder: Path, total: int) -> None:
+    """Make a database with so many scenarios, a quarter of which have an outcome."""
+    fill(folder, total)
+    settings = Settings(
+        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
+    )
+    application = load_app(str(APPS / "judged.py"))
+    with open_server(application, settings, make_executor=InlineExecutor) as server:
+        server.services.scenarios.create(ANYONE, NewScenario(config_id="copy3"))
+        server.database.write(
+            lambda connection: connection.exec_driver_sql(_OUTCOMES.format(total=total))
+        )
 
 
 def _copy(connection: Connection, total: int) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -9,11 +10,18 @@ from typing import Any
 from bench import load
 from bench.baselines import commit_rate
 from bench.databases import OnSqlite
-from bench.filling import fill
+from bench.filling import fill, fill_judged
 from bench.report import Row, median_ratio
-from bench.servers import Server, scenarist
+from bench.servers import APPS, Server, scenarist
 
 PAGE = 100
+LISTS_BY_OUTCOME = {
+    "scenarios by outcome": "scenarios?sort=outcomes.figure",
+    "scenarios by outcome, backwards": "scenarios?sort=-outcomes.figure",
+    "scenarios by outcome, within bounds": (
+        "scenarios?sort=outcomes.figure&outcomes.figure_min=1000&outcomes.figure_max=900000"
+    ),
+}
 LISTS = {
     "cycles": "cycles",
     "scenarios": "scenarios",
@@ -47,27 +55,46 @@ def measure_lists(folder: Path, *, rounds: int, many: int) -> list[Row]:
     folders = [folder / "few", folder / "many"]
     for place, total in zip(folders, (1_000, many), strict=True):
         fill(place, total)
-    rows = []
     with scenarist(folders[0], core=0) as few, scenarist(folders[1], core=0) as much:
-        for name, path in LISTS.items():
-            paths = [_second_page(server, path) for server in (few, much)]
-            times: list[list[float]] = [[], []]
-            for _ in range(rounds):
-                for index, server in enumerate((few, much)):
-                    plan = load.Plan(address=server.address, paths=[paths[index]], count=20)
-                    times[index].append(load.run(plan, core=1).median_ms)
-            ratio = median_ratio(times[1], times[0])
-            rows.append(
-                Row(
-                    number="S2",
-                    work=f"page of {PAGE} of {name}, out of {many:,}",
-                    ours=f"{median(times[1]):.2f} ms",
-                    beside=f"out of 1,000: {median(times[0]):.2f} ms",
-                    ratio=ratio,
-                    bar="at most 1.2",
-                    holds=ratio <= 1.2,
-                )
+        return _compare_pages(few, much, LISTS, rounds=rounds, many=many)
+
+
+def measure_outcome_lists(folder: Path, *, rounds: int, many: int) -> list[Row]:
+    """S2: a page of 100 of the scenarios with an outcome, sorted and filtered by it."""
+    folders = [folder / "few", folder / "many"]
+    for place, total in zip(folders, (1_000, many), strict=True):
+        fill_judged(place, total)
+    app = APPS / "judged.py"
+    with (
+        scenarist(folders[0], core=0, app=app) as few,
+        scenarist(folders[1], core=0, app=app) as much,
+    ):
+        return _compare_pages(few, much, LISTS_BY_OUTCOME, rounds=rounds, many=many)
+
+
+def _compare_pages(
+    few: Server, much: Server, lists: Mapping[str, str], *, rounds: int, many: int
+) -> list[Row]:
+    rows = []
+    for name, path in lists.items():
+        paths = [_second_page(server, path) for server in (few, much)]
+        times: list[list[float]] = [[], []]
+        for _ in range(rounds):
+            for index, server in enumerate((few, much)):
+                plan = load.Plan(address=server.address, paths=[paths[index]], count=20)
+                times[index].append(load.run(plan, core=1).median_ms)
+        ratio = median_ratio(times[1], times[0])
+        rows.append(
+            Row(
+                number="S2",
+                work=f"page of {PAGE} of {name}, out of {many:,}",
+                ours=f"{median(times[1]):.2f} ms",
+                beside=f"out of 1,000: {median(times[0]):.2f} ms",
+                ratio=ratio,
+                bar="at most 1.2",
+                holds=ratio <= 1.2,
             )
+        )
     return rows
 
 

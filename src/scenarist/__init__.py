@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scenarist.client import Client
-    from scenarist.config import Config, ConfigRegistry
+    from scenarist.config import Config, ConfigRegistry, Outcome
     from scenarist.domain.vocabulary import Frequency, Scope
 
-__all__ = ["Client", "Config", "ConfigRegistry", "Frequency", "Scope"]
+__all__ = ["Client", "Config", "ConfigRegistry", "Frequency", "Outcome", "Scope"]
 
 _HOMES = {
     "Client": "scenarist.client",
     "Config": "scenarist.config",
     "ConfigRegistry": "scenarist.config",
     "Frequency": "scenarist.domain.vocabulary",
+    "Outcome": "scenarist.config",
     "Scope": "scenarist.domain.vocabulary",
 }
 

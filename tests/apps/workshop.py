@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from scenarist import ConfigRegistry, Frequency, Scope
+from scenarist import ConfigRegistry, Frequency, Outcome, Scope
 
 registry = ConfigRegistry()
 
@@ -162,3 +162,6 @@ price = registry.configure_json_data_node("price", schema={"minimum": 0, "order"
 pulled = registry.configure_data_node("pulled", default_data=1)
 pulls = registry.configure_task("pulls", "own_types:tell_types", [pulled, growth, price], end)
 registry.configure_scenario("levers", [pulls])
+
+judged = Outcome(middle, unit="pieces", direction="maximize", title="Pieces")
+registry.configure_scenario("judged", [first], outcomes={"pieces": judged})

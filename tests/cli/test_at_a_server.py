@@ -158,6 +158,9 @@ def test_what_a_submit_would_run_is_shown_before(shell: Shell, scenario: str) ->
     sequence_id = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
     planned = shell.json("sequence", "plan", sequence_id, "--force")
     assert [task["reason"] for task in planned["tasks"]] == ["NOT_SKIPPABLE"]
+    with_input = shell.json("scenario", "plan", scenario, "--input", "start=7")
+    assert with_input["counts"] == {"RUN": 2}
+    assert shell.json("datanode", "read", node_of(shell, scenario, "start")) != 7
 
 
 def test_scenarios_are_upgraded_one_by_one_or_all_of_a_config(shell: Shell, scenario: str) -> None:
@@ -537,3 +540,27 @@ def test_inputs_that_are_no_inputs_are_told(
 
     given = [str(tmp_path / item) if item.endswith(".json") else item for item in options]
     assert said in shell.mistake("scenario", "create", "chain", *given, code=1)
+
+
+def test_outcomes_are_shown_and_scenarios_compared(shell: Shell) -> None:
+    one, other = (
+        shell.line("scenario", "create", "judged", "--name", name, "--input", f"start={start}")
+        for name, start in (("few", 1), ("many", 4))
+    )
+    for scenario in (one, other):
+        shell.line("scenario", "submit", scenario, "--wait")
+
+    listing = ["scenario", "list", "--config", "judged", "--sort", "-outcomes.pieces"]
+    assert [line[-2:] for line in table(shell.lines(*listing))[1:]] == [
+        ["5", "pieces"],
+        ["2", "pieces"],
+    ]
+    assert len(shell.lines(*listing, "--min", "pieces=3", "--max", "pieces=9")) == 2
+    assert "is not a number" in shell.mistake(*listing, "--min", "pieces=x", code=1)
+    assert "outcomes.pieces        2 pieces" in shell.lines("scenario", "show", one)
+    assert [line.split() for line in shell.lines("scenario", "diff", one, other)] == [
+        ["WHAT", "WHERE", "few", "many"],
+        ["start", "1", "4"],
+        ["pieces", "2", "pieces", "5", "pieces", "(+3,", "+150.0", "%)"],
+    ]
+    assert shell.json("scenario", "diff", one, other)["base"] == one

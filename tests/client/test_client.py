@@ -269,3 +269,18 @@ def test_wrong_inputs_are_all_listed(client: Client, scenario: schemas.Scenario)
         client.scenarios.submit(scenario.id, inputs={"strat": 10, "end": 1})
 
     assert [fault.pointer for fault in error.value.errors] == ["/inputs/strat", "/inputs/end"]
+
+
+def test_scenarios_are_judged_by_their_outcomes(client: Client) -> None:
+    one, other = (client.scenarios.create("judged", inputs={"start": start}).id for start in (1, 4))
+    for scenario_id in (one, other):
+        client.scenarios.submit(scenario_id).wait(timeout=30)
+
+    best = client.scenarios.list(sort="-outcomes.pieces", config_id="judged").first()
+    few = client.scenarios.list(outcome_max={"pieces": 2}, id=[one, other])
+    found = client.scenarios.differences([one, other])
+
+    assert best is not None
+    assert best.outcomes["pieces"].value == 5
+    assert [scenario.id for scenario in few] == [one]
+    assert found.outcomes[0].values[other].difference == 3

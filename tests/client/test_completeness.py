@@ -30,6 +30,7 @@ CALLS: list[Callable[[Client], object]] = [
     lambda c: c.scenarios.delete("x"),
     lambda c: c.scenarios.promote("x"),
     lambda c: c.scenarios.compare(["x", "y"]),
+    lambda c: c.scenarios.differences(["x", "y"]),
     lambda c: c.scenarios.submit("x"),
     lambda c: c.scenarios.plan("x"),
     lambda c: c.scenarios.upgrade("x"),

@@ -105,6 +105,12 @@ def test_an_id_is_used_in_one_family_only() -> None:
             {"path": "s3://b/a.csv"},
             ("path", "'s3://b/a.csv' is a URL, but a path must name"),
         ),
+        (
+            "csv",
+            {"default_path": "a.csv.gz"},
+            ("default_path", "'a.csv.gz' is named like a compressed file, but text is neither"),
+        ),
+        ("json", {"path": "A.JSON.ZIP"}, ("path", "'A.JSON.ZIP' is named like a compressed file")),
         ("parquet", {"default_data": 5}, ("default_data", "a table cannot hold 5; give a table")),
         ("json", {"encoder": "fit"}, ("encoder", "'fit' does not name a function")),
         ("json", {"decoder": lambda x: x}, ("decoder", "a lambda (in")),

@@ -481,3 +481,20 @@ def reads_file(server: Server, scenario: Scenario) -> None:
     """Submit a job that reads the file, and is not run."""
     task, _ = server.services.tasks.create(INES, "look")
     server.services.submissions.submit(INES, EntityType.TASK, task.id, SubmitOptions())
+
+
+def test_the_file_of_an_input_is_that_of_the_scenario_that_is_created(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    registry = ConfigRegistry()
+    path = f"{tmp_path}/{{scenario.id}}.json"
+    registry.configure_json_data_node("filed", default_path=path)
+    registry.configure_scenario("quarter", None, "filed")
+    settings = Settings(database=f"sqlite:///{tmp_path}/one.db", storage=str(tmp_path / "data"))
+    with composition.open_server(
+        Application(registry=registry, search_path=()), settings, make_executor=InlineExecutor
+    ) as server:
+        scenario = make(server, {"filed": 1})
+
+    assert [found.name for found in tmp_path.glob("SCENARIO*")] == [f"{scenario.id}.json"]

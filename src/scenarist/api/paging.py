@@ -14,7 +14,14 @@ from litestar.params import QueryParameter
 
 from scenarist.api.requests import AnyRequest, timestamp_of
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import CREATION_DATE, NAME, PagePosition, PageRequest, TimeRange
+from scenarist.domain.listings import (
+    CREATION_DATE,
+    NAME,
+    OUTCOMES,
+    PagePosition,
+    PageRequest,
+    TimeRange,
+)
 
 Sort = Annotated[
     str | None,
@@ -28,9 +35,7 @@ _TIMESTAMP_OR_DATE = {
     "any_of": [Schema(format=OpenAPIFormat.DATE_TIME), Schema(format=OpenAPIFormat.DATE)]
 }
 _BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
-_Cursor = tuple[str, int | str | None, int]
-_KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
-"""Type of the sort key in a cursor, by the field that the list is sorted by; otherwise a text."""
+_Cursor = tuple[str, int | float | str | None, int]
 _cursor_decoder = msgspec.json.Decoder(_Cursor)
 
 
@@ -83,7 +88,7 @@ class ListParams:
             InvalidError: The list cannot be sorted by this field; the message lists those it can.
         """
         name = None if self.sort is None else self.sort.removeprefix("-")
-        if name is not None and name not in self.sorts:
+        if name is not None and not self._can_sort_by(name):
             known = ", ".join(self.sorts)
             raise InvalidError(
                 f"this list cannot be sorted by {name[:100]!r}; sort it by {known}, with a leading "
@@ -100,6 +105,9 @@ class ListParams:
                 with_total=self.count,
             ),
         )
+
+    def _can_sort_by(self, name: str) -> bool:
+        return name in self.sorts
 
     @property
     def _default_sort(self) -> str | None:
@@ -167,9 +175,17 @@ def _parse_cursor(cursor: str, order: str) -> PagePosition:
             "the cursor is not valid; use `next` of the previous page",
             errors=[{"field": "cursor", "message": "not a valid cursor"}],
         )
-    if made_for != order or not isinstance(key, _KEY_TYPES.get(order.removeprefix("-"), str)):
+    if made_for != order or not isinstance(key, _find_key_type(order.removeprefix("-"))):
         raise InvalidError(
             "the cursor belongs to another sort; use the sort of the first page",
             errors=[{"field": "cursor", "message": "belongs to another sort"}],
         )
     return PagePosition(key, number)
+
+
+def _find_key_type(sort: str) -> type[int | float | str | None]:
+    """Return the type of the sort key in a cursor, by the field that the list is sorted by."""
+    if sort.startswith(OUTCOMES):
+        return float
+    known: dict[str, type[int | None]] = {"": type(None), CREATION_DATE: int}
+    return known.get(sort, str)

@@ -1,7 +1,7 @@
 """What handlers take from a request: services, actor, filters, headers and preferences."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -177,7 +177,7 @@ async def check_parameters(request: AnyRequest) -> None:
         _check_headers(request)
     if not request.scope["query_string"]:
         return
-    known = request.app.state["parameter_types"][request.route_handler]
+    known = _find_known_parameters(request)
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         there_are = f"it has {', '.join(sorted(known))}" if known else "it has none"
@@ -201,6 +201,18 @@ async def check_parameters(request: AnyRequest) -> None:
                 f"{name} cannot be null; leave it out",
                 errors=[{"field": name, "message": "cannot be null"}],
             )
+
+
+def _find_known_parameters(request: AnyRequest) -> Mapping[str, tuple[Any, ...]]:
+    """Return the types that each query parameter may have."""
+    known: Mapping[str, tuple[Any, ...]] = request.app.state["parameter_types"][
+        request.route_handler
+    ]
+    prefix = request.route_handler.opt.get("parameter_prefix")
+    if prefix is None:
+        return known
+    # The handler reads these itself: their names depend on the application.
+    return {**known, **{name: (str,) for name in request.query_params if name.startswith(prefix)}}
 
 
 def _check_headers(request: AnyRequest) -> None:
@@ -230,13 +242,18 @@ def find_parameter_types(handler: BaseRouteHandler) -> dict[str, tuple[Any, ...]
     signatures = [handler.parsed_fn_signature]
     signatures += [dependency.parsed_fn_signature for dependency in dependencies.values()]
     return {
-        field.kwarg_definition.name or field.name: get_args(field.annotation)
+        field.kwarg_definition.name or field.name: _find_types(field.annotation)
         for signature in signatures
         for field in signature.parameters.values()
         if field.name not in dependencies
         and isinstance(field.kwarg_definition, ParameterKwarg)
         and field.kwarg_definition.param_type is ParamType.QUERY
     }
+
+
+def _find_types(annotation: Any) -> tuple[Any, ...]:
+    # A list that must be given is no union, and its arguments are the types of its items.
+    return (annotation,) if get_origin(annotation) is list else get_args(annotation)
 
 
 def single_header(request: AnyRequest, name: str) -> str | None:

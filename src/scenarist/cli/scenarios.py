@@ -1,15 +1,25 @@
 """Commands for scenarios."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from scenarist import schemas
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
+from scenarist.cli.outcomes import (
+    NO_OUTCOME_FLAGS,
+    OutcomeFlags,
+    describe_scenario,
+    outcome_columns,
+    print_side_by_side,
+    read_bounds,
+)
 from scenarist.cli.planning import plan_and_print
 from scenarist.cli.printing import (
-    print_entity,
     print_fields,
     print_json,
     print_line,
@@ -79,28 +89,95 @@ def create(
     print_result(made, made.id, as_json=access.json)
 
 
-@group.command(name="list")
-def list_scenarios(
+@group.command
+def fork(
+    scenario: str,
+    /,
     *,
-    config: Texts = None,
-    name: Texts = None,
-    tag: Texts = None,
-    version: Texts = None,
-    limit: Number = None,
+    name: Text = None,
+    tag: Tags = None,
+    properties: Properties = None,
+    given: InputFlags = NO_INPUTS,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
-    """List scenarios, oldest first.
+    """Create a scenario that starts from the present values of another, and print its identifier.
+
+    Args:
+        scenario: The identifier of the other scenario.
+        name: The name of the new scenario.
+        tag: A tag, instead of those of the other scenario. Can be repeated.
+        properties: NAME=VALUE, beside the properties of the other scenario; a value that is not
+            JSON is text, and null removes a property. Can be repeated.
+    """
+    from msgspec import UNSET
+
+    inputs = read_inputs(given)
+    named = dict(parse_pair(text, "--property") for text in properties or [])
+    with open_client(access) as client:
+        made = client.scenarios.fork(
+            scenario, name=name, tags=tag or UNSET, properties=named or UNSET, inputs=inputs
+        )
+    print_result(made, made.scenario.id, as_json=access.json)
+    for item in made.not_shared:
+        print_to_stderr(f"{item.config_id}: {item.because}")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ListFlags:
+    """What is listed.
 
     Args:
         config: Only those of this config. Can be repeated, like the other filters.
         name: Only those with this name.
         tag: Only those with this tag.
         version: Only those of this version of the application.
+        forked_from: Only those that were forked from this scenario.
+        search: Only those with all these words in the name, the tags or the identifier.
+        input: An input whose values are shown, if they are small. Can be repeated.
+    """
+
+    config: Texts = None
+    name: Texts = None
+    tag: Texts = None
+    version: Texts = None
+    forked_from: Texts = None
+    search: Text = None
+    input: Texts = None
+
+
+EVERYTHING = ListFlags()
+
+
+@group.command(name="list")
+def list_scenarios(
+    *,
+    flags: ListFlags = EVERYTHING,
+    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """List scenarios, oldest first or in the order of --sort, each with its last submission.
+
+    Args:
         limit: The maximum number to list [100; with --json all].
     """
+    at_least, at_most = read_bounds(judged.least, "--min"), read_bounds(judged.most, "--max")
     with open_client(access) as client:
         print_rows(
-            client.scenarios.list(config_id=config, name=name, tag=tag, version=version),
+            client.scenarios.list(
+                config_id=flags.config,
+                name=flags.name,
+                tag=flags.tag,
+                version=flags.version,
+                forked_from=flags.forked_from,
+                search=flags.search,
+                inputs=flags.input,
+                last_submission=True,
+                outcome_min=at_least,
+                outcome_max=at_most,
+                sort=judged.sort,
+            ),
             {
                 "id": lambda scenario: scenario.id,
                 "name": lambda scenario: scenario.name,
@@ -108,10 +185,19 @@ def list_scenarios(
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
                 "version": lambda scenario: scenario.version,
+                "last": lambda scenario: (
+                    scenario.last_submission and scenario.last_submission.status
+                ),
+                **{name: partial(_read_input, name) for name in flags.input or []},
+                **outcome_columns([*(judged.outcome or []), *at_least, *at_most], judged.sort),
             },
             as_json=access.json,
             limit=limit,
         )
+
+
+def _read_input(name: str, scenario: schemas.Scenario) -> Any:
+    return scenario.inputs.get(name) if scenario.inputs else None
 
 
 @group.command
@@ -122,7 +208,11 @@ def show(scenario: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
         scenario: Its identifier.
     """
     with open_client(access) as client:
-        print_entity(client.scenarios.get(scenario), as_json=access.json)
+        found = client.scenarios.get(scenario)
+    if access.json:
+        print_json(found)
+    else:
+        print_fields(describe_scenario(found))
 
 
 @group.command(name="inputs")
@@ -176,15 +266,45 @@ def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFA
 
 
 @group.command
-def plan(scenario: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+def diff(
+    *scenarios: str,
+    base: Text = None,
+    all_inputs: Annotated[bool | None, Parameter(name="--all", negative="")] = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """Show in which inputs scenarios differ, and their outcomes side by side.
+
+    Args:
+        scenarios: The identifiers of 2 to 20 scenarios.
+        base: The scenario with which the others are compared [the first].
+        all_inputs: Show also the inputs that are the same in all.
+    """
+    with open_client(access) as client:
+        found = client.scenarios.differences(scenarios, base=base, all=bool(all_inputs))
+    if access.json:
+        print_json(found)
+    else:
+        print_side_by_side(found)
+
+
+@group.command
+def plan(
+    scenario: str,
+    /,
+    *,
+    given: InputFlags = NO_INPUTS,
+    force: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
     """Show what a submit would run now, and why, without submitting.
 
     Args:
         scenario: Its identifier.
         force: Plan a submit with this option.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force))
+        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force), inputs=inputs)
 
 
 @group.command

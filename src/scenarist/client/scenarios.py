@@ -81,6 +81,40 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.fetch(call, schemas.ScenarioCreated).scenario
 
+    def fork(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | UnsetType = UNSET,
+        properties: Mapping[str, Any] | UnsetType = UNSET,
+        creation_date: Timestamp | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> schemas.ScenarioForked:
+        """Create a scenario that starts from the present values of another one.
+
+        The request is not sent again when the connection breaks: check whether the fork exists.
+
+        Args:
+            tags: The default is those of the other scenario.
+            properties: Merged into those of the other scenario; None removes one.
+            creation_date: A timestamp or a date, which determines the cycle; by default the fork is
+                in the cycle of the other scenario.
+            inputs: Values of inputs by name: anything that JSON can represent, or data frames.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+        """
+        body = schemas.ForkScenario(
+            name=name,
+            tags=UNSET if isinstance(tags, UnsetType) else list(tags),
+            properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
+            creation_date=format_timestamp(creation_date),
+            inputs=as_json_of_each(inputs),
+        )
+        call = Call(method="POST", path=path_of(self._name, id, "fork"), body=body)
+        return self._transport.fetch(call, schemas.ScenarioForked)
+
     def change(
         self,
         id: str,
@@ -198,6 +232,34 @@ class Scenarios(Subscribable[schemas.Scenario]):
         found = self._transport.fetch(call, schemas.Comparison)
         return Comparisons(found.comparisons, found.errors)
 
+    def differences(
+        self,
+        ids: Sequence[str],
+        *,
+        base: str | None = None,
+        all: bool = False,  # noqa: A002 - as the parameter of REST
+        data_node: str | None = None,
+    ) -> schemas.SideBySide:
+        """Compare the inputs and outcomes of 2 to 20 scenarios with those of one of them.
+
+        Args:
+            base: The scenario with which the others are compared; the default is the first.
+            all: Whether to return also the inputs that are the same in all.
+            data_node: A data node config whose tables are returned by columns.
+        """
+        call = Call(
+            method="GET",
+            path=path_of(self._name, "compare"),
+            query={
+                "ids": list(ids),
+                "base": base,
+                "all": "true" if all else None,
+                "data_node": data_node,
+            },
+            wait_seconds=60,
+        )
+        return self._transport.fetch(call, schemas.SideBySide)
+
     def list(
         self,
         *,
@@ -208,12 +270,32 @@ class Scenarios(Subscribable[schemas.Scenario]):
         primary: bool | None = None,
         name: AnyOf | None = None,
         version: AnyOf | None = None,
+        forked_from: AnyOf | None = None,
+        search: str | None = None,
+        inputs: AnyOf | None = None,
+        last_submission: bool | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
+        outcome_min: Mapping[str, float] | None = None,
+        outcome_max: Mapping[str, float] | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
-        """List scenarios in the order of their creation dates, or of ``sort``."""
-        return self._list(locals())
+        """List scenarios in the order of their creation dates, or of ``sort``.
+
+        Args:
+            search: Words, of which each is a part of the name, of a tag or of the identifier.
+            inputs: Names of inputs whose values, if they are small, are in ``inputs`` of each.
+            last_submission: Whether each has its ``last_submission``.
+            outcome_min: Only those whose outcomes are at least these numbers, by name.
+            outcome_max: Only those whose outcomes are at most these numbers, by name.
+            sort: ``creation_date``, ``name``, or ``outcomes.`` and the name of an outcome; with a
+                leading ``-``, the order is reversed.
+        """
+        arguments = dict(locals())
+        least, most = arguments.pop("outcome_min"), arguments.pop("outcome_max")
+        arguments |= {f"outcomes.{key}_min": bound for key, bound in (least or {}).items()}
+        arguments |= {f"outcomes.{key}_max": bound for key, bound in (most or {}).items()}
+        return self._list(arguments)
 
 
 def delete_cascading(

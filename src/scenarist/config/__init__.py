@@ -14,6 +14,7 @@ from scenarist.config.entries import (
     ScenarioConfig,
     TaskConfig,
 )
+from scenarist.config.outcomes import Outcome
 from scenarist.config.registry import Config, ConfigRegistry
 from scenarist.config.values import resolve
 
@@ -26,6 +27,7 @@ __all__ = [
     "CoreConfig",
     "DataNodeConfig",
     "JobConfig",
+    "Outcome",
     "ScenarioConfig",
     "TaskConfig",
     "load_app",

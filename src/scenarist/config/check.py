@@ -225,7 +225,7 @@ def _check_resources(properties: Mapping[str, Any]) -> Findings:
             yield key, error.message
 
 
-def _find_repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
+def _find_repeated(nodes: Iterable[DataNodeConfig]) -> list[str]:
     ids = [node.id for node in nodes]
     return [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from scenarist.config.entries import ScenarioConfig, TaskConfig
+from scenarist.config.outcomes import check_outcomes
 from scenarist.domain.identifiers import find_sequence_name_fault
 from scenarist.domain.planning import TaskLinks, find_connected_groups, find_cycle
 
@@ -18,6 +19,7 @@ def check_scenario(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
         yield from _check_sequence(scenario, name, tasks)
     for node_id in scenario.comparators:
         yield from _check_comparator(scenario, node_id)
+    yield from check_outcomes(scenario.outcomes, {node.id: node for node in scenario.data_nodes})
     yield from _check_name_clashes(scenario)
 
 

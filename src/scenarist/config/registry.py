@@ -26,6 +26,7 @@ from scenarist.config.entries import (
 )
 from scenarist.config.function_inspection import InspectUses
 from scenarist.config.origins import find_caller_position
+from scenarist.config.outcomes import Outcome
 from scenarist.config.taipy_names import find_config_instead
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
@@ -202,6 +203,8 @@ class ConfigRegistry(DataNodeRegistry):
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
         sequences: Mapping[str, Tasks] | None = None,
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare a scenario.
@@ -212,6 +215,7 @@ class ConfigRegistry(DataNodeRegistry):
             comparators: Functions over the values of a data node in several scenarios, by data
                 node id.
             sequences: Tasks of the scenario that can be submitted together, by name.
+            outcomes: The figures by which scenarios are judged, by name.
         """
         self._declarations.require_open()
         given = {
@@ -220,6 +224,7 @@ class ConfigRegistry(DataNodeRegistry):
             "frequency": frequency,
             "comparators": comparators,
             "sequences": sequences,
+            "outcomes": outcomes,
             **properties,
         }
         scenario = self._declarations.declare_scenario(id, given, find_caller_position())
@@ -234,6 +239,8 @@ class ConfigRegistry(DataNodeRegistry):
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
         sequences: Mapping[str, Tasks] | None = None,
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare the defaults of the scenarios that are configured after this call."""
@@ -312,7 +319,7 @@ class ConfigRegistry(DataNodeRegistry):
         return self.global_app
 
     def load(self, filename: str) -> None:
-        """Replace all declarations with those of a file.
+        """Replace all declarations with those of a file. Files that override stay in force.
 
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was replaced.
@@ -320,6 +327,8 @@ class ConfigRegistry(DataNodeRegistry):
         self._declarations.require_open()
         loaded = Declarations()
         declare_file(loaded, filename)
+        for file in self._override_files:
+            declare_file(loaded, file, over=True)
         # The caller may keep entries of the replaced declarations; reject changes to them.
         self._declarations.closed_reason = (
             "this entry was replaced when a file was loaded; get it from the registry again"
@@ -329,11 +338,15 @@ class ConfigRegistry(DataNodeRegistry):
     def override(self, filename: str) -> None:
         """Apply a file over the current declarations; change only the keys that it contains.
 
+        Its values stay in force: a later declaration of the same key does not change them. An
+        attribute that is set on an entry does.
+
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was applied.
         """
         self._declarations.require_open()
         declare_file(self._declarations, filename, over=True)
+        self._override_files.append(filename)
 
     def export(self, filename: str) -> None:
         """Write a file that loads back to the same entries.
@@ -352,8 +365,17 @@ class ConfigRegistry(DataNodeRegistry):
         self.export(filename)
 
     def restore(self, filename: str) -> None:
-        """Replace all declarations with those that `backup` wrote; the same as `load`."""
-        self.load(filename)
+        """Replace all declarations, and files that override, with those that `backup` wrote.
+
+        Raises:
+            InvalidError: The file cannot be read or is not TOML. Nothing was replaced.
+        """
+        overriding, self._override_files = self._override_files, []
+        try:
+            self.load(filename)
+        except BaseException:
+            self._override_files = overriding
+            raise
 
     def check(
         self, inspect: InspectUses | None = None, write: WriteInitialValue | None = None

@@ -18,6 +18,7 @@ from scenarist.config.entries import (
 )
 from scenarist.config.keys import PROPERTIES, SECTION_KEYS
 from scenarist.config.names import FunctionName
+from scenarist.config.outcomes import Outcome
 from scenarist.config.values import Reference, escape_text, format_duration, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.secrets import UNSTORED_PROPERTIES, extract_secrets
@@ -76,7 +77,7 @@ def to_toml(declarations: Declarations) -> str:
 
 def _collect_values(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
     """Return the declared values under the keys of a file, without empty ones."""
-    empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
+    empty: tuple[Any, ...] = (None, "", (), [], {}) if isinstance(declared, Entry) else (None,)
     blank = type(declared)() if isinstance(declared, UniqueSection) else None
     values = {}
     for name in (item.name for item in fields(declared)):
@@ -117,7 +118,10 @@ def _to_references(value: object) -> Any:
     match value:
         case Entry():
             return Reference(value.id)
-        case tuple():
+        case Outcome():
+            given = {item.name: getattr(value, item.name) for item in fields(value)}
+            return {key: _to_references(item) for key, item in given.items() if item is not None}
+        case list() | tuple():
             return [_to_references(item) for item in value]
         case dict():
             return {key: _to_references(item) for key, item in value.items()}

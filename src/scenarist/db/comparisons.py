@@ -8,6 +8,7 @@ from sqlalchemy import Connection, case, func, select, union
 
 from scenarist.db.among import any_of
 from scenarist.db.places import IS_REPLACED
+from scenarist.db.sql import Query
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -16,7 +17,10 @@ from scenarist.db.tables import (
     scenario_tasks,
     task_data_nodes,
 )
-from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.identifiers import DataNodeId, EditId
+
+SHORT = 1_000
+"""Characters of JSON of the largest value that is shown beside those of other scenarios."""
 
 QUOTE_LENGTH = 60
 """Most characters of a value that messages quote."""
@@ -37,6 +41,7 @@ _VALUES = (
         data_nodes.c.storage_type,
         data_nodes.c.properties,
         data_nodes.c.last_edit_id,
+        edits.c.is_complete,
         edits.c.uri,
         edits.c.content,
         edits.c.size,
@@ -45,11 +50,19 @@ _VALUES = (
         edits.c.kept_as,
         case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
         func.substr(edits.c.rendition, 1, QUOTE_LENGTH).label("beginning"),
+        case((func.length(edits.c.rendition) <= SHORT, edits.c.rendition)).label("short"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
     .where(any_of(data_nodes.c.config_id, "config_ids"))
+)
+
+
+_RENDITIONS = Query(
+    select(edits.c.id, edits.c.rendition).where(
+        any_of(edits.c.id, "ids"), edits.c.is_complete, edits.c.rendition.is_not(None)
+    )
 )
 
 
@@ -68,6 +81,9 @@ class NewestValue:
     stamp: str | None
     replaced_by: str | None  #: the data node whose write to the same place replaced it
     beginning: str | None  #: of the value as JSON, where that is stored
+    edit_id: EditId | None
+    is_rendered: bool  #: whether the whole value is stored as JSON as well
+    short: str | None  #: its JSON, complete or not, if that is short
 
 
 def find_newest_values(
@@ -90,6 +106,17 @@ def find_newest_values(
             row.stamp,
             row.replaced_by,
             row.beginning,
+            None if row.last_edit_id is None else EditId(row.last_edit_id),
+            bool(row.is_complete),
+            row.short,
         )
         for row in rows
+    }
+
+
+def find_renditions(connection: Connection, edit_ids: Sequence[str]) -> dict[EditId, str]:
+    """Return the values of edits as JSON text, of those whose whole value is stored as JSON."""
+    return {
+        EditId(edit_id): rendition
+        for edit_id, rendition in _RENDITIONS.fetch(connection, {"ids": list(edit_ids)})
     }

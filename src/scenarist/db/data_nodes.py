@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.each import execute_many
 from scenarist.db.json_columns import decoded_list
+from scenarist.db.outcomes import record_figures
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.places import IS_REPLACED, record_writes
 from scenarist.db.sql import Query
@@ -116,10 +117,11 @@ _BLOCKING_JOB = (
 _LAST_EDITS = Query(
     select(
         data_nodes.c.id,
+        edits.c.id,
         edits.c.created_at,
         edits.c.made_of,
         edits.c.stamp,
-        edits.c.job_id.is_not(None),
+        edits.c.job_id,
         edits.c.code_digest,
         edits.c.kept_as.is_not(None),
     )
@@ -132,10 +134,11 @@ _LAST_EDITS = Query(
 class LastEdit:
     """Newest edit of a data node, without its value."""
 
+    id: EditId
     created_at: datetime
     made_of: str | None
     stamp: str | None
-    is_of_job: bool
+    job_id: JobId | None
     code_digest: str | None
     has_moved: bool  #: the data node has another place now; the value has stayed at the old one
 
@@ -169,7 +172,10 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 
 def add_many(connection: Connection, nodes: Sequence[DataNode]) -> None:
-    """Store data nodes of which there are none with the same config and owner."""
+    """Store data nodes of which there are none with the same config and owner.
+
+    The edits that they name as their last ones are stored next, in the same transaction.
+    """
     if nodes:
         connection.execute(insert(data_nodes), [_node_row(node) for node in nodes])
 
@@ -187,6 +193,7 @@ def _node_row(node: DataNode) -> dict[str, Any]:
         "version": node.version,
         "declaration": node.declaration,
         "place": node.place,
+        "last_edit_id": node.last_edit_id,
     }
 
 
@@ -242,6 +249,8 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
     record_writes(connection, new)
+    if any(edit.figures or edit.rendition is None for edit in new):
+        record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
@@ -278,6 +287,8 @@ def to_edit(row: Any) -> Edit:
         made_of=row.made_of,
         version=row.version,
         author=ref_of(row.author, row.author_id),
+        shared_from=row.shared_from,
+        figures=row.figures or {},
     )
 
 
@@ -302,6 +313,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "version": edit.version,
         "author": None if edit.author is None else edit.author.name,
         "author_id": None if edit.author is None else edit.author.id,
+        "figures": dict(edit.figures) or None,
     }
 
 

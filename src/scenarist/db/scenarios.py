@@ -1,6 +1,7 @@
 """Rows of scenarios, with their tags, tasks and data nodes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +22,12 @@ from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import any_of, is_one_of
 from scenarist.db.json_columns import decoded_list
+from scenarist.db.outcomes import has_outcome_within, is_within, match_outcome, outcome_key
 from scenarist.db.paging import EntityList, Page, apply_filters, created_between, match_any
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
     scenario_data_nodes,
+    scenario_outcomes,
     scenario_tags,
     scenario_tasks,
     scenarios,
@@ -32,7 +35,8 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import Scenario, Subscriber
 from scenarist.domain.identifiers import CycleId, ScenarioId, TaskId
-from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
+from scenarist.domain.listings import CREATION_DATE, NAME, OUTCOMES, PageRequest, ScenarioFilter
+from scenarist.domain.searching import make_searched_text
 
 _TASKS = Query(
     select(scenario_tasks.c.task_id)
@@ -68,7 +72,7 @@ _TAGS = (
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _LIST = EntityList(
     select(
-        scenarios,
+        *(column for column in scenarios.c if column is not scenarios.c.searched_text),
         decoded_list(_TASK_IDS).label("task_ids"),
         decoded_list(_NODES_OF_TASKS).label("data_node_ids"),
         decoded_list(_ADDITIONAL).label("additional"),
@@ -85,6 +89,15 @@ _LIST_OF_TAG = EntityList(
     number=scenario_tags.c.number,
     keys={CREATION_DATE: scenario_tags.c.created_at, NAME: _NAME},
 )
+_KEY_OF_OUTCOME = "outcome"
+_BY_OUTCOME = {
+    is_descending: EntityList(
+        _LIST.query.join(scenario_outcomes, scenario_outcomes.c.scenario_id == scenarios.c.id),
+        number=scenario_outcomes.c.number,
+        keys={_KEY_OF_OUTCOME: outcome_key(is_descending=is_descending)},
+    )
+    for is_descending in (False, True)
+}
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
 _FIND = Query(_LIST.query.where(scenarios.c.id == bindparam("id")))
@@ -119,6 +132,8 @@ def add(connection: Connection, scenario: Scenario) -> None:
             properties=dict(scenario.properties),
             created_at=scenario.created_at,
             version=scenario.version,
+            forked_from=scenario.forked_from,
+            searched_text=_searched_text_of(scenario),
         )
         .returning(scenarios.c.number)
     ).scalar_one()
@@ -155,9 +170,17 @@ def change(connection: Connection, scenario: Scenario) -> None:
     connection.execute(
         update(scenarios)
         .where(scenarios.c.id == scenario.id)
-        .values(name=scenario.name, properties=dict(scenario.properties))
+        .values(
+            name=scenario.name,
+            properties=dict(scenario.properties),
+            searched_text=_searched_text_of(scenario),
+        )
     )
     _replace_tags(connection, scenario.id, scenario.tags)
+
+
+def _searched_text_of(scenario: Scenario) -> str:
+    return make_searched_text([scenario.name, *sorted(scenario.tags), scenario.id])
 
 
 def _replace_tags(connection: Connection, scenario_id: str, tags: Iterable[str]) -> None:
@@ -203,18 +226,36 @@ def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scena
 
 
 def list_page(
-    connection: Connection, wanted: ScenarioFilter, request: PageRequest
+    connection: Connection,
+    wanted: ScenarioFilter,
+    request: PageRequest,
+    *,
+    configs_of_sort: Sequence[str] = (),
 ) -> Page[Scenario]:
-    has_one_tag = len(wanted.tag) == 1
+    """Read a page of scenarios.
+
+    Args:
+        configs_of_sort: If the list is sorted by an outcome, the scenario configs that have it,
+            at least one; only scenarios of these with a row for the outcome are listed.
+    """
+    by_outcome = None
+    if request.sort is not None and request.sort.startswith(OUTCOMES):
+        by_outcome = request.sort.removeprefix(OUTCOMES)
+        request = replace(request, sort=_KEY_OF_OUTCOME)
+    has_one_tag = len(wanted.tag) == 1 and by_outcome is None
     listed = _LIST_OF_TAG if has_one_tag else _LIST
+    if by_outcome is not None:
+        listed = _BY_OUTCOME[request.is_descending]
     query, branches = apply_filters(
         listed.query,
         [
+            None if by_outcome is None else match_outcome(by_outcome, configs_of_sort),
             match_any(scenarios.c.id, wanted.id),
             match_any(_NAME, wanted.name),
             match_any(scenarios.c.cycle_id, wanted.cycle_id),
             match_any(scenarios.c.config_id, wanted.config_id),
             match_any(scenarios.c.version, wanted.version),
+            match_any(scenarios.c.forked_from, wanted.forked_from),
         ],
     )
     if wanted.is_primary is not None:
@@ -227,6 +268,15 @@ def list_page(
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )
         query = query.where(scenarios.c.id.in_(tagged))
+    for name, bounds in wanted.outcomes.items():
+        query = query.where(
+            is_within(bounds, is_descending=request.is_descending)
+            if name == by_outcome
+            else has_outcome_within(scenarios.c.id, name, bounds)
+        )
+    # No index: a search that finds little looks through all scenarios that meet the other filters.
+    for word in wanted.search:
+        query = query.where(scenarios.c.searched_text.contains(word, autoescape=True))
     created_at = scenario_tags.c.created_at if has_one_tag else scenarios.c.created_at
     query = created_between(query, created_at, wanted.created)
     found = listed.fetch_page(connection, request, query, branches)
@@ -260,6 +310,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             created_at=row.created_at,
             version=row.version,
             subscribers=subscribers.get(row.id, ()),
+            forked_from=row.forked_from,
         )
         for row in rows
     ]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from scenarist.config import ConfigRegistry
+from scenarist.config import ConfigRegistry, Outcome
 from scenarist.demo.assumptions import SCHEMA, Assumptions
 from scenarist.domain.vocabulary import Frequency, Scope
 
@@ -54,6 +54,15 @@ heating = registry.configure_scenario(
     [clean_weather, fit_seasons, predict_temperature, estimate_demand, plan_fuel],
     frequency=Frequency.MONTHLY,
     comparators={"plan": f"{_FUNCTIONS}:compare_costs"},
+    outcomes={
+        "total_cost": Outcome(
+            plan, "/total_cost", unit="$", direction="minimize", title="Cost of the plan"
+        ),
+        "delivery_cost": Outcome(
+            plan, "/delivery_cost", unit="$", direction="minimize", title="Cost of deliveries"
+        ),
+        "demand_mwh": Outcome(plan, "/demand_mwh", unit="MWh", title="Fuel burnt"),
+    },
     sequences={
         "forecasting": [clean_weather, fit_seasons, predict_temperature],
         "planning": [estimate_demand, plan_fuel],

@@ -10,7 +10,14 @@ SCHEMA: dict[str, Any] = {
     "title": "Assumptions",
     "order": 2,
     "properties": {
-        "warming_celsius": {"type": "number", "title": "Warming", "unit": "°C"},
+        "warming_celsius": {
+            "type": "number",
+            "minimum": -10,
+            "maximum": 10,
+            "title": "Warming",
+            "description": "Added to each day of the forecast; negative for colder.",
+            "unit": "°C",
+        },
         "mwh_per_degree_day": {
             "type": "number",
             "minimum": 0,

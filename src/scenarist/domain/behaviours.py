@@ -6,6 +6,8 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
+from scenarist.domain.outcomes import DeclaredOutcome
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
@@ -64,6 +66,8 @@ class DeclaredConfigs:
         tasks: Tasks by config id.
         scenarios: Config ids of scenarios.
         types: The types in which functions get the values of data nodes, as text by config id.
+        outcomes: Outcomes by name, by config id of scenarios; only of configs that have any.
+        figures: The places of numbers in the values of data nodes, as JSON Pointers by config id.
         version: The version of the application; None if it is not known.
     """
 
@@ -71,6 +75,8 @@ class DeclaredConfigs:
     scenarios: frozenset[str]
     version: str | None = None
     types: Mapping[str, str] = field(default_factory=dict)
+    outcomes: Mapping[str, Mapping[str, DeclaredOutcome]] = field(default_factory=dict)
+    figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""

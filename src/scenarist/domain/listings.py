@@ -1,8 +1,10 @@
 """Parameters of lists: filters, order and paging."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from scenarist.domain.outcomes import OutcomeRange
 from scenarist.domain.vocabulary import (
     EntityType,
     Frequency,
@@ -13,13 +15,15 @@ from scenarist.domain.vocabulary import (
 
 CREATION_DATE = "creation_date"
 NAME = "name"
+OUTCOMES = "outcomes."
+"""Begins the sort of scenarios by an outcome; its name follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
     """The position after a page: the sort key of its last row, and the row's number."""
 
-    key: int | str | None
+    key: int | float | str | None
     number: int
 
 
@@ -28,7 +32,8 @@ class PageRequest:
     """A request for one page of a list.
 
     Args:
-        sort: ``creation_date`` or ``name``; None for the order of acceptance.
+        sort: ``creation_date``, ``name``, or for scenarios ``outcomes.`` and the name of an
+            outcome; None for the order of acceptance.
         with_total: Whether to count the whole list, at a cost proportional to its length.
     """
 
@@ -52,14 +57,24 @@ ANY_TIME = TimeRange()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
+    """Filter of a list of scenarios.
+
+    Args:
+        search: Words in the form of `split_search`; each is a part of the name, of a tag or of the
+            identifier.
+    """
+
     id: tuple[str, ...] = ()
+    forked_from: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
     cycle_id: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     is_primary: bool | None = None
     name: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
+    outcomes: Mapping[str, OutcomeRange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

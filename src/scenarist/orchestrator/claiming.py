@@ -1,6 +1,6 @@
 """Sorts claimed jobs: those to run, those to skip or refuse, and those that wait for a machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,12 +12,13 @@ from scenarist.db.jobs.complete import Completion
 from scenarist.db.jobs.propagate import make_job_event
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.domain.entities import Event
-from scenarist.domain.freshness import digest_provenance
+from scenarist.domain.freshness import RunReason, digest_provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.job_requests import (
+    RunDecision,
+    decide_runs,
     find_faults,
-    find_reason_to_run,
     gather_inputs,
     record_replaced_files,
     resources_of,
@@ -82,17 +83,20 @@ def sort_claims(
     found, replaced = record_replaced_files(connection, claimed, recipes, inputs, now)
     faults = find_faults(connection, claimed, recipes, inputs) | replaced
     result = SortedClaims(file_events=found)
+    claimed = [
+        replace(claim, made_of=_digest_inputs(claim, inputs.get(claim.number, ())))
+        for claim in claimed
+    ]
+    sound = [claim for claim in claimed if claim.number not in faults]
+    decisions = decide_runs(connection, sound, recipes, inputs, now)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
-        if recipe.skippable:
-            made_of = digest_provenance(claim.task_id, [value.edit_id for value in values])
-            claim = replace(claim, made_of=made_of)
         if claim.number in faults:
             result.completions.append(
                 complete_refused(claim, recipe.config_id, faults[claim.number], now)
             )
-        elif find_reason_to_run(connection, claim, recipe, values, now) is None:
+        elif decisions[claim.number].reason is None:
             result.completions.append(complete_skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
             result.waiting.append((claim, f"a machine with {lacking}"))
@@ -103,4 +107,22 @@ def sort_claims(
             result.to_run.append((claim, recipe, values))
     if result.waiting:
         claims.block_for_machine(connection, result.waiting)
+    _record_reasons(connection, result.to_run, decisions)
     return result
+
+
+def _digest_inputs(claim: Claim, values: Sequence[InputValue]) -> str:
+    return digest_provenance(claim.task_id, [value.edit_id for value in values])
+
+
+def _record_reasons(
+    connection: Connection, to_run: Sequence[JobToRun], decisions: Mapping[int, RunDecision]
+) -> None:
+    """Record why jobs run, where that differs from what the claim has recorded."""
+    reasons = []
+    for claim, _, _ in to_run:
+        decision = decisions[claim.number]
+        if decision.reason is not None and decision.reason is not RunReason.NOT_SKIPPABLE:
+            reasons.append((claim, decision.reason, decision.because))
+    if reasons:
+        claims.record_reasons(connection, reasons)

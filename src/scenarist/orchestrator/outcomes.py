@@ -94,7 +94,7 @@ def build_completion(
         stopped_at=outcome.stopped_at,
         reason=None if reason is None else redact(reason),
         stacktrace=None if outcome.stacktrace is None else redact(outcome.stacktrace),
-        log=redact_log(outcome.log),
+        log=redact_log(outcome.log) + _describe_missing_figures(recipe, outcome),
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
@@ -132,6 +132,7 @@ def complete_refused(claim: Claim, task_config_id: str, reason: str, now: dateti
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
+        has_run=False,
         run_at=now,
         reason=redact(reason),
         task_config_id=task_config_id,
@@ -163,6 +164,7 @@ def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Complet
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
+        has_run=False,
         run_at=now,
         reason=WHY_SKIPPED,
         version=_find_other_version(claim, recipe),
@@ -212,6 +214,19 @@ def _explain_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> 
     return f"it has lost its worker {count}; the last time {outcome.reason}"
 
 
+def _describe_missing_figures(recipe: TaskRecipe, outcome: JobOutcome) -> str:
+    """Return a line of the log for each place without a number that an outcome is taken from."""
+    lines = [
+        f"warning: no outcome is taken from data node {end.config_id!r}"
+        f"{f' at {pointer}' if pointer else ''}: {figure}\n"
+        for end, written in zip(recipe.outputs, outcome.written, strict=False)
+        for pointer, figure in written.figures.items()
+        if isinstance(figure, str)
+    ]
+    before = "\n" if lines and outcome.log and not outcome.log.endswith("\n") else ""
+    return before + "".join(lines)
+
+
 def _build_edits(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> tuple[Edit, ...]:
@@ -235,6 +250,7 @@ def _build_edits(
             stamp=written.stamp,
             made_of=claim.made_of,
             version=recipe.version or claim.version,
+            figures=written.figures,
         )
         for end, target, written in zip(
             recipe.outputs, request.outputs, outcome.written, strict=False

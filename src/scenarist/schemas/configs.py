@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct
 
+from scenarist.domain.outcomes import Direction
 from scenarist.domain.vocabulary import EntityKind, Frequency, Scope
 
 
@@ -69,10 +70,32 @@ class InputConfig(Struct, kw_only=True, frozen=True):
     ]
 
 
+class OutcomeConfig(Struct, kw_only=True, frozen=True):
+    """An outcome: a figure by which scenarios of the config are judged."""
+
+    data_node: Annotated[
+        str, Meta(description="The id of the data node's config.", examples=["fuel_plan"])
+    ]
+    pointer: Annotated[
+        str,
+        Meta(
+            description="Where the number is in the JSON form of the value: a JSON Pointer "
+            "(RFC 6901); empty if the value itself is the number.",
+            examples=["/total_cost"],
+        ),
+    ]
+    unit: Annotated[str | None, Meta(examples=["€"])]
+    direction: Annotated[
+        Direction | None, Meta(description="Which values are better; null for neither.")
+    ]
+    title: Annotated[str | None, Meta(examples=["Cost of the plan"])]
+
+
 class ScenarioConfigWithInputs(ScenarioConfig, kw_only=True, frozen=True):
-    """A scenario config with its inputs."""
+    """A scenario config with its inputs and outcomes."""
 
     inputs: list[InputConfig]
+    outcomes: Annotated[dict[str, OutcomeConfig], Meta(description="Outcomes by name.")]
 
 
 class OneScenarioConfig(Struct, kw_only=True, frozen=True):

@@ -1,8 +1,8 @@
 """Plans: what a submit would run."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from scenarist.domain.freshness import RunReason
 from scenarist.domain.vocabulary import EntityType, PlannedAction
@@ -13,6 +13,18 @@ class PlanOptions(Request, kw_only=True, frozen=True):
     """Options of the submit that is planned; all are optional."""
 
     force: Annotated[bool, Meta(description="Run skippable tasks even if nothing changed.")] = False
+
+
+class PlanWithInputs(PlanOptions, kw_only=True, frozen=True):
+    """Options of the submit of a scenario or sequence that is planned; all are optional."""
+
+    inputs: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Values of inputs of the scenario by name, which the submit would write "
+            "first. They are checked as by the submit, and not written."
+        ),
+    ] = field(default_factory=dict)
 
 
 class PlannedTask(Struct, kw_only=True, frozen=True):

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -61,14 +62,17 @@ from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
+from scenarist.services.forks import ForkService
 from scenarist.services.health import HealthService
 from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
 from scenarist.services.plans import PlanService
+from scenarist.services.scenario_lists import ScenarioListService
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
+from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
@@ -336,10 +340,16 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    maker = ValueMaker(read, folder=folder, now=now, schemas=schemas)
+    placed: dict[str, Any] = {"folder": folder, "now": now}
+    of_values = {**placed, "limits": limits, "figures": declared.figures}
+    maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
+    forks = ForkService(
+        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
+    )
+    plans = PlanService(database, now=now, declared=declared)
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )
@@ -349,20 +359,35 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
         drift=drift,
         cycles=CycleService(database, now=now, zone=zone),
         scenarios=scenarios,
+        forks=forks,
+        scenario_lists=ScenarioListService(database, registry, scenarios),
         inputs=InputService(
-            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
+            database,
+            registry,
+            scenarios,
+            forks,
+            submissions,
+            plans,
+            maker,
+            writer,
+            schemas,
+            limits,
+            now,
         ),
-        comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
+        comparisons=ComparisonService(database, registry, compute, **placed),
+        side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
-        data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
-        files=FileService(database, writer, read, schemas, folder=folder, now=now, limits=limits),
+        data_nodes=DataNodeService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
+        values=ValueService(database, writer, read, schemas, **of_values),
+        files=FileService(database, writer, read, schemas, **of_values),
         limits=limits,
         edits=EditService(database),
-        plans=PlanService(database, now=now, declared=declared),
+        plans=plans,
         upgrades=upgrades,
         submissions=submissions,
         jobs=JobService(

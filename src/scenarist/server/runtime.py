@@ -25,6 +25,7 @@ from scenarist.server.versions import VersionMonitor, find_app_version
 from scenarist.server.worker_calls import VALUE_WORKERS, CallWorkers
 from scenarist.services.file_watch import FileWatch
 from scenarist.services.maintenance import Maintenance
+from scenarist.services.outcomes import fill_outcomes
 from scenarist.services.reconciliation import reconcile
 from scenarist.storage.bounds import ValueLimits
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -60,6 +61,7 @@ class OrchestratorRuntime:
             now=now,
             version=version,
         )
+        fill_outcomes(database, self.declared)
         self._call_workers = CallWorkers(self._open_workers)
         self._value_workers = CallWorkers(self._open_value_workers)
         self.value_calls = self._value_workers.calls

@@ -7,6 +7,7 @@ from typing import Any
 
 from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig
 from scenarist.config.value_schemas import SCHEMA
+from scenarist.domain.outcomes import DeclaredOutcome
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.secrets import get_declared_secrets
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -25,6 +26,7 @@ class DeclaredScenario:
     sequences: Mapping[str, Sequence[str]]
     comparators: Mapping[str, Sequence[str]]
     authorized_tags: Sequence[str] | None
+    outcomes: Mapping[str, DeclaredOutcome]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +72,7 @@ class ConfigService:
         actor.require(Permission.READ)
         config = get_config(self._registry.scenarios, config_id, "scenario")
         made = {node for task in config.tasks for node in task.outputs}
-        inputs = [_to_input(node) for node in config.data_nodes if node not in made]
+        inputs = [describe_input(node) for node in config.data_nodes if node not in made]
         inputs.sort(key=lambda item: math.inf if item.order is None else item.order)
         return _to_declared(config), inputs
 
@@ -83,7 +85,8 @@ def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
 
 
-def _to_input(node: DataNodeConfig) -> DeclaredInput:
+def describe_input(node: DataNodeConfig) -> DeclaredInput:
+    """Return what is declared of a data node that scenarios have as an input."""
     schema = node.properties.get(SCHEMA)
     said = schema if isinstance(schema, Mapping) else {}
     order = said.get("order")
@@ -128,4 +131,5 @@ def _to_declared(config: ScenarioConfig) -> DeclaredScenario:
             for node, functions in config.comparators.items()
         },
         authorized_tags=authorized_tags(config),
+        outcomes={name: outcome.as_declared() for name, outcome in config.outcomes.items()},
     )

@@ -12,15 +12,18 @@ from scenarist.services.drift import DriftService
 from scenarist.services.edits import EditService
 from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
+from scenarist.services.forks import ForkService
 from scenarist.services.health import HealthService
 from scenarist.services.inputs import InputService
 from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.plans import PlanService
+from scenarist.services.scenario_lists import ScenarioListService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.sessions import SessionService
+from scenarist.services.side_by_side import SideBySideService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
@@ -38,8 +41,11 @@ class Services:
     drift: DriftService
     cycles: CycleService
     scenarios: ScenarioService
+    forks: ForkService
+    scenario_lists: ScenarioListService
     inputs: InputService
     comparisons: ComparisonService
+    side_by_side: SideBySideService
     sequences: SequenceService
     tasks: TaskService
     data_nodes: DataNodeService

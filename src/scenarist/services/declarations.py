@@ -7,6 +7,7 @@ from scenarist.config.code_digests import CodeDigests, iter_storage_functions
 from scenarist.config.value_schemas import find_type_name
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
+from scenarist.domain.outcomes import find_places
 
 
 def load_declared(application: Application, version: str | None = None) -> DeclaredConfigs:
@@ -35,8 +36,18 @@ def load_declared(application: Application, version: str | None = None) -> Decla
         for config in application.registry.data_nodes.values()
         if (name := find_type_name(config.properties)) is not None
     }
+    outcomes = {
+        config.id: {name: item.as_declared() for name, item in config.outcomes.items()}
+        for config in application.registry.scenarios.values()
+        if config.outcomes
+    }
     return DeclaredConfigs(
-        tasks, frozenset(application.registry.scenarios), version=version, types=types
+        tasks,
+        frozenset(application.registry.scenarios),
+        version=version,
+        types=types,
+        outcomes=outcomes,
+        figures=find_places(item for named in outcomes.values() for item in named.values()),
     )
 
 

@@ -71,4 +71,5 @@ def make_edit(
         is_complete=written.is_complete,
         stamp=written.stamp,
         version=version,
+        figures=written.figures,
     )

@@ -163,6 +163,10 @@ class ValuesOfInputs(Protocol):
     """Values that a client gives for data nodes of a scenario that is created."""
 
     @property
+    def names(self) -> Collection[str]:
+        """The configs of the data nodes that get a value."""
+
+    @property
     def node_ids(self) -> Mapping[str, DataNodeId]:
         """Identifiers that new data nodes must get, by config: values are made for them."""
 

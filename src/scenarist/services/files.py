@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import BinaryIO
 
 import msgspec
@@ -15,6 +16,7 @@ from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.present_values import find_value, is_still_there
+from scenarist.services.value_maker import Places
 from scenarist.services.value_reader import (
     is_named_file,
     make_json_location,
@@ -66,6 +68,7 @@ class FileService:
 
     Args:
         folder: Where values are stored, unless their config names a path.
+        figures: Places of numbers to take from values, by data node config.
     """
 
     def __init__(  # noqa: PLR0913 - its dependencies
@@ -78,6 +81,7 @@ class FileService:
         folder: str,
         now: Callable[[], datetime],
         limits: ValueLimits,
+        figures: Places = MappingProxyType({}),
     ) -> None:
         self._database = database
         self._writer = writer
@@ -86,6 +90,7 @@ class FileService:
         self._schemas = schemas
         self._folder = folder
         self._now = now
+        self._figures = figures
 
     def download(self, actor: Actor, data_node_id: str, *, edit_id: str | None = None) -> Download:
         """Find the newest value, or that of an edit, as a file with its bytes as stored.
@@ -144,6 +149,7 @@ class FileService:
             storage_type=node.storage_type,
             folder=self._folder,
             properties=resolve_node_properties(node),
+            figures=self._figures.get(node.config_id, ()),
         )
         try:
             with apply_limits(self._limits.in_server()):

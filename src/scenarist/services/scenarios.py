@@ -40,7 +40,7 @@ from scenarist.services.deletions import make_deletion_events, refuse_unfinished
 from scenarist.services.eligibility import (
     NO_CYCLE,
     Eligibility,
-    find_eligibility,
+    EligibilityReader,
     owners_of,
     primary_reason,
 )
@@ -50,6 +50,7 @@ from scenarist.services.factory import (
     ValuesOfInputs,
     get_config,
 )
+from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class ScenarioService:
         self._database = database
         self._registry = registry
         self._declared = declared
+        self._eligibility = EligibilityReader(declared, now)
         self._now = now
         self._version = version
         self._zone = zone
@@ -129,7 +131,7 @@ class ScenarioService:
         return self._create(
             actor,
             new,
-            lambda within, made: self._find_eligibility(within, _get(within, made.id)),
+            lambda within, made: self._eligibility.read(within, _get(within, made.id)),
             inputs,
         )
 
@@ -146,14 +148,17 @@ class ScenarioService:
             new,
             name=None if new.name is None else validate_name(new.name),
             tags=validate_tags(new.tags, self.authorized_tags(config.id)),
-            properties=self._check_properties(new.properties, config),
+            properties=check_properties(new.properties, config),
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
+
+        # The same in each attempt: values may be prepared for places that contain it.
+        scenario_id = ids.make_scenario_id(config.id, make_uuid(self._now()))
 
         def work(builder: EntityBuilder) -> T:
             if inputs is not None:
                 builder.node_ids = inputs.node_ids
-            scenario, nodes = self._build(builder, actor, config, checked)
+            scenario, nodes = self._build(builder, actor, config, checked, scenario_id)
             builder.require_prepared()
             if inputs is not None:
                 inputs.record(builder.connection, nodes)
@@ -165,13 +170,21 @@ class ScenarioService:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._find_eligibility(connection, _get(connection, scenario_id))
+        return self._eligibility.read(connection, _get(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
+        """Return a page of scenarios, of which those with values come first in a sort by outcome.
+
+        Raises:
+            InvalidError: No scenario config has an outcome that is named; lists those that exist.
+        """
         actor.require(Permission.READ)
-        return scenario_rows.list_page(self._database.reader, wanted, request)
+        configs = find_configs_of_sort(self._declared, wanted, request)
+        connection = self._database.reader
+        page = scenario_rows.list_page(connection, wanted, request, configs_of_sort=configs)
+        return replace(page, items=with_outcomes(connection, page.items, self._declared))
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
         """Return the tags that a config allows; None for any, also if the config is gone."""
@@ -201,7 +214,7 @@ class ScenarioService:
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
                 self._add_events(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
-            return self._find_eligibility(connection, changed)
+            return self._eligibility.read(connection, changed)
 
         return self._database.write(work)
 
@@ -229,7 +242,7 @@ class ScenarioService:
                 self._add_events(
                     connection, [_make_event(ChangeType.UPDATED, item, actor) for item in moved]
                 )
-            return self._find_eligibility(connection, replace(scenario, is_primary=True))
+            return self._eligibility.read(connection, replace(scenario, is_primary=True))
 
         return self._database.write(work)
 
@@ -271,18 +284,22 @@ class ScenarioService:
         if dry_run:
             return find_cascade(self._database.reader)
         cascade, uris = self._database.write(work)
-        remove_files(uris)
+        remove_files(uris, of_deleted=frozenset(cascade.data_nodes))
         return cascade
 
     def _build(
-        self, builder: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
+        self,
+        builder: EntityBuilder,
+        actor: Actor,
+        config: ScenarioConfig,
+        new: NewScenario,
+        scenario_id: ids.ScenarioId,
     ) -> tuple[Scenario, Mapping[str, ids.DataNodeId]]:
         """Create a scenario; return it with its data nodes, by config."""
         created_at = new.created_at or builder.now
-        scenario_id = ids.make_scenario_id(config.id, make_uuid(builder.now))
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
-        cycle = self._find_or_create_cycle(builder, config.frequency, created_at)
+        cycle = find_or_create_cycle(builder, config.frequency, created_at, self._zone)
         builder.owners = {
             Scope.SCENARIO: scenario_id,
             Scope.CYCLE: None if cycle is None else cycle.id,
@@ -298,18 +315,7 @@ class ScenarioService:
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: builder.find_or_create_data_node(node) for node in config.data_nodes}
         tasks = {task.id: builder.find_or_create_task(task, nodes) for task in config.tasks}
-        sequences = tuple(
-            entities.Sequence(
-                id=ids.make_sequence_id(name, scenario_id),
-                name=name,
-                scenario_id=scenario_id,
-                task_ids=tuple(tasks[task.id] for task in members),
-                properties={},
-                created_at=created_at,
-                version=self._version,
-            )
-            for name, members in config.sequences.items()
-        )
+        sequences = self._make_sequences(config, tasks, scenario_id, created_at)
         scenario = Scenario(
             id=scenario_id,
             config_id=config.id,
@@ -327,22 +333,32 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(builder.connection, scenario)
+        add_outcomes(builder.connection, scenario, self._declared)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario, nodes
 
-    def _find_or_create_cycle(
-        self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime
-    ) -> Cycle | None:
-        if frequency is None:
-            return None
-        wanted = make_cycle(frequency, created_at, self._zone, builder.now)
-        cycle, is_new = cycle_rows.find_or_create(builder.connection, wanted)
-        if is_new:
-            builder.log_created(EntityKind.CYCLE, cycle.id)
-        return cycle
+    def _make_sequences(
+        self,
+        config: ScenarioConfig,
+        tasks: Mapping[str, ids.TaskId],
+        scenario_id: ids.ScenarioId,
+        created_at: datetime,
+    ) -> tuple[entities.Sequence, ...]:
+        return tuple(
+            entities.Sequence(
+                id=ids.make_sequence_id(name, scenario_id),
+                name=name,
+                scenario_id=scenario_id,
+                task_ids=tuple(tasks[task.id] for task in members),
+                properties={},
+                created_at=created_at,
+                version=self._version,
+            )
+            for name, members in config.sequences.items()
+        )
 
     def _apply_change(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
         name, tags, properties = scenario.name, scenario.tags, scenario.properties
@@ -352,41 +368,51 @@ class ScenarioService:
             tags = validate_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
             config = self._registry.scenarios.get(scenario.config_id)
-            properties = merge_properties(
-                properties, self._check_properties(change.properties, config)
-            )
+            properties = merge_properties(properties, check_properties(change.properties, config))
         return replace(scenario, name=name, tags=tags, properties=properties)
-
-    def _check_properties(
-        self, properties: Mapping[str, Any], config: ScenarioConfig | None
-    ) -> Mapping[str, Any]:
-        """Return properties that a client gave, unchanged.
-
-        Raises:
-            InvalidError: They cannot be stored, or the config marks one of their names as secret;
-                the value of such a property would be shown.
-        """
-        validate_properties(properties)
-        marks = frozenset() if config is None else get_declared_secrets(config.properties)
-        for name in sorted(marks.intersection(iter_names(properties))):
-            raise InvalidError(
-                f"the property {name!r} is a secret that only the application itself can set; "
-                "remove it",
-                errors=[{"field": f"properties.{name}", "message": "is a secret"}],
-            )
-        return properties
 
     def _check_expected(
         self, connection: Connection, scenario: Scenario, expect: Expect | None
     ) -> None:
         if expect is not None:
-            expect(self._find_eligibility(connection, scenario))
-
-    def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
-        return find_eligibility(connection, scenario, self._declared, self._now())
+            expect(self._eligibility.read(connection, scenario))
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())
+
+
+def check_properties(
+    properties: Mapping[str, Any], config: ScenarioConfig | None
+) -> Mapping[str, Any]:
+    """Return properties that a client gave, unchanged.
+
+    Raises:
+        InvalidError: They cannot be stored, or the config marks one of their names as secret;
+            the value of such a property would be shown.
+    """
+    validate_properties(properties)
+    marks = frozenset() if config is None else get_declared_secrets(config.properties)
+    for name in sorted(marks.intersection(iter_names(properties))):
+        raise InvalidError(
+            f"the property {name!r} is a secret that only the application itself can set; "
+            "remove it",
+            errors=[{"field": f"properties.{name}", "message": "is a secret"}],
+        )
+    return properties
+
+
+def find_or_create_cycle(
+    builder: EntityBuilder, frequency: Frequency | None, at: datetime, zone: ZoneInfo
+) -> Cycle | None:
+    """Return the cycle of a time, and create it if there is none; None without a frequency."""
+    if frequency is None:
+        return None
+    cycle, is_new = cycle_rows.find_or_create(
+        builder.connection, make_cycle(frequency, at, zone, builder.now)
+    )
+    if is_new:
+        builder.log_created(EntityKind.CYCLE, cycle.id)
+    return cycle
 
 
 def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:

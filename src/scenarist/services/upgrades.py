@@ -23,8 +23,9 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.upgrades import ScenarioUpgrade, StructureChange
 from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.deletions import refuse_unfinished
-from scenarist.services.eligibility import Eligibility, find_eligibility
+from scenarist.services.eligibility import Eligibility, EligibilityReader
 from scenarist.services.factory import EntityBuilder, EntityFactory
+from scenarist.services.outcomes import replace_outcomes
 from scenarist.services.upgrade_drafts import UpgradeDraft
 
 Expect = Callable[[Eligibility], None]
@@ -54,7 +55,7 @@ class UpgradeService:
         self._database = database
         self._registry = registry
         self._declared = declared
-        self._now = now
+        self._eligibility = EligibilityReader(declared, now)
         self._version = version
         self._on_upgraded = on_upgraded
         self._factory = EntityFactory(database, folder=folder, now=now, version=version)
@@ -97,6 +98,8 @@ class UpgradeService:
             draft = self._draft(connection, scenario_id, expect)
             audit.record_allowed(connection, actor, scenario_id, builder.now)
             upgrade = _Application(builder, draft, self._version).apply()
+            if upgrade.changes:
+                replace_outcomes(connection, draft.scenario, self._declared)
             return self._find_eligibility(connection, scenario_id), upgrade
 
         eligibility, upgrade = self._factory.create(actor, work)
@@ -126,8 +129,7 @@ class UpgradeService:
         return draft
 
     def _find_eligibility(self, connection: Connection, scenario_id: str) -> Eligibility:
-        scenario = _get(connection, scenario_id)
-        return find_eligibility(connection, scenario, self._declared, self._now())
+        return self._eligibility.read(connection, _get(connection, scenario_id))
 
 
 def _get(connection: Connection, scenario_id: str) -> Scenario:

@@ -1,8 +1,9 @@
 """Makes new values of data nodes from JSON: stored, but not visible before they are recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -22,13 +23,16 @@ from scenarist.storage.operations.rewriting import (
     prepare_append_safely,
     prepare_rewrite_safely,
 )
-from scenarist.storage.registry import find_storage
+from scenarist.storage.registry import append_value, find_storage, with_figures
 
 _PREPARE = "scenarist.storage.operations.reading:prepare_value"
 _APPEND = "scenarist.storage.operations.appending:append"
 
 _PLAIN_STORAGES = frozenset({"in_memory", "json", "pickle"})
 """Storages that keep JSON data as it is."""
+
+Places = Mapping[str, tuple[str, ...]]
+"""JSON Pointers by data node config."""
 
 FindLocation = Callable[[], ValueLocation | None]
 """Returns the location of the present value, if there is one."""
@@ -42,6 +46,7 @@ class ValueMaker:
 
     Args:
         folder: Where values are stored, unless their config names a path.
+        figures: Places of numbers to take from values, by data node config.
     """
 
     def __init__(
@@ -51,8 +56,10 @@ class ValueMaker:
         folder: str,
         now: Callable[[], datetime],
         schemas: ValueSchemas,
+        figures: Places = MappingProxyType({}),
     ) -> None:
         self._schemas = schemas
+        self._figures = figures
         self._compute = compute
         self._folder = folder
         self._now = now
@@ -86,7 +93,8 @@ class ValueMaker:
             target = replace(target, folder=folder)
         present = None if self._takes_types_from_declaration(node) else find()
         value = prepare_rewrite_safely(data, node.storage_type, target.properties, present)
-        return _make_new_value(target, find_storage(node.storage_type).write(value, target))
+        written = find_storage(node.storage_type).write(value, target)
+        return _make_new_value(target, with_figures(written, value, target))
 
     def make_appended(
         self, node: DataNode, data: object, present: ValueLocation | None
@@ -99,7 +107,7 @@ class ValueMaker:
         """
         target = self._make_target(node)
         added = prepare_append_safely(data, node.storage_type, present)
-        written = find_storage(node.storage_type).append(added, target, present)
+        written = append_value(added, target, present)
         return _make_new_value(target, written)
 
     def make_in_worker(self, node: DataNode, data: object, find: FindLocation) -> NewValue:
@@ -165,6 +173,7 @@ class ValueMaker:
             storage_type=node.storage_type,
             folder=self._folder,
             properties=resolve_node_properties(node) if is_resolved else node.properties,
+            figures=self._figures.get(node.config_id, ()),
         )
 
 

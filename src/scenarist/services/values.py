@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -20,7 +21,7 @@ from scenarist.services.present_values import (
     find_value,
     is_still_there,
 )
-from scenarist.services.value_maker import FindLocation, ValueMaker
+from scenarist.services.value_maker import FindLocation, Places, ValueMaker
 from scenarist.services.value_reader import (
     RenderedValue,
     ValueReader,
@@ -65,6 +66,7 @@ class ValueService:
 
     Args:
         folder: Where values are stored, unless their config names a path.
+        figures: Places of numbers to take from values, by data node config.
     """
 
     def __init__(  # noqa: PLR0913 - its dependencies
@@ -77,13 +79,16 @@ class ValueService:
         folder: str,
         now: Callable[[], datetime],
         limits: ValueLimits | None = None,
+        figures: Places = MappingProxyType({}),
     ) -> None:
         self._database = database
         self._writer = writer
         self._folder = folder
         self._now = now
         self._schemas = schemas or ValueSchemas({})
-        self._maker = ValueMaker(compute, folder=folder, now=now, schemas=self._schemas)
+        self._maker = ValueMaker(
+            compute, folder=folder, now=now, schemas=self._schemas, figures=figures
+        )
         self._reader = ValueReader(compute, folder=folder, now=now, limits=limits)
         self._claimed_writer = ClaimedWriter(database, writer, now=now)
         self._append_lock = threading.Lock()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from scenarist.domain.named_files import named_path
+from scenarist.domain.outcomes import Figure
 
 INLINE_LIMIT = 64 * 1024
 """Largest value in bytes that is stored in its edit's row, and largest complete rendition."""
@@ -91,6 +92,7 @@ class WriteTarget:
     storage_type: str
     folder: str
     properties: Mapping[str, Any] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()  #: places of numbers to take from the value: JSON Pointers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +114,7 @@ class WrittenValue:
     content: bytes | None = None
     staged: str | None = None
     stamp: str | None = None
+    figures: Mapping[str, Figure] = field(default_factory=dict)  #: what the target asks for
 
 
 @dataclass(frozen=True, slots=True)

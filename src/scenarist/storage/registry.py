@@ -1,6 +1,7 @@
 """Registry of storages by type, and the functions of this package that other packages call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.named_files import named_path
@@ -18,10 +19,12 @@ from scenarist.storage.formats.excel import ExcelStorage
 from scenarist.storage.formats.json import JsonStorage
 from scenarist.storage.formats.parquet import ParquetStorage
 from scenarist.storage.formats.pickle import InMemoryStorage, PickleStorage
+from scenarist.storage.python.figures import take_figures
 from scenarist.storage.python.rendition import render
 
 __all__ = [
     "FileReplacement",
+    "append_value",
     "discard",
     "explain_missing",
     "find_file_state",
@@ -32,8 +35,11 @@ __all__ = [
     "remove_files",
     "render",
     "require_file_state",
+    "with_figures",
     "write_value",
 ]
+
+_APPENDED_OUTSIDE = "the value was appended to outside of the server, and not looked into"
 
 _JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()
 _STORAGES: dict[str, Storage] = {
@@ -69,7 +75,7 @@ def write_value(value: object, target: WriteTarget) -> WrittenValue:
         InvalidError: The storage cannot hold the value.
     """
     try:
-        return find_storage(target.storage_type).write(value, target)
+        return with_figures(find_storage(target.storage_type).write(value, target), value, target)
     except InvalidError as error:
         if target.data_node_id in error.message:
             raise
@@ -79,6 +85,38 @@ def write_value(value: object, target: WriteTarget) -> WrittenValue:
             code=error.reason,
             errors=error.errors,
         ) from error
+
+
+def append_value(
+    value: object, target: WriteTarget, location: ValueLocation | None
+) -> WrittenValue:
+    """Append a value with the storage of the target, and take the figures that it asks for.
+
+    Raises:
+        NotFoundError: There is no file at the location.
+        InvalidError: The storage cannot append, or the values do not fit together.
+    """
+    storage = find_storage(target.storage_type)
+    written = storage.append(value, target, location)
+    if not target.figures:
+        return written
+    if storage.is_external:
+        return replace(written, figures=dict.fromkeys(target.figures, _APPENDED_OUTSIDE))
+    whole = ValueLocation(
+        storage_type=target.storage_type,
+        properties={key: item for key, item in target.properties.items() if key != "exposed_type"},
+        uri=written.staged or written.uri,
+        content=written.content,
+    )
+    return with_figures(written, storage.read(whole), target)
+
+
+def with_figures(written: WrittenValue, value: object, target: WriteTarget) -> WrittenValue:
+    """Return what was written, with the figures that the target asks for."""
+    if not target.figures:
+        return written
+    rendition = written.rendition if written.is_complete else None
+    return replace(written, figures=take_figures(value, rendition, target.figures))
 
 
 def read_json(location: ValueLocation, selection: Selection | None = None) -> str:

@@ -107,6 +107,7 @@ _PARTICIPLES = {
     "cancel": "canceled",
     "retry": "retried",
     "change": "changed",
+    "fork": "forked",
     "upgrade": "upgraded",
 }
 

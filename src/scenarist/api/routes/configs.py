@@ -49,14 +49,25 @@ def list_scenario_configs(request: AnyRequest) -> JsonResponse:
     tags=["configs"],
     sync_to_thread=True,
     responses=describe_responses(
-        200, schemas.OneScenarioConfig, "The scenario config with its inputs.", 404
+        200, schemas.OneScenarioConfig, "The scenario config with its inputs and outcomes.", 404
     ),
 )
 def get_scenario_config(request: AnyRequest, config_id: FromPath[str]) -> JsonResponse:
-    """Get a scenario config, with the inputs of its scenarios: schema, default, title and so on."""
+    """Get a scenario config, with the inputs and outcomes of its scenarios, and their meaning."""
     config, inputs = services_of(request).configs.get_scenario(actor_of(request), config_id)
     found = schemas.ScenarioConfigWithInputs(
-        **structs.asdict(to_schema(config)), inputs=[_to_input_schema(item) for item in inputs]
+        **structs.asdict(to_schema(config)),
+        inputs=[_to_input_schema(item) for item in inputs],
+        outcomes={
+            name: schemas.OutcomeConfig(
+                data_node=item.data_node,
+                pointer=item.pointer,
+                unit=item.unit,
+                direction=item.direction,
+                title=item.title,
+            )
+            for name, item in config.outcomes.items()
+        },
     )
     return respond_if_modified(request, schemas.OneScenarioConfig(config=found))
 

@@ -65,6 +65,8 @@ def to_schema(job: entities.Job) -> schemas.Job:
         attempts=job.attempt,
         waiting_for=list(job.waiting_for),
         reason=job.reason,
+        run_reason=job.run_reason,
+        because=job.because,
         stacktrace=list(job.stacktrace),
         function=job.function,
         code_digest=job.code_digest,

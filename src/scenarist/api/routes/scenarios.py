@@ -18,7 +18,8 @@ from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
-from scenarist.api.paging import DatedListParams, Sort
+from scenarist.api.outcome_bounds import OUTCOME_BOUNDS, read_outcome_ranges
+from scenarist.api.paging import Sort
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -49,10 +50,11 @@ from scenarist.api.routes.submissions import (
     submit_and_respond,
     submit_request_of,
 )
+from scenarist.api.scenario_columns import ColumnParams, add_columns
 from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
+from scenarist.domain.listings import CREATION_DATE, NAME, OUTCOMES, ScenarioFilter
 from scenarist.domain.redaction import redact
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.eligibility import Eligibility
@@ -90,6 +92,19 @@ def to_schema(
         subscribers=[subscribers.to_schema(item) for item in scenario.subscribers],
         creation_date=scenario.created_at,
         version=scenario.version,
+        forked_from=scenario.forked_from,
+        outcomes={
+            name: schemas.OutcomeOfScenario(
+                value=outcome.value,
+                unit=outcome.declared.unit,
+                direction=outcome.declared.direction,
+                title=outcome.declared.title,
+                data_node_id=outcome.data_node_id,
+                is_stale=outcome.is_stale,
+                reason=outcome.reason,
+            )
+            for name, outcome in scenario.outcomes.items()
+        },
     )
 
 
@@ -108,12 +123,18 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
         is_deletable=not eligibility.delete,
         is_promotable=not eligibility.promote,
         reasons={what: list(why) for what, why in reasons.items() if why},
+        stale=[
+            schemas.StaleDataNode(
+                data_node_id=data_node_id, config_id=node.config_id, because=node.because
+            )
+            for data_node_id, node in eligibility.staleness.stale.items()
+        ],
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScenarioListParams(DatedListParams):
-    sorts = (CREATION_DATE, NAME)
+class ScenarioListParams(ColumnParams):
+    sorts = (CREATION_DATE, NAME, f"{OUTCOMES}NAME")
 
     sort: Sort = CREATION_DATE
     id: IdFilter = None
@@ -123,11 +144,15 @@ class ScenarioListParams(DatedListParams):
     primary: FromQuery[bool | None] = None
     name: RepeatedFilter = None
     version: VersionFilter = None
+    forked_from: RepeatedFilter = None
+
+    def _can_sort_by(self, name: str) -> bool:
+        return name in self.sorts or name.startswith(OUTCOMES)
 
 
 @get(
     PATH,
-    opt=READ,
+    opt={**READ, **OUTCOME_BOUNDS},
     summary="List scenarios",
     tags=["scenarios"],
     dependencies=provide_params(ScenarioListParams),
@@ -135,8 +160,14 @@ class ScenarioListParams(DatedListParams):
 )
 @run_on_loop_if_short
 def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListParams]) -> ASGIApp:
-    """List scenarios in order of creation date."""
-    service, actor = services_of(request).scenarios, actor_of(request)
+    """List scenarios in order of creation date.
+
+    `sort=outcomes.NAME` lists those that have the outcome, with or without a value, in the order
+    of its values; those without come last. `outcomes.NAME_min` and `outcomes.NAME_max` list only
+    those with a value that is at least, or at most, the given number.
+    """
+    services, actor = services_of(request), actor_of(request)
+    columns = params.read_columns()
     wanted = ScenarioFilter(
         id=unique_values(params.id),
         config_id=unique_values(params.config_id),
@@ -145,12 +176,16 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         is_primary=params.primary,
         name=unique_values(params.name),
         version=unique_values(params.version),
+        forked_from=unique_values(params.forked_from),
+        search=params.read_search(),
         created=params.read_created_range(request),
+        outcomes=read_outcome_ranges(request),
     )
+    tags_of = services.scenarios.authorized_tags
     return respond_with_list(
         request,
-        partial(service.list_page, actor, wanted),
-        lambda scenario: to_schema(scenario, service.authorized_tags(scenario.config_id)),
+        partial(services.scenario_lists.list_page, actor, wanted, columns),
+        add_columns(lambda scenario: to_schema(scenario, tags_of(scenario.config_id)), columns),
         params.make_paging(),
     )
 

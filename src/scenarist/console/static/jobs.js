@@ -183,6 +183,7 @@ function JobView({ job }) {
           ],
           ["Task", html`<a href=${linkTo(["jobs"], { task_id: job.task_id })}>${labelOf(job.task_id)}</a>`],
           ["Attempts", job.attempts],
+          job.run_reason !== null && ["Ran because", html`<${ServerText} text=${job.because} />`],
           job.waiting_for.length > 0 && [
             "Waiting for",
             job.waiting_for.map(

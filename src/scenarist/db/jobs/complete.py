@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, literal_column, null, select, update
+from sqlalchemy import Boolean, Connection, bindparam, case, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from scenarist.db import data_nodes as data_node_rows
@@ -46,6 +46,7 @@ class Completion:
     function: str | None = None  #: the function that ran
     code_digest: str | None = None
     version: str | None = None  #: of the application that ran it, if another one accepted it
+    has_run: bool = True  #: False if it was skipped or refused when it was claimed
     is_suspect: bool = False  #: a suspect (decision 93), whose end other suspects wait for
     # Not recorded; for metrics only.
     task_config_id: str = ""
@@ -88,6 +89,8 @@ _UPDATE = (
         lost_together=jobs.c.lost_together + bindparam("lost_together"),
         function=bindparam("function"),
         code_digest=bindparam("code_digest"),
+        run_reason=case((bindparam("has_run", type_=Boolean), jobs.c.run_reason)),
+        because=case((bindparam("has_run", type_=Boolean), jobs.c.because)),
     )
 )
 # For COMPLETED, by far the most frequent status: as few parameters as possible.
@@ -242,6 +245,7 @@ def _job_values(item: Completion, now: datetime) -> dict[str, object]:
         "failures": item.failures,
         "lost": item.lost,
         "lost_together": item.lost_together,
+        "has_run": item.has_run,
         "function": item.function,
         "code_digest": item.code_digest,
     }

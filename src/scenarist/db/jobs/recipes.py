@@ -45,6 +45,7 @@ class TaskDataNode:
     config_id: str
     place: str | None  #: see `DataNode.place`
     declared_type: str | None = None  #: the type in which functions get its value, as text
+    figures: tuple[str, ...] = ()  #: places of the numbers that outcomes take from its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,15 @@ class RecipeCache:
         read = tuple(
             replace(node, declared_type=types.get(node.config_id)) for node in recipe.inputs
         )
-        changes: dict[str, Any] = {**now.behaviour.as_fields(), "inputs": read}
+        written = tuple(
+            replace(node, figures=self._declared.figures.get(node.config_id, ()))
+            for node in recipe.outputs
+        )
+        changes: dict[str, Any] = {
+            **now.behaviour.as_fields(),
+            "inputs": read,
+            "outputs": written,
+        }
         return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -29,6 +30,7 @@ from scenarist.db.tables.columns import (
     properties_column,
     version_column,
 )
+from scenarist.domain.outcomes import LIMIT
 
 cycles = Table(
     "cycles",
@@ -59,6 +61,9 @@ scenarios = Table(
     properties_column(),
     created_at_column(),
     version_column(),
+    Column("forked_from", Text),  # the scenario that it was forked from, which may be deleted
+    # What a search looks through: name, tags and identifier (domain/searching.py).
+    Column("searched_text", Text, nullable=False, server_default=text("''")),
     # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
@@ -66,6 +71,14 @@ scenarios = Table(
     Index("ix_scenarios_is_primary_created_at_number", "is_primary", "created_at", "number"),
     Index("ix_scenarios_version_created_at_number", "version", "created_at", "number"),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_scenarios_forked_from_created_at_number",
+    scenarios.c.forked_from,
+    scenarios.c.created_at,
+    scenarios.c.number,
+    sqlite_where=text("forked_from IS NOT NULL"),
+    postgresql_where=text("forked_from IS NOT NULL"),
 )
 Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)
 Index(
@@ -160,6 +173,8 @@ edits = Table(
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Column("version", Text),  # of the application that wrote it; NULL if another program did
+    Column("shared_from", Text),  # the edit whose bytes it shares, which may be deleted
+    Column("figures", JSON(none_as_null=True)),  # numbers or reasons, by JSON Pointer
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
@@ -168,6 +183,12 @@ Index(
     edits.c.id,
     sqlite_where=text("job_id IS NOT NULL"),
     postgresql_where=text("job_id IS NOT NULL"),
+)
+Index(
+    "ix_edits_shared_from",
+    edits.c.shared_from,
+    sqlite_where=text("shared_from IS NOT NULL"),
+    postgresql_where=text("shared_from IS NOT NULL"),
 )
 
 # The last write, by a job or over REST, to each place that several data nodes may share. The row is
@@ -247,6 +268,39 @@ scenario_data_nodes = Table(
     Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
     PrimaryKeyConstraint("scenario_id", "position"),
     Index("ix_scenario_data_nodes_data_node_id", "data_node_id"),
+)
+
+# The present number of each outcome of each scenario, as taken from an edit; config_id and number
+# repeat the scenario's, so that the scenarios of a config are indexed in the order of an outcome.
+scenario_outcomes = Table(
+    "scenario_outcomes",
+    metadata,
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("config_id", Text, nullable=False),
+    Column("number", Count, nullable=False),
+    Column("data_node_id", Text, ForeignKey("data_nodes.id", ondelete="CASCADE"), nullable=False),
+    Column("pointer", Text, nullable=False),
+    Column("value", Double),
+    Column("reason", Text),  # why there is no value
+    Column("edit_id", Text),  # of which value; NULL if the data node had none
+    PrimaryKeyConstraint("scenario_id", "name"),
+    Index("ix_scenario_outcomes_data_node_id", "data_node_id"),
+)
+# Scenarios without a value come last in both directions.
+Index(
+    "ix_scenario_outcomes_ascending",
+    scenario_outcomes.c.config_id,
+    scenario_outcomes.c.name,
+    func.coalesce(scenario_outcomes.c.value, text(repr(LIMIT))),
+    scenario_outcomes.c.number,
+)
+Index(
+    "ix_scenario_outcomes_descending",
+    scenario_outcomes.c.config_id,
+    scenario_outcomes.c.name,
+    func.coalesce(scenario_outcomes.c.value, text(repr(-LIMIT))),
+    scenario_outcomes.c.number,
 )
 
 sequences = Table(

@@ -97,6 +97,8 @@ jobs = Table(
     # As long before the moment when the retry was delayed as not_before is after it: a clock before
     # this was set back since then, and the job is due (decision 91).
     Column("waits_after", TimestampColumn),
+    Column("run_reason", Text),  # why its last attempt ran: see `RunReason`
+    Column("because", Text),  # the same in a sentence, where the reason alone does not say it
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),

@@ -9,7 +9,7 @@ from scenarist.domain.environment import resolve
 from scenarist.storage.base import WriteTarget
 from scenarist.storage.operations.reading import location_from
 from scenarist.storage.operations.rewriting import prepare_append
-from scenarist.storage.registry import find_storage
+from scenarist.storage.registry import append_value
 
 
 def append(data: object, target: dict[str, Any], location: dict[str, Any] | None) -> dict[str, Any]:
@@ -26,8 +26,6 @@ def append(data: object, target: dict[str, Any], location: dict[str, Any] | None
     present = None if location is None else location_from(location)
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
     value = prepare_append(data, target["storage_type"], whole["properties"], present)
-    written = find_storage(target["storage_type"]).append(
-        value, msgspec.convert(whole, WriteTarget), present
-    )
+    written = append_value(value, msgspec.convert(whole, WriteTarget), present)
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain

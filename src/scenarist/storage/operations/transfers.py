@@ -11,7 +11,7 @@ from scenarist.storage.files import value_files
 from scenarist.storage.formats.json import read_uploaded
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.rendition import render
-from scenarist.storage.registry import find_storage
+from scenarist.storage.registry import find_storage, with_figures
 
 _CLASS_PROPERTIES = {"decoder", "encoder", "exposed_type"}
 
@@ -82,13 +82,14 @@ def store_upload(data: bytes, target: WriteTarget) -> WrittenValue:
             f"the upload cannot be read as {target.storage_type}: {why}",
             code="upload_invalid",
         ) from error
-    return value_files.store_bytes(
+    written = value_files.store_bytes(
         data,
         target,
         extension=form.extension,
         python_type=python_type(value),
         rendition=render(value),
     )
+    return with_figures(written, value, target)
 
 
 def is_uploadable(storage_type: str) -> bool:

@@ -1,0 +1,21 @@
+"""Forks of scenarios, and edits that share the bytes of others."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    op.add_column("scenarios", sa.Column("forked_from", _TEXT))
+    op.add_column("edits", sa.Column("shared_from", _TEXT))
+    for name, table, columns in (
+        ("ix_scenarios_forked_from_created_at_number", "scenarios", ["forked_from"]),
+        ("ix_edits_shared_from", "edits", ["shared_from"]),
+    ):
+        is_there = sa.text(f"{columns[0]} IS NOT NULL")
+        ordered = columns + (["created_at", "number"] if table == "scenarios" else [])
+        op.create_index(name, table, ordered, sqlite_where=is_there, postgresql_where=is_there)

@@ -1,0 +1,323 @@
+"""Rows of outcomes: the present number of each outcome of each scenario.
+
+A row is changed in the transaction that changes the value of its data node. Which edit it was taken
+from is stored with it: a program that does not know the outcome may have written another since.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union,
+    update,
+)
+
+from scenarist.db.among import any_of, is_one_of
+from scenarist.db.each import execute_many
+from scenarist.db.paging import ValueFilter
+from scenarist.db.sql import Query
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    scenario_data_nodes,
+    scenario_outcomes,
+    scenario_tasks,
+    scenarios,
+    task_data_nodes,
+)
+from scenarist.domain.entities import Edit
+from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.outcomes import LIMIT, DeclaredOutcome, Figure, OutcomeRange, find_figure
+from scenarist.system.json_decoding import decode_json
+
+_FOUND_THERE = "another program wrote the value, and it has not been looked into"
+_TOO_LARGE = (
+    "the value was written before this outcome was declared, and is too large to be looked into "
+    "now; the next run or write gives it a value"
+)
+
+_rows = scenario_outcomes
+_RECORD = (
+    update(_rows)
+    .where(_rows.c.data_node_id == bindparam("node"), _rows.c.pointer == bindparam("at"))
+    .values(value=bindparam("value"), reason=bindparam("reason"), edit_id=bindparam("edit_id"))
+)
+_RECORD_FOUND = (
+    update(_rows)
+    .where(_rows.c.data_node_id == bindparam("node"))
+    .values(value=bindparam("value"), reason=bindparam("reason"), edit_id=bindparam("edit_id"))
+)
+_READ = Query(
+    select(
+        _rows.c.scenario_id,
+        _rows.c.name,
+        _rows.c.pointer,
+        _rows.c.value,
+        _rows.c.reason,
+        _rows.c.edit_id,
+        _rows.c.data_node_id,
+        data_nodes.c.config_id,
+        data_nodes.c.last_edit_id,
+    )
+    .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
+    .where(any_of(_rows.c.scenario_id, "ids"))
+)
+_links = union(
+    select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id).join(
+        task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id
+    ),
+    select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id),
+).subquery()
+_TO_ADD = (
+    select(
+        scenarios.c.id,
+        bindparam("name", type_=_rows.c.name.type),
+        scenarios.c.config_id,
+        scenarios.c.number,
+        func.min(data_nodes.c.id),
+        bindparam("pointer", type_=_rows.c.pointer.type),
+    )
+    .join(_links, _links.c.scenario_id == scenarios.c.id)
+    .join(data_nodes, data_nodes.c.id == _links.c.data_node_id)
+    .where(
+        data_nodes.c.config_id == bindparam("node_config"),
+        ~exists().where(_rows.c.scenario_id == scenarios.c.id, _rows.c.name == bindparam("name")),
+    )
+    .group_by(scenarios.c.id, scenarios.c.config_id, scenarios.c.number)
+)
+_COLUMNS = ("scenario_id", "name", "config_id", "number", "data_node_id", "pointer")
+_ADD_OF_ONE = insert(_rows).from_select(
+    _COLUMNS, _TO_ADD.where(scenarios.c.id == bindparam("scenario_id")), include_defaults=False
+)
+_ADD_OF_CONFIG = insert(_rows).from_select(
+    _COLUMNS, _TO_ADD.where(scenarios.c.config_id == bindparam("config_id")), include_defaults=False
+)
+_REMOVE = delete(_rows).where(_rows.c.scenario_id == bindparam("of"))
+_FORGET = delete(_rows).where(
+    _rows.c.config_id == bindparam("config_id"),
+    _rows.c.name == bindparam("name"),
+    or_(
+        _rows.c.pointer != bindparam("pointer"),
+        ~exists().where(
+            data_nodes.c.id == _rows.c.data_node_id,
+            data_nodes.c.config_id == bindparam("node_config"),
+        ),
+    ),
+)
+_OUTDATED = (
+    select(
+        _rows.c.scenario_id,
+        _rows.c.name,
+        _rows.c.pointer,
+        _rows.c.edit_id,
+        edits.c.id.label("present_id"),
+        edits.c.figures,
+        edits.c.is_complete,
+        edits.c.rendition.is_(None).label("is_found"),
+        case((edits.c.is_complete, edits.c.rendition)).label("rendition"),
+    )
+    .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(_rows.c.edit_id.is_distinct_from(data_nodes.c.last_edit_id))
+    .limit(bindparam("limit"))
+)
+_OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
+_OUTDATED_OF_CONFIG = _OUTDATED.where(
+    _rows.c.config_id == bindparam("config_id"), _rows.c.name == bindparam("name")
+)
+_REFRESH = (
+    update(_rows)
+    .where(
+        _rows.c.scenario_id == bindparam("of"),
+        _rows.c.name == bindparam("called"),
+        # A job or a write may have recorded a newer one meanwhile.
+        func.coalesce(_rows.c.edit_id, "") == bindparam("taken_from"),
+    )
+    .values(value=bindparam("value"), reason=bindparam("reason"), edit_id=bindparam("edit_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """The number of an outcome, with the data node and the place that it was taken from.
+
+    Args:
+        is_present: Whether it was taken from the present value of the data node.
+        has_value: Whether the data node has a value.
+    """
+
+    pointer: str
+    value: float | None
+    reason: str | None
+    data_node_id: DataNodeId
+    node_config: str
+    is_present: bool
+    has_value: bool
+
+
+def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
+    """Record the figures of the newest edits of data nodes, and that some were not looked into."""
+    newest = {edit.data_node_id: edit for edit in new}
+    execute_many(
+        connection,
+        _RECORD,
+        [
+            {"node": node_id, "at": pointer, "edit_id": edit.id, **_to_columns(figure)}
+            for node_id, edit in newest.items()
+            for pointer, figure in edit.figures.items()
+        ],
+    )
+    execute_many(
+        connection,
+        _RECORD_FOUND,
+        [
+            {"node": node_id, "edit_id": edit.id, **_to_columns(_FOUND_THERE)}
+            for node_id, edit in newest.items()
+            if edit.rendition is None
+        ],
+    )
+
+
+def read(connection: Connection, scenario_ids: Sequence[str]) -> dict[tuple[str, str], OutcomeRow]:
+    """Return the rows of scenarios, by scenario and name."""
+    return {
+        (row.scenario_id, row.name): OutcomeRow(
+            row.pointer,
+            row.value,
+            row.reason,
+            DataNodeId(row.data_node_id),
+            row.config_id,
+            row.edit_id == row.last_edit_id,
+            row.last_edit_id is not None,
+        )
+        for row in _READ.fetch(connection, {"ids": list(scenario_ids)})
+    }
+
+
+def add(connection: Connection, scenario_id: str, outcomes: Mapping[str, DeclaredOutcome]) -> None:
+    """Add the outcomes of a new scenario, with the figures of the values that it has."""
+    for name, outcome in outcomes.items():
+        connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
+    of = {"scenario_id": scenario_id, "limit": len(outcomes)}
+    _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
+
+
+def remove(connection: Connection, scenario_id: str) -> None:
+    connection.execute(_REMOVE, {"of": scenario_id})
+
+
+def add_missing(connection: Connection, config_id: str, name: str, outcome: DeclaredOutcome) -> int:
+    """Add an outcome to the scenarios of a config that lack it, or have it from another place.
+
+    `refresh_some` gives it values.
+
+    Returns:
+        How many scenarios got it.
+    """
+    place = {"config_id": config_id, **_to_place(name, outcome)}
+    connection.execute(_FORGET, place)
+    return connection.execute(_ADD_OF_CONFIG, place).rowcount
+
+
+def refresh_some(connection: Connection, config_id: str, name: str, *, limit: int) -> bool:
+    """Take figures of an outcome from the present values that were not looked into yet.
+
+    Returns:
+        Whether there may be more than these.
+    """
+    of = {"config_id": config_id, "name": name, "limit": limit}
+    return _refresh(connection, connection.execute(_OUTDATED_OF_CONFIG, of).fetchall())
+
+
+def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:
+    execute_many(
+        connection,
+        _REFRESH,
+        [
+            {
+                "of": row.scenario_id,
+                "called": row.name,
+                "taken_from": row.edit_id or "",
+                "edit_id": row.present_id,
+                **_to_columns(_find_figure(row)),
+            }
+            for row in rows
+        ],
+    )
+    return bool(rows)
+
+
+def outcome_key(*, is_descending: bool) -> ColumnElement[float]:
+    """Return the key by which rows of one outcome are sorted: those without a value come last."""
+    last = -LIMIT if is_descending else LIMIT
+    return func.coalesce(_rows.c.value, literal_column(repr(last)))
+
+
+def match_outcome(name: str, config_ids: Sequence[str]) -> ValueFilter:
+    """Return the filter that a row is of an outcome of one of some scenario configs."""
+    is_named = _rows.c.name == name
+    return ValueFilter(
+        [and_(_rows.c.config_id == config_id, is_named) for config_id in config_ids],
+        and_(is_one_of(_rows.c.config_id, config_ids), is_named),
+    )
+
+
+def is_within(bounds: OutcomeRange, *, is_descending: bool) -> ColumnElement[bool]:
+    """Return the condition that a row of a sorted list has a value within bounds."""
+    key = outcome_key(is_descending=is_descending)
+    return and_(
+        _rows.c.value.is_not(None),
+        *([] if bounds.least is None else [key >= bounds.least]),
+        *([] if bounds.most is None else [key <= bounds.most]),
+    )
+
+
+def has_outcome_within(
+    scenario_id: ColumnElement[Any], name: str, bounds: OutcomeRange
+) -> ColumnElement[bool]:
+    """Return the condition that a scenario has an outcome with a value within bounds."""
+    other = _rows.alias("other_outcome")
+    return exists().where(
+        other.c.scenario_id == scenario_id,
+        other.c.name == name,
+        other.c.value.is_not(None),
+        *([] if bounds.least is None else [other.c.value >= bounds.least]),
+        *([] if bounds.most is None else [other.c.value <= bounds.most]),
+    )
+
+
+def _find_figure(row: Any) -> Figure | None:
+    """Return the figure of a present edit: as it was taken, or from its rendition."""
+    if row.present_id is None:
+        return None
+    if row.figures and row.pointer in row.figures:
+        figure: Figure = row.figures[row.pointer]
+        return figure
+    if row.is_found:
+        return _FOUND_THERE
+    if row.rendition is None:
+        return _TOO_LARGE
+    return find_figure(decode_json(row.rendition), row.pointer)
+
+
+def _to_place(name: str, outcome: DeclaredOutcome) -> dict[str, Any]:
+    return {"name": name, "pointer": outcome.pointer, "node_config": outcome.data_node}
+
+
+def _to_columns(figure: Figure | None) -> dict[str, Any]:
+    if isinstance(figure, str):
+        return {"value": None, "reason": figure}
+    return {"value": figure, "reason": None}
