@@ -196,6 +196,37 @@ def test_a_data_node_of_another_scope_is_replaced_and_the_former_one_keeps_its_v
     assert (values, former.id) == ([2, 100], shared)
 
 
+def test_a_data_node_that_is_shared_no_longer_starts_with_the_value_that_it_had(lab: Lab) -> None:
+    def shares(registry: ConfigRegistry) -> None:
+        adds(registry)
+        registry.configure_data_node("right", default_data=2, scope=Scope.GLOBAL)
+        bulky = registry.configure_json_data_node("bulky", default_data="x", scope=Scope.GLOBAL)
+        registry.configure_scenario("plan", [*registry.tasks.values()], [bulky])
+
+    def owns(registry: ConfigRegistry) -> None:
+        shares(registry)
+        for name in ("right", "bulky"):
+            registry.data_nodes[name].scope = Scope.SCENARIO
+
+    made = lab.make(shares)
+    with lab.serve(shares) as server:
+        shared = nodes_of(server, made)
+        server.services.values.write(INES, shared["right"], 5)
+        server.services.values.write(INES, shared["bulky"], "y" * 100_000)
+    with lab.serve(owns) as server:
+        upgrade(server, made)
+        own = nodes_of(server, made)
+        server.services.values.write(INES, own["right"], 6)
+        values = [value_of(server, nodes["right"]) for nodes in (shared, own)]
+        bulky = value_of(server, own["bulky"])
+        statuses = submit(server, made)
+
+    assert own["right"] != shared["right"]
+    assert values == [5, 6]
+    assert bulky == "y" * 100_000
+    assert statuses == {"add": JobStatus.COMPLETED}
+
+
 def test_tasks_that_scenarios_share_are_attached_and_not_changed_for_others(lab: Lab) -> None:
     def shares(registry: ConfigRegistry) -> None:
         prices = registry.configure_data_node("prices", default_data=3, scope=Scope.GLOBAL)

@@ -151,6 +151,7 @@ class _Application:
             return draft.upgrade
         config, scenario = draft.config, draft.scenario
         builder.owners, builder.owner = draft.owners, draft.owner
+        builder.inherited = draft.inherited
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {
             node.id: draft.nodes[node.id] or builder.find_or_create_data_node(node)
