@@ -119,12 +119,14 @@ class UpgradeService:
             raise ConflictError(
                 f"scenario {scenario.id} cannot be upgraded: {fault}", code="application_changed"
             )
-        refuse_unfinished(
-            connection,
-            f"scenario {scenario.id}",
-            (scenario.id, *(sequence.id for sequence in scenario.sequences)),
-        )
-        return UpgradeDraft(connection, scenario, config)
+        draft = UpgradeDraft(connection, scenario, config)
+        if draft.changes:
+            refuse_unfinished(
+                connection,
+                f"scenario {scenario.id}",
+                (scenario.id, *(sequence.id for sequence in scenario.sequences)),
+            )
+        return draft
 
     def _find_eligibility(self, connection: Connection, scenario_id: str) -> Eligibility:
         return self._eligibility.read(connection, _get(connection, scenario_id))
@@ -149,6 +151,7 @@ class _Application:
             return draft.upgrade
         config, scenario = draft.config, draft.scenario
         builder.owners, builder.owner = draft.owners, draft.owner
+        builder.inherited = draft.inherited
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {
             node.id: draft.nodes[node.id] or builder.find_or_create_data_node(node)
