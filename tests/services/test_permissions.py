@@ -75,6 +75,8 @@ NEEDS = {
     "subscribers.list_all": Permission.READ,
     "event_log.find_start": Permission.READ,
     "plans.plan": Permission.READ,
+    "forks.fork": Permission.EDIT,
+    "inputs.fork_scenario": Permission.EDIT,
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,

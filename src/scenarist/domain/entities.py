@@ -215,6 +215,8 @@ class Job:
     subscribers: tuple[Subscriber, ...] = ()  #: those of the submitted entity
     function: str | None = None  #: the function that its last attempt ran
     code_digest: str | None = None  #: digest of the function's code
+    cache_key: str | None = None  #: if its task takes outputs from the cache
+    cached_from: JobId | None = None  #: the job from which its outputs were taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

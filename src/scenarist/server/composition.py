@@ -326,9 +326,7 @@ def _build_services(  # noqa: PLR0913 - the dependencies of all services
     scenarios = ScenarioService(
         database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
     )
-    forks = ForkService(
-        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
-    )
+    forks = ForkService(database, registry, folder, now, version, zone, declared)
     submissions = SubmissionService(
         database, canceller, now=now, version=version, declared=declared
     )

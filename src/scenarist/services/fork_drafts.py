@@ -17,7 +17,14 @@ from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import Cycle, DataNode, Edit, Scenario, Task
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.freshness import digest_provenance
-from scenarist.domain.identifiers import DataNodeId, EditId, ScenarioId, TaskId, make_uuid
+from scenarist.domain.identifiers import (
+    DataNodeId,
+    EditId,
+    ScenarioId,
+    TaskId,
+    make_copy_id,
+    make_uuid,
+)
 from scenarist.domain.locations import Owner, is_replaced_in_place
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityKind, Scope
 from scenarist.services.factory import EntityBuilder
@@ -166,7 +173,7 @@ class ForkDraft:
         if source.last_edit_id is not None and can_be_shared(
             source.storage_type, source.properties, item.kept_as
         ):
-            edit_id = EditId(make_uuid(builder.now))
+            edit_id = make_copy_id(source.last_edit_id, make_uuid(builder.now))
             node = replace(node, last_edit_id=edit_id)
             self._same[source.id] = (source.last_edit_id, edit_id)
             self._shared.append(source.id)
