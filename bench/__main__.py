@@ -137,6 +137,7 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         ),
         "PLAN": lambda folder: measure_reads.measure_plan(folder, count=size(100, 10)),
         "FORK": lambda folder: measure_reads.measure_fork(folder, count=size(20, 3)),
+        "CACHE": lambda folder: measure_reads.measure_cache(folder, count=size(1_000, 100)),
         "PAUSES": lambda folder: measure_reads.measure_pauses(
             folder, seconds=size(5, 1), many=size(1_000, 100)
         ),

@@ -13,7 +13,7 @@ NEED_NO_FILE = ("db/migrations/", "db/tables/", "domain/entities.py", "schemas/"
 # By file of tests: the modules of which it tests most, as folder and names. These are parts of a
 # larger whole, which is tested as one, from outside.
 TESTED_IN = {
-    "services/test_forks.py": ["api/routes: forks", "db: forks", "services: fork_drafts"],
+    "services/test_forks.py": ["db: forks", "services: fork_drafts"],
     "services/test_sharing_law.py": ["db: sharing"],
     "api/openapi/test_document.py": [
         "api/openapi: components examples links",
