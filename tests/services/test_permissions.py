@@ -81,6 +81,8 @@ NEEDS = {
     "event_log.find_start": Permission.READ,
     "plans.plan": Permission.READ,
     "upgrades.upgrade": Permission.EDIT,
+    "forks.fork": Permission.EDIT,
+    "inputs.fork_scenario": Permission.EDIT,
     "submissions.get": Permission.READ,
     "submissions.list_page": Permission.READ,
     "submissions.submit": Permission.EXECUTE,

@@ -103,6 +103,7 @@ class PlannedAction(StrEnum):
 
     RUN = "RUN"
     SKIP = "SKIP"
+    TAKE = "TAKE"  #: its outputs from the cache
     WAIT = "WAIT"  #: for a first value of an input
     FAIL = "FAIL"  #: the value of an input is gone, or was replaced for another data node
 

@@ -78,7 +78,6 @@ class ForkService:
         self,
         database: Database,
         registry: ConfigRegistry,
-        *,
         folder: str,
         now: Callable[[], datetime],
         version: str,

@@ -191,6 +191,17 @@ Index(
     postgresql_where=text("shared_from IS NOT NULL"),
 )
 
+# The outputs that the last job with a cache key has computed, in order; see docs/decisions/0114.
+cached_outputs = Table(
+    "cached_outputs",
+    metadata,
+    Column("key", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("stored_for", Text, nullable=False),  # the edit whose bytes they are
+    Column("job_id", Text, nullable=False),
+    PrimaryKeyConstraint("key", "position"),
+)
+
 # The last write, by a job or over REST, to each place that several data nodes may share. The row is
 # deleted when another program is found to have written there since.
 places = Table(
