@@ -89,7 +89,7 @@ _READ = Query(
 
 
 @dataclass(frozen=True, slots=True)
-class SourceNode:
+class ValueSource:
     """A data node with its newest edit, if it has one."""
 
     id: DataNodeId
@@ -118,7 +118,7 @@ class ValueSources:
         writers: Tasks by data node; None where they are too many to tell.
     """
 
-    nodes: dict[DataNodeId, SourceNode] = field(default_factory=dict)
+    nodes: dict[DataNodeId, ValueSource] = field(default_factory=dict)
     writers: dict[DataNodeId, Sequence[TaskId] | None] = field(default_factory=dict)
     recipes: dict[TaskId, TaskRecipe] = field(default_factory=dict)
 
@@ -160,10 +160,10 @@ def read_value_sources(
 
 def find_nodes(
     connection: Connection, data_node_ids: Sequence[DataNodeId]
-) -> dict[DataNodeId, SourceNode]:
+) -> dict[DataNodeId, ValueSource]:
     """Return data nodes with their newest edits, by data node."""
     return {
-        row.id: SourceNode(
+        row.id: ValueSource(
             id=row.id,
             config_id=row.config_id,
             owner_id=row.owner_id,

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
-from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -21,7 +20,6 @@ from scenarist.config.code_files import list_code_files
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
-from scenarist.db.notify.notifications import Topic
 from scenarist.demo.tour import render_tour
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest, TaskFilter
@@ -32,7 +30,6 @@ from scenarist.observability import tracing
 from scenarist.observability.logs import configure_logging
 from scenarist.observability.metrics import ProcessMetrics
 from scenarist.server.auth_setup import (
-    AuthComponents,
     build_auth,
     build_auth_middleware,
     get_allowed_hosts,
@@ -48,39 +45,13 @@ from scenarist.server.paths import (
 )
 from scenarist.server.preflight import check_application, find_warnings
 from scenarist.server.reloading import ReloadLink
-from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
+from scenarist.server.runtime import OrchestratorRuntime
+from scenarist.server.service_setup import build_services
 from scenarist.server.settings import Settings, find_secrets
-from scenarist.server.worker_calls import build_compute
-from scenarist.services.cancellation import Canceller
-from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import CompletionNotifier
-from scenarist.services.configs import ConfigService
 from scenarist.services.container import Services
-from scenarist.services.cycles import CycleService
-from scenarist.services.data_nodes import DataNodeService
-from scenarist.services.drift import DriftService
-from scenarist.services.edits import EditService
-from scenarist.services.event_log import ChangeNotifier, EventLogService
-from scenarist.services.files import FileService
-from scenarist.services.forks import ForkService
-from scenarist.services.health import HealthService
-from scenarist.services.inputs import InputService
-from scenarist.services.jobs import JobService
-from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
-from scenarist.services.plans import PlanService
-from scenarist.services.scenario_lists import ScenarioListService
-from scenarist.services.scenarios import NewScenario, ScenarioService
-from scenarist.services.sequences import SequenceService
-from scenarist.services.side_by_side import SideBySideService
-from scenarist.services.submissions import SubmissionService
-from scenarist.services.subscribers import SubscriberService
-from scenarist.services.tasks import TaskService
-from scenarist.services.upgrades import UpgradeService
-from scenarist.services.value_maker import ValueMaker
-from scenarist.services.value_schemas import ValueSchemas
-from scenarist.services.value_writer import ValueWriter
-from scenarist.services.values import ValueService
+from scenarist.services.scenarios import NewScenario
 from scenarist.system.exiting import open_thread_pool
 
 REQUEST_THREADS = 16
@@ -147,7 +118,7 @@ def open_server(
         auth = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
             stack.callback(authorization.refusals.close)
-        services = _build_services(
+        services = build_services(
             application, settings, folder, database, orchestration, completions, authorization, now
         )
         if make_executor is None:
@@ -321,157 +292,6 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
         )
 
     serve(load_app(_DEMO), settings, when_up=when_up)
-
-
-def _build_services(  # noqa: PLR0913 - the dependencies of all services
-    application: Application,
-    settings: Settings,
-    folder: str,
-    database: Database,
-    orchestration: OrchestratorRuntime,
-    completions: CompletionNotifier,
-    authorization: AuthComponents,
-    now: Callable[[], datetime],
-) -> Services:
-    registry, orchestrator = application.registry, orchestration.orchestrator
-    version, declared, zone = orchestration.versions.version, orchestration.declared, settings.zone
-    canceller = Canceller(database, now=now)
-    writer = ValueWriter(database, now=now, version=version)
-    compute = build_compute(lambda: orchestrator.worker_calls)
-    read = build_compute(lambda: orchestration.value_calls)
-    limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    placed: dict[str, Any] = {"folder": folder, "now": now}
-    of_values = {**placed, "limits": limits, "figures": declared.figures}
-    maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
-    scenarios = ScenarioService(
-        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
-    )
-    forks = ForkService(
-        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
-    )
-    plans = PlanService(database, now=now, declared=declared)
-    submissions = SubmissionService(
-        database, canceller, now=now, version=version, declared=declared
-    )
-    drift, upgrades = _build_drift_services(application, database, orchestration, folder, now)
-    return Services(
-        configs=ConfigService(registry),
-        drift=drift,
-        cycles=CycleService(database, now=now, zone=zone),
-        scenarios=scenarios,
-        forks=forks,
-        scenario_lists=ScenarioListService(database, registry, scenarios),
-        inputs=InputService(
-            database,
-            registry,
-            scenarios,
-            forks,
-            submissions,
-            plans,
-            maker,
-            writer,
-            schemas,
-            limits,
-            now,
-        ),
-        comparisons=ComparisonService(database, registry, compute, **placed),
-        side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
-        sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(
-            database, registry, folder=folder, now=now, version=version, declared=declared
-        ),
-        data_nodes=DataNodeService(
-            database, registry, folder=folder, now=now, version=version, declared=declared
-        ),
-        values=ValueService(database, writer, read, schemas, **of_values),
-        files=FileService(database, writer, read, schemas, **of_values),
-        limits=limits,
-        edits=EditService(database),
-        plans=plans,
-        upgrades=upgrades,
-        submissions=submissions,
-        jobs=JobService(
-            database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
-        ),
-        orchestration=_build_orchestration_service(database, orchestration, now),
-        subscribers=_build_subscriber_service(database, settings, authorization, now),
-        event_log=EventLogService(database),
-        change_notifier=_build_change_notifier(database),
-        completions=completions,
-        health=_build_health_service(database, orchestration, now),
-        sessions=authorization.sessions,
-        users=authorization.users,
-        keys=authorization.keys,
-        audit=authorization.audit,
-    )
-
-
-def _build_drift_services(
-    application: Application,
-    database: Database,
-    runtime: OrchestratorRuntime,
-    folder: str,
-    now: Callable[[], datetime],
-) -> tuple[DriftService, UpgradeService]:
-    registry, declared = application.registry, runtime.declared
-    drift = DriftService(database, registry, now=now, declared=declared)
-    upgrades = UpgradeService(
-        database,
-        registry,
-        folder=folder,
-        now=now,
-        version=runtime.versions.version,
-        declared=declared,
-        on_upgraded=drift.forget,
-    )
-    return drift, upgrades
-
-
-def _build_subscriber_service(
-    database: Database,
-    settings: Settings,
-    authorization: AuthComponents,
-    now: Callable[[], datetime],
-) -> SubscriberService:
-    return SubscriberService(
-        database,
-        now=now,
-        may_be_private=settings.webhook_private_addresses,
-        encrypt=authorization.cipher.encrypt,
-    )
-
-
-def _build_health_service(
-    database: Database, orchestration: OrchestratorRuntime, now: Callable[[], datetime]
-) -> HealthService:
-    orchestrator = orchestration.orchestrator
-    return HealthService(
-        database,
-        now=now,
-        is_orchestrating=lambda: orchestrator.is_running,
-        executor_fault=lambda: orchestrator.executor_fault,
-        step_fault=lambda: orchestrator.step_fault,
-        find_other_versions=orchestration.versions.find_others,
-        find_changed_files=orchestration.code_watch.find_changed,
-    )
-
-
-def _build_orchestration_service(
-    database: Database, runtime: OrchestratorRuntime, now: Callable[[], datetime]
-) -> OrchestrationService:
-    return OrchestrationService(
-        database,
-        now=now,
-        version=runtime.versions.version,
-        find_other_versions=runtime.versions.find_others,
-        find_changed_files=runtime.code_watch.find_changed,
-    )
-
-
-def _build_change_notifier(database: Database) -> ChangeNotifier:
-    notifier = ChangeNotifier()
-    database.subscribe(frozenset({Topic.NEWS}), notifier.on_commit)
-    return notifier
 
 
 @contextmanager

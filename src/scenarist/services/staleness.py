@@ -10,7 +10,7 @@ from scenarist.db.eligibility import Marks
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import make_output
 from scenarist.db.value_sources import (
-    SourceNode,
+    ValueSource,
     ValueSources,
     find_nodes,
     find_read_edits,
@@ -165,7 +165,7 @@ class _Judgement:
         reason: Why that task would have to run; None if it was made from its present inputs.
     """
 
-    node: SourceNode
+    node: ValueSource
     writers: Sequence[TaskRecipe]
     output: CurrentOutput
     reason: RunReason | None

@@ -25,7 +25,7 @@ from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.deletions import refuse_unfinished
 from scenarist.services.eligibility import Eligibility, EligibilityReader
 from scenarist.services.factory import EntityBuilder, EntityFactory
-from scenarist.services.outcomes import replace_outcomes
+from scenarist.services.outcomes import add_outcomes
 from scenarist.services.upgrade_drafts import UpgradeDraft
 
 Expect = Callable[[Eligibility], None]
@@ -99,7 +99,7 @@ class UpgradeService:
             audit.record_allowed(connection, actor, scenario_id, builder.now)
             upgrade = _Application(builder, draft, self._version).apply()
             if upgrade.changes:
-                replace_outcomes(connection, draft.scenario, self._declared)
+                add_outcomes(connection, scenario_id, draft.scenario.config_id, self._declared)
             return self._find_eligibility(connection, scenario_id), upgrade
 
         eligibility, upgrade = self._factory.create(actor, work)
