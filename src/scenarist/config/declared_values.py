@@ -58,7 +58,7 @@ for _name in (
 
 
 class NamedValues(dict[str, Any]):
-    """The sequences or comparators of a scenario by name. A change declares them again.
+    """Values of a scenario by name, such as its sequences. A change declares them again.
 
     Args:
         declare: Declares one of them, or removes it if its value is None, and has the entry
@@ -68,7 +68,7 @@ class NamedValues(dict[str, Any]):
 
     def __init__(
         self,
-        values: Mapping[str, DeclaredList[Any]],
+        values: Mapping[str, Any],
         declare: Callable[[str, object], None],
         make_missing: Callable[[str], DeclaredList[Any]] | None = None,
     ) -> None:
@@ -76,14 +76,16 @@ class NamedValues(dict[str, Any]):
         self._declare = declare
         self._make_missing = make_missing
 
-    def take(self, values: Mapping[str, DeclaredList[Any]]) -> None:
+    def take(self, values: Mapping[str, Any]) -> None:
         """Replace the values with declared ones. A list that was handed out goes on in use."""
-        lists = {name: self.get(name, found) for name, found in values.items()}
+        taken = dict(values)
         for name, found in values.items():
-            if lists[name] is not found:
-                lists[name].take(found)
+            present = self.get(name)
+            if isinstance(present, DeclaredList) and present is not found:
+                present.take(found)
+                taken[name] = present
         super().clear()
-        super().update(lists)
+        super().update(taken)
 
     def __missing__(self, name: str) -> Any:
         if self._make_missing is None:
