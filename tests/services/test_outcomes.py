@@ -289,8 +289,8 @@ class TestDeclaring:
         with office.open(revenue=REVENUE) as server:
             assert value_of(server, small) == 5
             assert reason_of(server, large) == (
-                "the value was written before this outcome was declared, and is too large to be "
-                "looked into now; the next run or write gives it a value"
+                "the value was written without a look for this outcome, and is too large for one "
+                "now; the next run or write gives it a value"
             )
             assert "has no value yet" in str(reason_of(server, empty))
             assert listed(server, config_id=("quarter",)) == [small.id, large.id, empty.id]

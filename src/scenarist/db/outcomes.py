@@ -46,8 +46,8 @@ from scenarist.system.json_decoding import decode_json
 
 _FOUND_THERE = "another program wrote the value, and it has not been looked into"
 _TOO_LARGE = (
-    "the value was written before this outcome was declared, and is too large to be looked into "
-    "now; the next run or write gives it a value"
+    "the value was written without a look for this outcome, and is too large for one now; the next "
+    "run or write gives it a value"
 )
 
 _MOST_AT_ONCE = 200
@@ -79,6 +79,7 @@ _READ = Query(
     .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
     .where(any_of(_rows.c.scenario_id, "ids"))
 )
+# The data node of a config that a scenario has, through its tasks or by itself.
 _of_tasks = (
     select(func.min(data_nodes.c.id))
     .select_from(scenario_tasks)
