@@ -139,6 +139,13 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
             folder, rounds=rounds, count=size(2_000, 200)
         ),
         "PLAN": lambda folder: measure_reads.measure_plan(folder, count=size(100, 10)),
+        "FORK": lambda folder: measure_reads.measure_fork(folder, count=size(20, 3)),
+        "STALE": on_both(
+            lambda folder, records: measure_reads.measure_staleness(
+                folder, records, rounds=rounds, count=size(400, 50)
+            )
+        ),
+        "CACHE": lambda folder: measure_reads.measure_cache(folder, count=size(1_000, 100)),
         "PAUSES": lambda folder: measure_reads.measure_pauses(
             folder, seconds=size(5, 1), many=size(1_000, 100)
         ),

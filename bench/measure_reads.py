@@ -27,6 +27,9 @@ BEFORE = "5398212"
 SUBMIT = 0.75
 LONGEST_PAUSE_MS = 50
 PLAN_MS = 100
+FORK = 1.2
+STALE = 1.3
+CACHED = 0.5
 LARGE = 60 * 1024
 
 
@@ -181,6 +184,103 @@ def measure_plan(folder: Path, *, count: int) -> list[Row]:
             holds=took <= PLAN_MS,
         )
     ]
+
+
+def measure_fork(folder: Path, *, count: int) -> list[Row]:
+    """FORK: how long a fork of 300 tasks with 50 MB of values takes, beside creating a scenario."""
+    with scenarist(folder) as server:
+        source = server.create("web")
+        value = ["x" * (50_000_000 // 300)]
+        for node in server.list(f"/datanodes?scenario_id={source}"):
+            server.http.put(f"/datanodes/{node['id']}/write", json=value).raise_for_status()
+        before = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
+        forks: list[float] = []
+        creates: list[float] = []
+        for _ in range(count):
+            for seconds, path in (
+                (creates, "/scenarios?config_id=web"),
+                (forks, f"/scenarios/{source}/fork"),
+            ):
+                begin = time.perf_counter()
+                server.http.post(path).raise_for_status()
+                seconds.append(time.perf_counter() - begin)
+        after = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
+    ratio = median(forks) / median(creates)
+    return [
+        Row(
+            number="FORK",
+            work="fork of a scenario of 300 tasks with 50 MB of values, SQLite",
+            ours=f"{median(forks) * 1000:.1f} ms, {after - before} bytes of values written",
+            beside=f"create {median(creates) * 1000:.1f} ms",
+            ratio=ratio,
+            bar=f"at most {FORK:g}",
+            holds=ratio <= FORK and after == before,
+        )
+    ]
+
+
+def measure_staleness(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
+    """STALE: processor time of reading a scenario of 300 tasks, beside one that has not run.
+
+    Without values there is nothing that could be stale.
+
+    Args:
+        count: How many times each scenario is read in a round.
+    """
+    ratios: list[float] = []
+    costs: list[float] = []
+    with scenarist(folder, database=records.url(folder)) as server:
+        idle, ran = (f"/api/v1/scenarios/{server.create('web')}" for _ in range(2))
+        scenario_id = ran.rpartition("/")[2]
+        server.post(f"/scenarios/submit/{scenario_id}", headers={"Prefer": "wait=60"})
+        for _ in range(rounds):
+            before = _cost(server, idle, count)
+            costs.append(_cost(server, ran, count))
+            ratios.append(costs[-1] / before)
+    ratio, cost = median(ratios), median(costs)
+    return [
+        Row(
+            number="STALE",
+            work=f"GET a scenario of 300 tasks that have run, {records.name}",
+            ours=f"{cost * 1e6:,.0f} µs of the processor",
+            beside=f"one whose tasks have not run {cost / ratio * 1e6:,.0f} µs",
+            ratio=ratio,
+            bar=f"at most {STALE:g}",
+            holds=ratio <= STALE,
+        )
+    ]
+
+
+def measure_cache(folder: Path, *, count: int) -> list[Row]:
+    """CACHE: processor time of a job whose output is in the cache, beside one that does nothing."""
+    with scenarist(folder) as server:
+        nothing = _drain_cost(folder, server, "single", count)
+        _drain_cost(folder, server, "remembered", 1)
+        taken = _drain_cost(folder, server, "remembered", count)
+    ratio = taken / nothing
+    return [
+        Row(
+            number="CACHE",
+            work="job whose output is taken from the cache, server and workers, SQLite",
+            ours=f"{taken * 1e6:,.0f} µs of the processor",
+            beside=f"job without data {nothing * 1e6:,.0f} µs",
+            ratio=ratio,
+            bar=f"at most {CACHED:g}",
+            holds=ratio <= CACHED,
+        )
+    ]
+
+
+def _drain_cost(folder: Path, server: Server, config_id: str, count: int) -> float:
+    """Return the processor seconds of a job, from the moment when all of them may start."""
+    ids = [server.create(config_id) for _ in range(count)]
+    server.http.post("/orchestration/pause").raise_for_status()
+    for scenario_id in ids:
+        server.http.post(f"/scenarios/submit/{scenario_id}").raise_for_status()
+    before = server.family_seconds()
+    server.http.post("/orchestration/resume").raise_for_status()
+    wait_for_jobs(folder, OnSqlite())
+    return (server.family_seconds() - before) / count
 
 
 def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:

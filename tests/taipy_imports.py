@@ -50,6 +50,9 @@ class Import:
     registry: ConfigRegistry = field(default_factory=declare)
     actor: Actor = ADMIN
 
+    def __post_init__(self) -> None:
+        self.values.mkdir()
+
     def run(
         self,
         *,

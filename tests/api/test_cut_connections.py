@@ -178,6 +178,13 @@ class World:
         sequence_id: str = self.scenario()["sequences"]["all"]["id"]
         return sequence_id
 
+    def scenario_without_sequence(self) -> str:
+        """Return a scenario that an upgrade changes: it gets its sequence again."""
+        scenario = self.scenario()
+        self.ask("DELETE", f"/sequences/{scenario['sequences']['all']['id']}")
+        scenario_id: str = scenario["id"]
+        return scenario_id
+
     def of_scenario(self, kind: str, config_id: str) -> str:
         wanted = {"scenario_id": self.scenario()["id"], "config_id": config_id}
         (found,) = self.ask("GET", f"/{kind}", params=wanted).json()["results"]
@@ -260,6 +267,10 @@ CASES: dict[str, Callable[[World], Request]] = {
         f"/scenarios/{w.scenario()['id']}/inputs",
         {"json": {"named": {"number": w.number()}, "rows": [{"a": w.number()}]}},
     ),
+    "POST /scenarios/{scenario_id}/fork": lambda w: (
+        f"/scenarios/{w.scenario()['id']}/fork",
+        {"json": {"inputs": {"rows": [{"a": w.number()}]}}},
+    ),
     "PATCH /scenarios/{scenario_id}": lambda w: (
         f"/scenarios/{w.scenario()['id']}",
         {"json": {"name": "other"}},
@@ -267,6 +278,10 @@ CASES: dict[str, Callable[[World], Request]] = {
     "DELETE /scenarios/{scenario_id}": lambda w: (f"/scenarios/{w.scenario()['id']}", {}),
     "POST /scenarios/promote/{scenario_id}": lambda w: (
         f"/scenarios/promote/{w.scenario()['id']}",
+        {},
+    ),
+    "POST /scenarios/{scenario_id}/upgrade": lambda w: (
+        f"/scenarios/{w.scenario_without_sequence()}/upgrade",
         {},
     ),
     "POST /scenarios/submit/{scenario_id}": lambda w: (

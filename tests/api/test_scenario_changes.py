@@ -273,6 +273,7 @@ class TestReasons:
         ("PATCH", "SCENARIO_nope"),
         ("DELETE", "SCENARIO_nope"),
         ("POST", "promote/SCENARIO_nope"),
+        ("POST", "SCENARIO_nope/upgrade"),
         ("GET", "SCENARIO_nope/submissions"),
     ],
 )

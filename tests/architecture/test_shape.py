@@ -24,6 +24,7 @@ FUNCTION_LINES = 60
 MAY_READ_THE_CLOCK = {
     "server/admin.py",
     "server/composition.py",
+    "server/reloading.py",
     "executors/outcomes.py",
     "executors/local/worker_process.py",
     "executors/runner.py",
@@ -33,13 +34,14 @@ MAY_READ_THE_CLOCK = {
 MAY_COMMIT = {"db/engine.py", "storage/external/databases.py"}
 # Who signs in is no actor yet, nor who asks for health.
 NO_ACTOR = {"HealthService", "CompletionNotifier", "Waiter", "Authenticator"}
-# Each wish has an actor of its own, who signs in or was refused is none yet, and what a config
-# allows is nobody's secret.
+# Each wish has an actor of its own, who signs in or was refused is none yet, what a config allows
+# is nobody's secret, and what is forgotten is read again.
 NO_ACTOR_OF_ITS_OWN = {
     "submit_many",
     "read_many",
     "authorized_tags",
     "has_config",
+    "forget",
     "sign_in",
     "add_refusal",
     "refuse_throttled",

@@ -13,6 +13,8 @@ NEED_NO_FILE = ("db/migrations/", "db/tables/", "domain/entities.py", "schemas/"
 # By file of tests: the modules of which it tests most, as folder and names. These are parts of a
 # larger whole, which is tested as one, from outside.
 TESTED_IN = {
+    "services/test_forks.py": ["db: forks", "services: fork_drafts"],
+    "services/test_sharing_law.py": ["db: sharing"],
     "api/openapi/test_document.py": [
         "api/openapi: components examples links",
     ],
@@ -28,7 +30,7 @@ TESTED_IN = {
     "api/test_scenario_deletion.py": ["api: deletions", "db: deletions", "services: deletions"],
     "cli/test_at_a_server.py": [
         "cli: connecting data_nodes exit_codes inputs jobs main orchestration planning",
-        "cli: outcomes printing scenarios sequences submissions submitting watching",
+        "cli: outcomes printing scenarios sequences submissions submitting upgrading watching",
     ],
     "cli/test_identities.py": ["cli: credentials sessions", "server: admin"],
     "cli/test_importing.py": ["server: importing"],
@@ -38,13 +40,14 @@ TESTED_IN = {
         "client: subscribers tasks",
     ],
     "client/test_data_nodes.py": ["client: data_frames"],
-    "config/test_check.py": ["config: check_functions check_sections"],
+    "config/test_check.py": ["config: check_caching check_functions check_sections"],
     "config/test_value_schemas.py": ["config: type_names", "storage/operations: declared_types"],
     "config/test_check_locations.py": ["domain: locations"],
     "config/test_function_inspection.py": ["config: function_uses"],
     "cli/test_taipy_changes.py": ["config: taipy_stand_in"],
-    "config/test_taipy_modules.py": ["config: taipy_names"],
-    "config/test_registry.py": ["config: data_nodes declarations drafts origins"],
+    "config/test_taipy_modules.py": ["config: taipy_names unbound_names"],
+    "config/test_registry.py": ["config: data_nodes declarations drafts known_classes origins"],
+    "config/test_toml_reading.py": ["config: overriding"],
     "console/test_pages.py": ["console: vendoring"],
     "db/dialects/test_postgresql.py": ["db/dialects: base"],
     "db/notify/test_notifications.py": ["db/notify: postgresql sqlite"],
@@ -56,6 +59,7 @@ TESTED_IN = {
         "executors/cluster: dask engine engine_main engine_process ray ray_actor worker",
     ],
     "e2e/test_pruning.py": ["cli: databases"],
+    "e2e/test_reloading.py": ["server: reloading"],
     "e2e/test_start.py": [
         "cli: serving",
         "server: composition paths",
@@ -82,6 +86,12 @@ TESTED_IN = {
     "orchestrator/test_clocks.py": ["services: maintenance"],
     "orchestrator/test_first_values.py": ["db/jobs: first_values"],
     "orchestrator/test_leases.py": ["db: leases", "orchestrator: lease_keeper"],
+    "orchestrator/test_caching.py": [
+        "db/jobs: caching",
+        "domain: caching",
+        "orchestrator: cached_jobs",
+        "services: planned_cache",
+    ],
     "orchestrator/test_list_plans.py": [
         "db: paging submissions",
         "db/jobs: rows",
@@ -100,6 +110,11 @@ TESTED_IN = {
     "orchestrator/test_pausing.py": ["db/jobs: pause", "services: orchestration"],
     "orchestrator/test_places.py": ["db: places", "services: placement"],
     "orchestrator/test_plans.py": ["db: plans", "services: plans"],
+    "orchestrator/test_staleness.py": [
+        "db: value_sources",
+        "domain: explanations",
+        "services: staleness",
+    ],
     "orchestrator/test_pruning.py": ["db: pruning", "domain: retention", "services: pruning"],
     "server/test_http_protocol.py": ["server: http_rejections"],
     "server/test_versions.py": ["db: servers"],
@@ -124,9 +139,19 @@ TESTED_IN = {
     "services/test_locks.py": ["db: locks"],
     "services/test_outcomes.py": ["db: outcomes"],
     "services/test_permissions.py": ["services: container"],
+    "services/test_scenario_lists.py": [
+        "api: scenario_columns",
+        "db: scenario_columns",
+        "domain: searching",
+    ],
     "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
     "services/test_side_by_side.py": ["services: input_differences"],
     "services/test_submissions.py": ["services: submit_requests"],
+    "services/test_upgrades.py": [
+        "db: upgrades",
+        "domain: upgrades",
+        "services: upgrade_drafts",
+    ],
     "services/test_users.py": ["db: credentials users"],
     "services/test_values.py": [
         "orchestrator: worker_calls",

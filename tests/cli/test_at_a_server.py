@@ -158,6 +158,30 @@ def test_what_a_submit_would_run_is_shown_before(shell: Shell, scenario: str) ->
     sequence_id = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
     planned = shell.json("sequence", "plan", sequence_id, "--force")
     assert [task["reason"] for task in planned["tasks"]] == ["NOT_SKIPPABLE"]
+    with_input = shell.json("scenario", "plan", scenario, "--input", "start=7")
+    assert with_input["counts"] == {"RUN": 2}
+    assert shell.json("datanode", "read", node_of(shell, scenario, "start")) != 7
+
+
+def test_scenarios_are_upgraded_one_by_one_or_all_of_a_config(shell: Shell, scenario: str) -> None:
+    half = shell.json("scenario", "show", scenario)["sequences"]["half"]["id"]
+    shell.line("sequence", "delete", half)
+
+    planned = shell.lines("scenario", "upgrade", scenario, "--dry-run")
+    upgraded = shell.json("scenario", "upgrade", "--all-of", "chain")
+    neither = shell.run("scenario", "upgrade")
+
+    assert planned == [
+        f"{scenario}: would be upgraded",
+        "  created sequence 'half': the config declares it now",
+    ]
+    assert [change["id"] for change in upgraded["upgraded"][scenario]["changes"]] == [half]
+    assert upgraded["refused"] == {}
+    assert shell.line("scenario", "upgrade", scenario) == f"{scenario}: nothing to upgrade"
+    assert (neither.code, neither.said) == (
+        1,
+        "scenarist: name the scenarios to upgrade, or their config with --all-of\n",
+    )
 
 
 def test_a_submission_is_watched_line_by_line_where_there_is_no_terminal(

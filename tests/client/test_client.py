@@ -156,6 +156,18 @@ def test_scenarios_are_changed_promoted_compared_and_deleted(client: Client) -> 
     assert deleted.deleted["scenarios"] == [ids[0]]
 
 
+def test_a_scenario_is_upgraded_to_its_config(client: Client) -> None:
+    made = client.scenarios.create("rated")
+    client.sequences.delete(made.sequences["scoring"].id)
+
+    planned = client.scenarios.upgrade(made.id, dry_run=True)
+    done = client.scenarios.upgrade(made.id)
+
+    assert [change.name for change in planned.changes] == ["scoring"]
+    assert [change.id for change in done.changes] == [made.sequences["scoring"].id]
+    assert client.scenarios.upgrade(made.id).changes == []
+
+
 def test_a_change_is_guarded_by_the_tag_of_what_was_seen(
     client: Client, scenario: schemas.Scenario
 ) -> None:

@@ -130,7 +130,7 @@ def test_the_documented_example_loads(registry: ConfigRegistry) -> None:
         "comments",
     ]
     assert scenario.frequency is Frequency.MONTHLY
-    assert scenario.comparators == {"demand": ("no_such_plant.compare:total_gap",)}
+    assert scenario.comparators == {"demand": ["no_such_plant.compare:total_gap"]}
     assert scenario.sequences["forecasting"] == scenario.tasks[:2]
     assert scenario.properties == {"authorized_tags": ["draft", "reviewed"], "region": "north"}
 

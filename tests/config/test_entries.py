@@ -220,7 +220,7 @@ def test_tasks_and_scenarios_are_changed_by_setting_attributes(
     assert (registry.tasks["count"].function, task.skippable) == ("builtins:max", True)
     assert scenario.frequency is Frequency.DAILY
     assert list(scenario.comparators) == ["orders"]
-    assert scenario.sequences == {"one": (task,)}
+    assert scenario.sequences == {"one": [task]}
 
 
 def test_sequences_and_comparators_are_declared_by_setting_them(
@@ -311,11 +311,15 @@ def test_sections_are_changed_by_setting_attributes(registry: ConfigRegistry) ->
     core = registry.core
 
     core.storage_folder = "data/"
+    core.note = "mine"
     registry.job_config.mode = "standalone"
+    registry.global_config.title = "Plan"
     registry.configure_core(version_number="2")
 
-    assert (core.storage_folder, core.version_number) == ("data/", "2")
+    assert (core.storage_folder, core.version_number, core.note) == ("data/", "2", "mine")
+    assert core.properties == {"note": "mine"}
     assert registry.job_config.is_standalone
+    assert registry.global_config == {"title": "Plan"}
 
 
 def test_properties_of_the_application_are_attributes(
@@ -352,3 +356,14 @@ def test_a_comparator_that_is_not_there_is_deleted_without_an_error(
     scenario.delete_comparator("orders")
 
     assert list(scenario.comparators) == ["number"]
+
+
+def test_scopes_and_frequencies_are_found_by_their_values_in_taipy() -> None:
+    scope: Any = Scope
+    frequency: Any = Frequency
+
+    assert [scope(1), scope(2), scope(3)] == [Scope.SCENARIO, Scope.CYCLE, Scope.GLOBAL]
+    assert [frequency(value) for value in range(1, 6)] == list(Frequency)
+    for value in (0, 4, True, "2"):
+        with pytest.raises(ValueError, match="is not a valid Scope"):
+            scope(value)

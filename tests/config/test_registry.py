@@ -195,8 +195,8 @@ def test_a_task_keeps_its_data_nodes_in_order(registry: ConfigRegistry) -> None:
     task = registry.configure_task("join", json.dumps, [b, a], c, True)
 
     assert task.function == "json:dumps"
-    assert task.inputs == (b, a)
-    assert task.outputs == (c,)
+    assert task.inputs == [b, a]
+    assert task.outputs == [c]
     assert (task.skippable, task.timeout, task.retries, task.retry_delay) == (
         True,
         None,
@@ -244,7 +244,7 @@ def test_tasks_and_scenarios_take_defaults_too(registry: ConfigRegistry) -> None
     task = registry.configure_task("join", json.dumps)
     scenario = registry.configure_scenario("plan", task)
 
-    assert (task.inputs, task.skippable, task.properties) == ((node,), True, {"team": "north"})
+    assert (task.inputs, task.skippable, task.properties) == ([node], True, {"team": "north"})
     assert scenario.frequency is Frequency.DAILY
 
 
@@ -269,8 +269,8 @@ def test_a_scenario_names_its_comparators_and_sequences(registry: ConfigRegistry
         "plan", [task], frequency=Frequency.WEEKLY, comparators={"a": max}, sequences={"s": task}
     )
 
-    assert scenario.comparators == {"a": ("builtins:max",)}
-    assert scenario.sequences == {"s": (task,)}
+    assert scenario.comparators == {"a": ["builtins:max"]}
+    assert scenario.sequences == {"s": [task]}
 
 
 def test_an_id_that_is_configured_again_changes_the_entry_that_others_hold(
@@ -304,9 +304,9 @@ def test_sequences_are_added_and_removed_in_the_entry_and_in_the_registry(
     scenario.add_sequences({"two": [task], "three": task})
     scenario.remove_sequences(["one", "two"])
 
-    assert scenario.sequences == {"three": (task,)}
-    assert registry.scenarios["plan"].sequences == {"three": (task,)}
-    assert scenario.tasks == (task,)
+    assert scenario.sequences == {"three": [task]}
+    assert registry.scenarios["plan"].sequences == {"three": [task]}
+    assert scenario.tasks == [task]
 
 
 def test_a_sequence_that_is_not_there_cannot_be_removed(registry: ConfigRegistry) -> None:
@@ -316,7 +316,7 @@ def test_a_sequence_that_is_not_there_cannot_be_removed(registry: ConfigRegistry
     with pytest.raises(InvalidError, match="'plan' has no 'two' in its sequences; it has 'one'"):
         scenario.remove_sequences(["one", "two"])
 
-    assert scenario.sequences == {"one": (task,)}
+    assert scenario.sequences == {"one": [task]}
 
 
 def test_comparators_are_added_and_deleted(registry: ConfigRegistry) -> None:
@@ -325,7 +325,7 @@ def test_comparators_are_added_and_deleted(registry: ConfigRegistry) -> None:
     scenario.add_comparator("a", "json:dumps")
     scenario.delete_comparator("b")
 
-    assert registry.scenarios["plan"].comparators == {"a": ("builtins:max", "json:dumps")}
+    assert registry.scenarios["plan"].comparators == {"a": ["builtins:max", "json:dumps"]}
 
 
 def test_a_mistake_in_a_comparator_is_not_forgotten_when_another_is_added(
@@ -414,7 +414,7 @@ def test_what_a_scenario_lists_twice_is_taken_once(registry: ConfigRegistry) -> 
     )
 
     assert (plan.task_configs, plan.additional_data_node_configs) == ([task], [node])
-    assert plan.sequences == {"all": (task,)}
+    assert plan.sequences == {"all": [task]}
     assert registry.check() == []
 
 
@@ -422,6 +422,15 @@ def test_sets_are_kept_as_lists(registry: ConfigRegistry) -> None:
     node = registry.configure_parquet_data_node("a", read_kwargs={"columns": {"b", "a"}})
 
     assert node.properties["read_kwargs"] == {"columns": ["a", "b"]}
+    assert registry.check() == []
+
+
+def test_the_class_with_which_taipy_reads_documents_is_left_out(registry: ConfigRegistry) -> None:
+    document = "taipy.core.common.mongo_default_document:MongoDefaultDocument"
+
+    node = registry.configure_mongo_collection_data_node("a", "db", "c", custom_document=document)
+
+    assert node.properties == {"db_name": "db", "collection_name": "c"}
     assert registry.check() == []
 
 

@@ -79,6 +79,10 @@ def rewritten(folder: Path, source: str) -> str:
             "from scenarist import Config, Scope\nx = 'é'\n",
         ),
         (
+            "import taipy as tp ; from taipy import Config; x = 1\n",
+            "pass ; from scenarist import Config; x = 1\n",
+        ),
+        (
             "é = 1; from taipy.core import Config, DataNodeConfig\n",
             "é = 1; from scenarist import Config; from scenarist.config import DataNodeConfig\n",
         ),
@@ -178,6 +182,10 @@ def test_a_rewritten_module_is_python_and_imports_no_taipy(parts: list[str]) -> 
         ("Config.configure_task('a', lambda: 1)", "lambda in configure_task: workers find"),
         ("Scope.PIPELINE", "Scope.PIPELINE: write Scope.SCENARIO"),
         ("tp.core.config.Config.check()", "write Config, after from scenarist import Config"),
+        (
+            "x: tp.core.config.CoreSection",
+            "write CoreConfig, after from scenarist.config import CoreConfig",
+        ),
     ],
 )
 def test_what_scenarist_has_not_is_told_with_what_to_do_instead(

@@ -1,12 +1,15 @@
 """Files: loaded, applied over what is there, exported, restored."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scenarist.config import ConfigRegistry
 from scenarist.domain.errors import ConflictError, InvalidError
+from scenarist.domain.vocabulary import Scope
 
 
 @pytest.fixture(autouse=True)
@@ -174,9 +177,9 @@ def test_an_override_changes_the_keys_that_it_names_and_no_other(registry: Confi
     )
 
     assert node.properties == {"default_path": "b.csv", "encoding": "latin-1"}
-    assert (task.function, task.inputs, task.retries) == ("json:dumps", (node,), 5)
-    assert task.outputs == (registry.data_nodes["b"],)
-    assert scenario.sequences == {"one": (task,), "two": (task,)}
+    assert (task.function, task.inputs, task.retries) == ("json:dumps", [node], 5)
+    assert task.outputs == [registry.data_nodes["b"]]
+    assert scenario.sequences == {"one": [task], "two": [task]}
     assert (registry.jobs.mode, registry.jobs.max_nb_of_workers) == ("standalone", 8)
     assert registry.check() == []
 
@@ -251,6 +254,7 @@ retries = 0
 retry_delay = "0d0h0m1s:timedelta"
 retries_after_loss = 2
 fresh = false
+cache = false
 
 [SCENARIO.plan]
 tasks = ["fit:SECTION"]
@@ -285,3 +289,69 @@ def test_pipelines_of_taipy_2_are_told_to_be_sequences(tmp_path: Path) -> None:
     assert [
         "pipelines of Taipy 2 are sequences here" in problem.message for problem in registry.check()
     ] == [True, True]
+
+
+def test_what_a_file_overrides_stays_in_force(registry: ConfigRegistry) -> None:
+    registry.override(
+        write(
+            '[DATA_NODE.a]\nscope = "GLOBAL:SCOPE"\ndefault_path = "over.csv"\n'
+            '[TASK.t]\ninputs = ["a:SECTION"]\n[SCENARIO.s.sequences]\nall = ["t:SECTION"]\n'
+            '[SCENARIO.s.properties]\nregion = "north"\n[JOB]\nmax_nb_of_workers = 8\n'
+        )
+    )
+
+    node = registry.configure_csv_data_node("a", "own.csv", scope=Scope.CYCLE)
+    copied = registry.configure_data_node_from(node, "b", default_path="b.csv")
+    task = registry.configure_task("t", json.dumps, [copied, node], skippable=True)
+    scenario = registry.configure_scenario(
+        "s", [task], sequences={"one": [task]}, properties={"region": "south", "owner": "x"}
+    )
+    jobs = registry.configure_job_executions("standalone", max_nb_of_workers=2)
+
+    assert (node.default_path, node.scope, copied.default_path) == (
+        "over.csv",
+        Scope.GLOBAL,
+        "b.csv",
+    )
+    assert (task.inputs, task.skippable) == ([node], True)
+    assert scenario.sequences == {"one": [task], "all": [task]}
+    assert scenario.properties == {"region": "north", "owner": "x"}
+    assert (jobs.mode, jobs.max_nb_of_workers) == ("standalone", 8)
+    assert registry.check() == []
+
+
+def test_what_is_set_on_an_entry_takes_the_place_of_what_a_file_overrides(
+    registry: ConfigRegistry,
+) -> None:
+    registry.override(
+        write(
+            '[DATA_NODE.a]\nscope = "GLOBAL:SCOPE"\nstorage_type = "csv"\nencoding = "latin-1"\n'
+            '[TASK.t]\nfunction = "json.dumps:function"\n'
+            '[SCENARIO.s]\ntasks = ["t:SECTION"]\nsequences.all = ["t:SECTION"]\n'
+        )
+    )
+    node: Any = registry.data_nodes["a"]
+    scenario: Any = registry.scenarios["s"]
+
+    node.scope = Scope.CYCLE
+    node.encoding = None
+    scenario.tasks.clear()
+    del scenario.sequences["all"]
+    registry.configure_data_node("a")
+    registry.configure_scenario("s", frequency="DAILY")
+
+    assert (node.scope, node.properties) == (Scope.CYCLE, {})
+    assert (scenario.tasks, scenario.sequences) == ([], {})
+
+
+def test_a_file_that_is_loaded_is_overridden_and_one_that_is_restored_is_not(
+    registry: ConfigRegistry,
+) -> None:
+    base = write('[DATA_NODE.a]\ndefault_path = "own.p"\n')
+    registry.override(write('[DATA_NODE.a]\ndefault_path = "over.p"\n', "over.toml"))
+
+    registry.load(base)
+    loaded = registry.data_nodes["a"].default_path
+    registry.restore(base)
+
+    assert (loaded, registry.data_nodes["a"].default_path) == ("over.p", "own.p")

@@ -113,6 +113,7 @@ def test_dialogs_have_nothing_serious_either(
     for view, button in (
         ("scenarios", "New scenario"),
         ("a scenario", "Edit"),
+        ("a scenario", "Fork"),
         ("a data node", "Write"),
         ("users", "New user"),
         ("keys", "New key"),

@@ -50,9 +50,11 @@ def test_a_scenario_offers_what_the_role_may(
 ) -> None:
     console = signed_in(open_console, guarded, name, f"scenarios/{scenario['id']}")
     console.task("first").wait_for()
+    start = console.page.locator(".inputs").get_by_label("start", exact=True)
 
     assert console.offers() >= offered
     assert console.offers() & not_offered == set()
+    assert start.is_enabled() == ("Edit" in offered)
     assert console.page.get_by_role("link", name="Administration").count() == (name == "adam")
 
 

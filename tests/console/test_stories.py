@@ -91,6 +91,27 @@ def test_what_would_run_is_seen_before_it_is_submitted(
     console.task("second", "COMPLETED").wait_for()
 
 
+def test_values_that_became_stale_are_marked_with_the_change_that_they_lack(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("chain")
+    server.submit(scenario["sequences"]["all of it"]["id"])
+    console = open_console(server, f"scenarios/{scenario['id']}")
+    console.task("second", "COMPLETED").wait_for()
+    marks = console.page.locator(".graph-node.is-stale")
+    assert marks.count() == 0
+
+    server.http.put(f"/api/v1/datanodes/{scenario['node_of']['start']}/write", json=5)
+
+    console.page.get_by_text("2 stale values, not of the present inputs or code").wait_for()
+    assert marks.count() == 2
+    assert "data node 'start' was written" in str(marks.last.get_attribute("aria-label"))
+    marks.last.click()
+    console.page.locator(".details").get_by_text("data node 'start' was written").wait_for()
+    console.page.locator(".details").get_by_text("View value").click()
+    console.page.locator(".card").get_by_text("Stale, not of the present inputs").wait_for()
+
+
 def test_a_running_submission_is_cancelled(
     server: StartedServer, open_console: OpenConsole
 ) -> None:

@@ -157,3 +157,43 @@ def test_bars_are_to_scale_and_a_comparator_that_fails_says_so_beside_them(
                 track["width"] * (abs(figure / 2) / span), abs=0.5
             ), name
             assert box["left"] == pytest.approx(start, abs=0.5), name
+
+
+def test_the_list_is_searched_and_its_view_is_in_the_address(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    for name in ("a mild autumn", "a cold autumn"):
+        scenario = server.create("chain")
+        server.http.patch(f"{API}/scenarios/{scenario['id']}", json={"name": name})
+    console = open_console(server, "scenarios?config=chain")
+    page = console.page
+    page.get_by_label("Search").fill("AUTUMN mild")
+    page.get_by_label("Search").press("Enter")
+    page.get_by_role("link", name="a cold autumn", exact=True).wait_for(state="detached")
+    page.locator("summary").filter(has_text="Columns").click()
+    page.get_by_label("start").check()
+    page.get_by_role("columnheader", name="start").wait_for()
+    address = page.url
+
+    console.open("jobs")
+    page.get_by_role("heading", name="Jobs").wait_for()
+    page.goto(address)
+
+    page.get_by_role("columnheader", name="start").wait_for()
+    assert page.get_by_label("Search").input_value() == "AUTUMN mild"
+    assert page.locator("tbody tr").count() == 1
+    cells = page.locator("tbody td").all_inner_texts()
+    assert cells[1:4] == ["a mild autumn", "never", "1"]
+
+
+def test_the_status_of_the_last_submission_leads_to_it(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("broken")
+    submission = server.submit(scenario["sequences"]["all"]["id"])
+    console = open_console(server, f"scenarios?search={scenario['id'][-12:]}")
+
+    console.page.locator('tbody .status[data-status="FAILED"]').click()
+
+    console.page.get_by_text("Submission", exact=True).wait_for()
+    assert submission["id"] in console.page.url

@@ -146,3 +146,25 @@ def test_shared_tasks_of_earlier_versions_are_found_by_what_they_read_and_write(
         return str(connection.execute(text("SELECT wiring FROM tasks")).scalar_one())
 
     assert database.write(make) == digest_wiring(*ends)
+
+
+def test_scenarios_of_earlier_versions_are_searched_by_name_tags_and_identifier(
+    database: Database,
+) -> None:
+    def make(connection: Connection) -> str:
+        connection.execute(
+            text(
+                "INSERT INTO scenarios (id, config_id, name, is_primary, properties, created_at,"
+                " version) VALUES ('SCENARIO_A', 'a', 'Größe', false, '{}', 1, 'test')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO scenario_tags (scenario_id, tag, created_at, number)"
+                " SELECT id, 'North', created_at, number FROM scenarios"
+            )
+        )
+        import_module("scenarist.db.migrations.versions.0024_searching").fill_in(connection)
+        return str(connection.execute(text("SELECT searched_text FROM scenarios")).scalar_one())
+
+    assert database.write(make) == "grösse\nnorth\nscenario_a"

@@ -298,3 +298,45 @@ def test_a_plan_takes_the_role_of_a_reader(line: Line) -> None:
 
     with pytest.raises(DeniedError):
         line.world.plans.plan(nobody, EntityType.TASK, line.first)
+
+
+def test_what_the_submit_would_write_first_counts_as_changed(line: Line) -> None:
+    line.write(1)
+    line.run()
+    sequence_id = line.world._make_sequence([line.first, line.second])
+
+    plan = line.world.plans.plan(
+        ANYONE, EntityType.SEQUENCE, sequence_id, check_inputs=lambda _: [line.start]
+    )
+
+    assert shown(plan) == [
+        (RUN, RunReason.INPUT_CHANGED, "the submit writes data node 'start'"),
+        (RUN, RunReason.INPUT_CHANGED, "task 'first' runs before it"),
+    ]
+
+
+def test_a_first_value_that_the_submit_would_write_lets_tasks_run(line: Line) -> None:
+    plan = line.world.plans.plan(
+        ANYONE, EntityType.TASK, line.first, check_inputs=lambda _: [line.start]
+    )
+
+    assert [task.action for task in plan] == [RUN]
+
+
+def test_what_the_submit_would_write_replaces_what_is_at_the_same_place(
+    world: World, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "shared.json")
+
+    def build(draft: Draft) -> tuple[TaskId, DataNodeId]:
+        one, other = (
+            draft.node(name, 1, storage_type="json", default_path=path) for name in ("one", "other")
+        )
+        return draft.task("first", "increment", [one], [draft.node("end")]), other
+
+    task, other = world.make(build)
+
+    (plan,) = world.plans.plan(ANYONE, EntityType.TASK, task, check_inputs=lambda _: [other])
+
+    assert plan.action is FAIL
+    assert "'other'" in plan.because or str(other) in plan.because

@@ -184,7 +184,7 @@ def test_a_task_with_another_input_is_not_run_with_the_wrong_arguments(serve: Se
 
         assert reason == (
             "task 't' was created as (x) -> (y), but the application now declares it as "
-            "(x, more) -> (y); create a new scenario, or restore the declaration"
+            "(x, more) -> (y); upgrade the scenario, or restore the declaration"
         )
         assert (job.status, job.reason) == (JobStatus.FAILED, reason)
         with pytest.raises(

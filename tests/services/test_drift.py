@@ -1,20 +1,24 @@
 """How the records of a database differ from an application: what check and each start tell."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
 
+from builders import NOON
 from scenarist.config import Application, ConfigRegistry
 from scenarist.db.engine import Database
 from scenarist.db.tables import data_nodes
 from scenarist.domain.errors import NotFoundError, UnavailableError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest
-from scenarist.domain.permissions import ANYONE
+from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.executors.inline import InlineExecutor
 from scenarist.server import admin, composition
 from scenarist.server.settings import Settings
+from scenarist.services.declarations import load_declared
+from scenarist.services.drift import DriftService
 from scenarist.services.scenarios import NewScenario
 
 
@@ -80,7 +84,7 @@ def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario:
     assert admin.find_drift_lines(settings, application(more=True, scope="GLOBAL")) == [
         "1 data node of 'x': existing ones keep the scope SCENARIO; new ones get the scope GLOBAL",
         f"1 task (such as {scenario}) cannot be run: task 't' was created as (x) -> (), but the "
-        "application now declares it as (x, more) -> (); create a new scenario, or restore the "
+        "application now declares it as (x, more) -> (); upgrade the scenario, or restore the "
         "declaration",
     ]
 
@@ -90,6 +94,62 @@ def test_what_is_gone_is_told(settings: Settings, scenario: str) -> None:
 
     assert "the application no longer declares the task 't'" in task
     assert "1 scenario cannot be submitted: the application no longer declares the" in of_config
+
+
+def test_parts_that_scenarios_lack_or_no_longer_need_are_told_until_they_are_upgraded(
+    settings: Settings, scenario: str
+) -> None:
+    changed = application()
+    registry = changed.registry
+    more = registry.configure_task("u", "pipelines:mix", registry.data_nodes["x"])
+    registry.configure_scenario("s", [more], [], sequences={"all": [more]})
+    told = admin.find_drift_lines(settings, changed)
+
+    with composition.open_server(changed, settings, make_executor=InlineExecutor) as server:
+        _, before = server.services.drift.list_differences(ANYONE)
+        server.services.upgrades.upgrade(Actor("edda", frozenset({Role.EDITOR})), scenario)
+        _, after = server.services.drift.list_differences(ANYONE)
+
+    assert told == [
+        "scenarios of 's' differ from the config: 1 has no task 'u', 1 has the task 't', which is "
+        "no longer declared, 1 has the data node 'table', which is no longer declared, 1 has no "
+        "sequence 'all'; upgrade them: scenarist scenario upgrade --all-of s"
+    ]
+    assert [(item.message, item.scenario_config_ids) for item in before] == [(told[0], ("s",))]
+    assert list(after) == []
+
+
+def test_a_task_that_an_upgrade_has_replaced_is_told_no_longer(
+    settings: Settings, scenario: str
+) -> None:
+    changed = application(more=True)
+    with composition.open_server(changed, settings, make_executor=InlineExecutor) as server:
+        server.services.upgrades.upgrade(Actor("edda", frozenset({Role.EDITOR})), scenario)
+
+    assert admin.find_drift_lines(settings, changed) == []
+
+
+def test_a_comparison_of_many_records_is_used_for_a_while(settings: Settings) -> None:
+    class SlowClock:
+        """Each look takes a second."""
+
+        at = NOON
+
+        def __call__(self) -> datetime:
+            self.at += timedelta(seconds=1)
+            return self.at
+
+    now = SlowClock()
+    registry = application().registry
+    with Database(settings.database) as database:
+        declared = load_declared(Application(registry, ()))
+        drift = DriftService(database, registry, now=now, declared=declared)
+        first, _ = drift.list_differences(ANYONE)
+        again, _ = drift.list_differences(ANYONE)
+        now.at += timedelta(seconds=10)
+        later, _ = drift.list_differences(ANYONE)
+
+    assert first == again < later
 
 
 def test_a_database_that_is_not_there_or_of_another_version_is_named(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(taipy: Import) -> None:
     report = taipy.run(is_dry_run=True)
 
     assert taipy.dump() == before
-    assert not taipy.values.exists()
+    assert list(taipy.values.iterdir()) == []
     assert report == taipy.run()
 
 
@@ -339,6 +339,31 @@ def test_a_value_that_cannot_be_opened_comes_as_bytes_and_is_told(taipy: Import)
     assert note.entry == f"value of {number}"
     assert "no_such_module" in note.text
     assert taipy.newest_edit("number").content == b"cno_such_module\nthing\n."
+
+
+def test_a_value_that_does_not_fit_its_schema_comes_and_is_told(taipy: Import) -> None:
+    taipy.registry = declare(schema={"type": "object", "properties": {"n": {"type": "integer"}}})
+    taipy.source.plan({"n": "one"})
+    number = taipy.source.record_of_config("number")
+
+    report = taipy.run()
+
+    assert said(report.notes) == {
+        f"value of {number}": (
+            'it does not fit the schema of its data node: n: "one" is not of type "integer"'
+        )
+    }
+    assert taipy.newest_edit("number").rendition == '{"n":"one"}'
+
+
+def test_a_value_that_is_too_large_to_be_compared_with_its_schema_is_told(taipy: Import) -> None:
+    taipy.registry = declare(schema={"type": "array", "items": {"type": "integer"}})
+    taipy.source.plan(list(range(100_000)))
+
+    report = taipy.run()
+
+    (note,) = report.notes
+    assert note.text.startswith("it is not compared with the schema of its data node")
 
 
 @pytest.mark.parametrize(

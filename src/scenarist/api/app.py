@@ -26,6 +26,7 @@ from scenarist.api.routes import (
     edits,
     events,
     files,
+    forks,
     health,
     inputs,
     jobs,
@@ -41,6 +42,7 @@ from scenarist.api.routes import (
     submissions,
     subscribers,
     tasks,
+    upgrades,
     users,
     values,
 )
@@ -151,6 +153,7 @@ def _make_router() -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *forks.HANDLERS,
         *side_by_side.HANDLERS,
         *inputs.HANDLERS,
         *configs.HANDLERS,
@@ -161,6 +164,7 @@ def _make_router() -> Router:
         *files.HANDLERS,
         *edits.HANDLERS,
         *plans.HANDLERS,
+        *upgrades.HANDLERS,
         *submissions.HANDLERS,
         *jobs.HANDLERS,
         *orchestration.HANDLERS,

@@ -242,13 +242,18 @@ def find_parameter_types(handler: BaseRouteHandler) -> dict[str, tuple[Any, ...]
     signatures = [handler.parsed_fn_signature]
     signatures += [dependency.parsed_fn_signature for dependency in dependencies.values()]
     return {
-        field.kwarg_definition.name or field.name: get_args(field.annotation)
+        field.kwarg_definition.name or field.name: _find_types(field.annotation)
         for signature in signatures
         for field in signature.parameters.values()
         if field.name not in dependencies
         and isinstance(field.kwarg_definition, ParameterKwarg)
         and field.kwarg_definition.param_type is ParamType.QUERY
     }
+
+
+def _find_types(annotation: Any) -> tuple[Any, ...]:
+    # A list that must be given is no union, and its arguments are the types of its items.
+    return (annotation,) if get_origin(annotation) is list else get_args(annotation)
 
 
 def single_header(request: AnyRequest, name: str) -> str | None:

@@ -44,6 +44,11 @@ def _print(orchestration: "schemas.Orchestration", access: Access) -> None:
             f"No jobs are started: paused at {orchestration.paused_at:%Y-%m-%d %H:%M:%S} by "
             f"{orchestration.paused_by}."
         )
+    if not access.json and orchestration.changed_files:
+        print_line(
+            "Files of the application have changed since the start of this server, which goes on "
+            f"with the former code: {', '.join(orchestration.changed_files)}."
+        )
     if not access.json and orchestration.other_versions:
         print_line(
             f"This server has version {orchestration.version} of the application; others that are "

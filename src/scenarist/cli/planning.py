@@ -1,7 +1,7 @@
 """Printing of plans, for all commands that plan a submit."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from scenarist.cli.connecting import Access
 from scenarist.cli.printing import print_json, print_line, print_rows
@@ -11,10 +11,19 @@ if TYPE_CHECKING:
 
 
 def plan_and_print(
-    plan: "Callable[..., schemas.SubmitPlan]", id: str, access: Access, *, force: bool
+    plan: "Callable[..., schemas.SubmitPlan]",
+    id: str,
+    access: Access,
+    *,
+    force: bool,
+    inputs: Mapping[str, Any],
 ) -> None:
-    """Plan the submit of an entity, and print the plan."""
-    planned = plan(id, force=force)
+    """Plan the submit of an entity, and print the plan.
+
+    Args:
+        inputs: Values of inputs by name, which the submit would write first.
+    """
+    planned = plan(id, force=force, inputs=inputs)
     if access.json:
         print_json(planned)
         return

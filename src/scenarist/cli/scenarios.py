@@ -1,9 +1,12 @@
 """Commands for scenarios."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from scenarist import schemas
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
 from scenarist.cli.options import Number, Switch, Text, Texts
@@ -26,6 +29,8 @@ from scenarist.cli.printing import (
     to_json,
 )
 from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
+from scenarist.cli.upgrading import upgrade_and_print
+from scenarist.domain.errors import InvalidError
 
 group = App(name="scenario")
 
@@ -84,34 +89,91 @@ def create(
     print_result(made, made.id, as_json=access.json)
 
 
-@group.command(name="list")
-def list_scenarios(  # noqa: PLR0913 - its filters
+@group.command
+def fork(
+    scenario: str,
+    /,
     *,
-    config: Texts = None,
-    name: Texts = None,
-    tag: Texts = None,
-    version: Texts = None,
-    limit: Number = None,
-    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
+    name: Text = None,
+    tag: Tags = None,
+    properties: Properties = None,
+    given: InputFlags = NO_INPUTS,
     access: Access = DEFAULT_ACCESS,
 ) -> None:
-    """List scenarios, oldest first, or in the order of --sort.
+    """Create a scenario that starts from the present values of another, and print its identifier.
+
+    Args:
+        scenario: The identifier of the other scenario.
+        name: The name of the new scenario.
+        tag: A tag, instead of those of the other scenario. Can be repeated.
+        properties: NAME=VALUE, beside the properties of the other scenario; a value that is not
+            JSON is text, and null removes a property. Can be repeated.
+    """
+    from msgspec import UNSET
+
+    inputs = read_inputs(given)
+    named = dict(parse_pair(text, "--property") for text in properties or [])
+    with open_client(access) as client:
+        made = client.scenarios.fork(
+            scenario, name=name, tags=tag or UNSET, properties=named or UNSET, inputs=inputs
+        )
+    print_result(made, made.scenario.id, as_json=access.json)
+    for item in made.not_shared:
+        print_to_stderr(f"{item.config_id}: {item.because}")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ListFlags:
+    """What is listed.
 
     Args:
         config: Only those of this config. Can be repeated, like the other filters.
         name: Only those with this name.
         tag: Only those with this tag.
         version: Only those of this version of the application.
+        forked_from: Only those that were forked from this scenario.
+        search: Only those with all these words in the name, the tags or the identifier.
+        input: An input whose values are shown, if they are small. Can be repeated.
+    """
+
+    config: Texts = None
+    name: Texts = None
+    tag: Texts = None
+    version: Texts = None
+    forked_from: Texts = None
+    search: Text = None
+    input: Texts = None
+
+
+EVERYTHING = ListFlags()
+
+
+@group.command(name="list")
+def list_scenarios(
+    *,
+    flags: ListFlags = EVERYTHING,
+    judged: OutcomeFlags = NO_OUTCOME_FLAGS,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
+    """List scenarios, oldest first or in the order of --sort, each with its last submission.
+
+    Args:
         limit: The maximum number to list [100; with --json all].
     """
     at_least, at_most = read_bounds(judged.least, "--min"), read_bounds(judged.most, "--max")
     with open_client(access) as client:
         print_rows(
             client.scenarios.list(
-                config_id=config,
-                name=name,
-                tag=tag,
-                version=version,
+                config_id=flags.config,
+                name=flags.name,
+                tag=flags.tag,
+                version=flags.version,
+                forked_from=flags.forked_from,
+                search=flags.search,
+                inputs=flags.input,
+                last_submission=True,
                 outcome_min=at_least,
                 outcome_max=at_most,
                 sort=judged.sort,
@@ -123,11 +185,19 @@ def list_scenarios(  # noqa: PLR0913 - its filters
                 "tags": lambda scenario: scenario.tags,
                 "created": lambda scenario: scenario.creation_date,
                 "version": lambda scenario: scenario.version,
+                "last": lambda scenario: (
+                    scenario.last_submission and scenario.last_submission.status
+                ),
+                **{name: partial(_read_input, name) for name in flags.input or []},
                 **outcome_columns([*(judged.outcome or []), *at_least, *at_most], judged.sort),
             },
             as_json=access.json,
             limit=limit,
         )
+
+
+def _read_input(name: str, scenario: schemas.Scenario) -> Any:
+    return scenario.inputs.get(name) if scenario.inputs else None
 
 
 @group.command
@@ -218,15 +288,23 @@ def diff(
 
 
 @group.command
-def plan(scenario: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+def plan(
+    scenario: str,
+    /,
+    *,
+    given: InputFlags = NO_INPUTS,
+    force: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
     """Show what a submit would run now, and why, without submitting.
 
     Args:
         scenario: Its identifier.
         force: Plan a submit with this option.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force))
+        plan_and_print(client.scenarios.plan, scenario, access, force=bool(force), inputs=inputs)
 
 
 @group.command
@@ -248,6 +326,33 @@ def submit(
         return submit_and_follow(
             client, client.scenarios.submit, scenario, options, access, inputs=inputs
         )
+
+
+@group.command
+def upgrade(
+    *scenarios: str,
+    all_of: Text = None,
+    dry_run: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> int:
+    """Bring scenarios to the structure that their config declares now; values stay.
+
+    The exit code is 1 if one of them cannot be upgraded.
+
+    Args:
+        scenarios: Their identifiers.
+        all_of: Instead, upgrade all scenarios of this config.
+        dry_run: Change nothing; report what would be changed.
+    """
+    if (all_of is None) is not bool(scenarios):
+        raise InvalidError("name the scenarios to upgrade, or their config with --all-of")
+    with open_client(access) as client:
+        ids = (
+            scenarios
+            if all_of is None
+            else [scenario.id for scenario in client.scenarios.list(config_id=all_of)]
+        )
+        return upgrade_and_print(client, ids, access, dry_run=bool(dry_run))
 
 
 @group.command

@@ -73,15 +73,23 @@ def show(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
 
 
 @group.command
-def plan(sequence: str, /, *, force: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
+def plan(
+    sequence: str,
+    /,
+    *,
+    given: InputFlags = NO_INPUTS,
+    force: Switch = None,
+    access: Access = DEFAULT_ACCESS,
+) -> None:
     """Show what a submit would run now, and why, without submitting.
 
     Args:
         sequence: Its identifier.
         force: Plan a submit with this option.
     """
+    inputs = read_inputs(given)
     with open_client(access) as client:
-        plan_and_print(client.sequences.plan, sequence, access, force=bool(force))
+        plan_and_print(client.sequences.plan, sequence, access, force=bool(force), inputs=inputs)
 
 
 @group.command

@@ -18,7 +18,7 @@ from scenarist.cli.options import (
     find_option_names,
     read_option_settings,
 )
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, ScenaristError
 from scenarist.domain.redaction import redact
 from scenarist.system.exiting import exit_soon
 
@@ -41,18 +41,55 @@ _DEFAULT_ORCHESTRATOR_OPTIONS = OrchestratorOptions()
 _DEFAULT_DEMO_OPTIONS = DemoOptions()
 
 
-def serve(application: str, /, *, options: ServerOptions = _DEFAULT_SERVER_OPTIONS) -> None:
+def serve(
+    application: str,
+    /,
+    *,
+    reload: Switch = None,
+    options: ServerOptions = _DEFAULT_SERVER_OPTIONS,
+) -> None:
     """Serve an application over REST and run its jobs.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
+        reload: For development: when a file of the application changes, serve it anew. Running jobs
+            end with the code that they began with; what cannot be loaded is reported, and the
+            server goes on as before.
     """
+    if reload:
+        sys.exit(_serve_and_reload(application, options))
     loaded, settings = load_with_settings(application, options)
     with _exempt_from_collection():
         from scenarist.server import composition
 
     composition.serve(loaded, settings)
     exit_soon()
+
+
+def _serve_and_reload(application: str, options: Options) -> int:
+    """Serve an application, each version of its files in a process of its own.
+
+    Returns:
+        The exit code.
+    """
+    with _exempt_from_collection():
+        from scenarist.server import composition, reloading
+
+    def start(link: reloading.ReloadLink) -> int:
+        try:
+            loaded, settings = load_with_settings(application, options)
+            reloading.require_local(settings.executor)
+            composition.serve(loaded, settings, link=link)
+        except ScenaristError as error:
+            print(f"scenarist: {redact(error.message)}", file=sys.stderr)
+            return 1
+        return 0
+
+    def report_refused() -> None:
+        message = "the changed application is not served; the server goes on with the code it has"
+        print(f"scenarist: {message}", file=sys.stderr, flush=True)
+
+    return reloading.Supervisor(start, on_refused=report_refused).run()
 
 
 def orchestrate(

@@ -43,6 +43,12 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="GET", path=path_of("configs", "scenarios", config_id))
         return self._transport.fetch(call, schemas.OneScenarioConfig).config
 
+    def drift(self) -> schemas.DriftReport:
+        """Return how existing entities differ from what the application declares now."""
+        return self._transport.fetch(
+            Call(method="GET", path=path_of("configs", "drift")), schemas.DriftReport
+        )
+
     def create(
         self,
         config_id: str,
@@ -74,6 +80,40 @@ class Scenarios(Subscribable[schemas.Scenario]):
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.fetch(call, schemas.ScenarioCreated).scenario
+
+    def fork(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | UnsetType = UNSET,
+        properties: Mapping[str, Any] | UnsetType = UNSET,
+        creation_date: Timestamp | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> schemas.ScenarioForked:
+        """Create a scenario that starts from the present values of another one.
+
+        The request is not sent again when the connection breaks: check whether the fork exists.
+
+        Args:
+            tags: The default is those of the other scenario.
+            properties: Merged into those of the other scenario; None removes one.
+            creation_date: A timestamp or a date, which determines the cycle; by default the fork is
+                in the cycle of the other scenario.
+            inputs: Values of inputs by name: anything that JSON can represent, or data frames.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+        """
+        body = schemas.ForkScenario(
+            name=name,
+            tags=UNSET if isinstance(tags, UnsetType) else list(tags),
+            properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
+            creation_date=format_timestamp(creation_date),
+            inputs=as_json_of_each(inputs),
+        )
+        call = Call(method="POST", path=path_of(self._name, id, "fork"), body=body)
+        return self._transport.fetch(call, schemas.ScenarioForked)
 
     def change(
         self,
@@ -145,6 +185,29 @@ class Scenarios(Subscribable[schemas.Scenario]):
         call = Call(method="POST", path=path_of(self._name, "promote", id), may_repeat=True)
         return self._transport.fetch(call, schemas.ScenarioAnswer).scenario
 
+    def upgrade(
+        self, id: str, *, dry_run: bool = False, if_match: str | None = None
+    ) -> schemas.Upgrade:
+        """Bring a scenario to the structure that its config declares now; values stay.
+
+        Args:
+            dry_run: Change nothing; return what would be changed.
+
+        Returns:
+            The changes; empty if there is nothing to upgrade.
+
+        Raises:
+            ConflictError: A submission of it has not ended, or its config is gone.
+        """
+        call = Call(
+            method="POST",
+            path=path_of(self._name, id, "upgrade"),
+            body=schemas.UpgradeOptions(dry_run=dry_run),
+            headers=build_if_match(if_match),
+            may_repeat=if_match is None,
+        )
+        return self._transport.fetch(call, schemas.ScenarioUpgraded).upgrade
+
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
     ) -> Comparisons:
@@ -207,6 +270,10 @@ class Scenarios(Subscribable[schemas.Scenario]):
         primary: bool | None = None,
         name: AnyOf | None = None,
         version: AnyOf | None = None,
+        forked_from: AnyOf | None = None,
+        search: str | None = None,
+        inputs: AnyOf | None = None,
+        last_submission: bool | None = None,
         created_after: Timestamp | None = None,
         created_before: Timestamp | None = None,
         outcome_min: Mapping[str, float] | None = None,
@@ -216,6 +283,9 @@ class Scenarios(Subscribable[schemas.Scenario]):
         """List scenarios in the order of their creation dates, or of ``sort``.
 
         Args:
+            search: Words, of which each is a part of the name, of a tag or of the identifier.
+            inputs: Names of inputs whose values, if they are small, are in ``inputs`` of each.
+            last_submission: Whether each has its ``last_submission``.
             outcome_min: Only those whose outcomes are at least these numbers, by name.
             outcome_max: Only those whose outcomes are at most these numbers, by name.
             sort: ``creation_date``, ``name``, or ``outcomes.`` and the name of an outcome; with a

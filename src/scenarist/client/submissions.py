@@ -198,17 +198,31 @@ class Submittable(Entities[EntityT]):
         Raises:
             ConflictError: The submit would be refused.
         """
-        call = Call(
-            method="POST",
-            path=path_of(self._name, id, "plan"),
-            body=schemas.PlanOptions(force=force),
-            may_repeat=True,
-        )
+        return self._plan(id, schemas.PlanOptions(force=force))
+
+    def _plan(self, id: str, body: schemas.PlanOptions) -> schemas.SubmitPlan:
+        path = path_of(self._name, id, "plan")
+        call = Call(method="POST", path=path, body=body, may_repeat=True)
         return self._transport.fetch(call, schemas.OnePlan).plan
 
 
 class SubmittableWithInputs(Submittable[EntityT]):
     """Entities that can be submitted together with values of inputs."""
+
+    def plan(
+        self, id: str, *, inputs: Mapping[str, Any] | None = None, force: bool = False
+    ) -> schemas.SubmitPlan:
+        """Return what a submit would run now, and why; nothing is changed.
+
+        Args:
+            inputs: Values of inputs by name, which the submit would write first.
+
+        Raises:
+            InvalidError: A name is not that of an input, or a value does not fit; `errors` has all.
+            ConflictError: The submit would be refused.
+        """
+        body = schemas.PlanWithInputs(force=force, inputs=as_json_of_each(inputs))
+        return self._plan(id, body)
 
     def submit(
         self,

@@ -15,7 +15,7 @@ from scenarist.config.taipy_modules import describe_changes
 from scenarist.domain.errors import InvalidError
 from scenarist.system.search_path import extend_search_path
 
-_OVERRIDE_VARIABLES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
+OVERRIDE_VARIABLES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
 _GUARD = {"__name__", "__main__"}
 _DECLARING_PREFIXES = ("configure_", "set_default_")
 _LIBRARIES = (
@@ -88,7 +88,7 @@ def load_app(app: str) -> Application:
         else:
             registry = ConfigRegistry()
             registry.load(app)
-        for name in _OVERRIDE_VARIABLES:
+        for name in OVERRIDE_VARIABLES:
             if override := os.environ.get(name):
                 registry.override(override)
                 break

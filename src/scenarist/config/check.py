@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenarist.config.check_authentication import check_authentication
+from scenarist.config.check_caching import find_cache_warnings
 from scenarist.config.check_functions import check_functions
 from scenarist.config.check_locations import (
     check_placeholders,
@@ -96,6 +97,7 @@ def find_warnings(declarations: Declarations) -> list[ConfigProblem]:
             nodes, declarations.tasks.values(), declarations.scenarios.values()
         ),
         *_find_type_warnings(nodes),
+        *(ConfigProblem(*found) for found in find_cache_warnings(declarations.tasks.values())),
     ]
     return [
         ConfigProblem(f"{origin}: {item.where}" if origin else item.where, item.message)
@@ -225,7 +227,7 @@ def _check_resources(properties: Mapping[str, Any]) -> Findings:
             yield key, error.message
 
 
-def _find_repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
+def _find_repeated(nodes: Iterable[DataNodeConfig]) -> list[str]:
     ids = [node.id for node in nodes]
     return [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
 

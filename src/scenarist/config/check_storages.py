@@ -8,6 +8,7 @@ from typing import Any
 from scenarist.config.entries import DataNodeConfig
 from scenarist.config.keys import DATA_NODE_KEYS
 from scenarist.config.values import is_environment_reference
+from scenarist.domain.named_files import explain_compressed
 from scenarist.domain.vocabulary import FILE_STORAGE_TYPES, TABLE_STORAGE_TYPES, DatabaseEngine
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -30,6 +31,7 @@ _REQUIRED_EITHER = {
 """Pairs of properties of which at least one is required: how to read, and how to write."""
 
 _DATABASES = ("sql_table", "sql", "mongo_collection")
+_TEXTS = ("csv", "json")
 _TABLES = ("pandas", "numpy", "polars", "pyarrow")
 
 
@@ -48,10 +50,10 @@ def check_data_node(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
             f"the period {node.validity_period} is not positive; give a longer one",
         )
     if node.storage_type in FILE_STORAGE_TYPES:
-        yield from _check_paths(node.properties)
+        yield from _check_paths(node.properties, is_text=node.storage_type in _TEXTS)
 
 
-def _check_paths(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _check_paths(properties: Mapping[str, Any], *, is_text: bool) -> Iterator[tuple[str, str]]:
     for key in ("default_path", "path"):
         path = properties.get(key)
         if path is not None and not isinstance(path, str):
@@ -62,6 +64,8 @@ def _check_paths(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 f"{path!r} is a URL, but a path must name a file on the machine; omit it to keep "
                 "the value in the server's storage, which can be a URL",
             )
+        elif path is not None and is_text and (why := explain_compressed(path)):
+            yield key, why
 
 
 def _check_storage_type(node: DataNodeConfig) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ class _ModuleCode:
 
     digest: str
     imports: frozenset[str]
+    file: str | None = None
 
 
 class CodeDigests:
@@ -52,24 +53,33 @@ class CodeDigests:
         Return None if the module of one of them cannot be found or read.
         """
         names = sorted({name.partition(":")[0] for name in functions})
+        found = self._find_modules(names)
+        if not all(name in found for name in names):
+            return None
+        digest = blake2b(digest_size=16)
+        for name in sorted(found):
+            digest.update(f"{name}={found[name].digest};".encode())
+        return digest.hexdigest()
+
+    def files_of(self, functions: Iterable[str]) -> set[str]:
+        """Return the files of the modules that count for the digest of functions."""
+        found = self._find_modules(sorted({name.partition(":")[0] for name in functions}))
+        return {module.file for module in found.values() if module.file is not None}
+
+    def _find_modules(self, names: Sequence[str]) -> dict[str, _ModuleCode]:
+        """Return modules and what they import, directly or not; those not found are omitted."""
         tops = {name.partition(".")[0] for name in names}
-        found: dict[str, str] = {}
+        found: dict[str, _ModuleCode] = {}
         to_visit = [*names]
         while to_visit:
             name = to_visit.pop()
             if name in found:
                 continue
             module = self._get_module(name, tops)
-            if module is None:
-                if name in names:
-                    return None
-                continue
-            found[name] = module.digest
-            to_visit += module.imports | set(_parent_modules(name))
-        digest = blake2b(digest_size=16)
-        for name in sorted(found):
-            digest.update(f"{name}={found[name]};".encode())
-        return digest.hexdigest()
+            if module is not None:
+                found[name] = module
+                to_visit += module.imports | set(_parent_modules(name))
+        return found
 
     def _get_module(self, name: str, tops: set[str]) -> _ModuleCode | None:
         if name not in self._modules:
@@ -95,6 +105,7 @@ class CodeDigests:
         return _ModuleCode(
             blake2b(data, digest_size=16).hexdigest(),
             frozenset(_iter_imports(data, name, is_package=is_package)),
+            spec.origin,
         )
 
     def _find_spec(self, name: str) -> ModuleSpec | None:

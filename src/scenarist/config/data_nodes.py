@@ -30,6 +30,7 @@ class DataNodeRegistry:
 
     def __init__(self) -> None:
         self._declarations = Declarations()
+        self._override_files: list[str] = []
 
     def configure_data_node(
         self,

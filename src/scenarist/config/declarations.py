@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
+from scenarist.config.declared_values import DeclaredList, NamedValues
 from scenarist.config.drafts import ConfigProblem, Draft, InvalidValue
 from scenarist.config.entries import (
     AuthenticationConfig,
@@ -11,8 +13,6 @@ from scenarist.config.entries import (
     DataNodeConfig,
     Entry,
     JobConfig,
-    Listed,
-    NamedValues,
     ScenarioConfig,
     TaskConfig,
     find_known_keys,
@@ -26,6 +26,7 @@ from scenarist.config.keys import (
     known_keys,
     retain_properties,
 )
+from scenarist.config.known_classes import replace_known_classes
 from scenarist.config.names import (
     FunctionName,
     NamedObjects,
@@ -34,25 +35,15 @@ from scenarist.config.names import (
 )
 from scenarist.config.origins import find_caller_position
 from scenarist.config.outcomes import read_outcome
+from scenarist.config.overriding import OverridingValues
 from scenarist.config.value_schemas import SCHEMA, SCHEMA_TYPE, describe_type
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
 from scenarist.domain.vocabulary import Scope
 
 EntryT = TypeVar("EntryT", bound=Entry)
+ItemT = TypeVar("ItemT")
 SectionT = TypeVar("SectionT", JobConfig, CoreConfig, AuthenticationConfig)
-
-_TABLE_CLASSES = {
-    "modin": "pandas",
-    "pandas:DataFrame": "pandas",
-    "pandas.core.frame:DataFrame": "pandas",
-    "numpy:ndarray": "numpy",
-    "polars:DataFrame": "polars",
-    "polars.dataframe.frame:DataFrame": "polars",
-    "pyarrow:Table": "pyarrow",
-    "pyarrow.lib:Table": "pyarrow",
-}
-"""What can be passed as ``exposed_type``, with the word that storages use: Modin means pandas."""
 
 DEFAULT_ID = "default"
 """The id of the section in each family that supplies defaults."""
@@ -79,6 +70,7 @@ class Declarations:
     origins: dict[str, str] = field(default_factory=dict)  #: entry → file, or file and line
     faults: dict[tuple[str, str], ConfigProblem] = field(default_factory=dict)  #: by entry and key
     objects: dict[tuple[str, str], NamedObjects] = field(default_factory=dict)  #: by entry and key
+    overriding: OverridingValues = field(default_factory=OverridingValues)
     closed_reason: str | None = None  #: why further declarations are rejected
 
     def require_open(self) -> None:
@@ -103,6 +95,7 @@ class Declarations:
         Args:
             like: Supplies the values that are not given, instead of the existing entry.
         """
+        given = self.overriding.apply(f"DATA_NODE.{id}", given)
         existing = like or self._get_existing("DATA_NODE", self.data_nodes, id)
         base = existing or self._get_default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT_ID)
         draft = self._make_draft(
@@ -122,7 +115,7 @@ class Declarations:
             scope=scope,
             validity_period=validity_period,
             properties=_without_empty_type(
-                _replace_table_classes(draft.merge_properties(properties, known_keys(storage_type)))
+                replace_known_classes(draft.merge_properties(properties, known_keys(storage_type)))
             ),
             declarations=self,
         )
@@ -132,17 +125,15 @@ class Declarations:
         """Declare a task; values that are not given keep those of the existing entry."""
         existing = self._get_existing("TASK", self.tasks, id)
         base = existing or self._get_default("TASK", id) or TaskConfig(id=DEFAULT_ID)
-        draft = self._make_draft(f"TASK.{id}", given, origin)
+        draft = self._make_draft(f"TASK.{id}", self.overriding.apply(f"TASK.{id}", given), origin)
         entry = TaskConfig(
             id=id,
             function=FunctionName(
                 draft.take_names("function", resolve_function_name, base.function)
             ),
-            inputs=Listed(
-                draft.resolve_references("inputs", DataNodeConfig, self.data_nodes, base.inputs)
-            ),
-            outputs=Listed(
-                draft.resolve_references("outputs", DataNodeConfig, self.data_nodes, base.outputs)
+            inputs=draft.resolve_references("inputs", DataNodeConfig, self.data_nodes, base.inputs),
+            outputs=draft.resolve_references(
+                "outputs", DataNodeConfig, self.data_nodes, base.outputs
             ),
             skippable=draft.take("skippable", as_bool, base.skippable),
             timeout=draft.take("timeout", as_duration, base.timeout),
@@ -151,6 +142,8 @@ class Declarations:
             retry_on=draft.take_names("retry_on", resolve_exception_names, base.retry_on),
             retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
             fresh=draft.take("fresh", as_bool, base.fresh),
+            cache=draft.take("cache", as_bool, base.cache),
+            cache_version=draft.take("cache_version", as_text, base.cache_version) or None,
             properties=draft.merge_properties(base.properties, TASK_KEYS),
             declarations=self,
         )
@@ -171,13 +164,13 @@ class Declarations:
             id=DEFAULT_ID, declarations=self
         )
         base = existing or default
-        draft = self._make_draft(f"SCENARIO.{id}", given, origin)
+        draft = self._make_draft(
+            f"SCENARIO.{id}", self.overriding.apply(f"SCENARIO.{id}", given), origin
+        )
         keep = over and existing is not None
         tables: dict[str, Callable[[str, object], Any]] = {
             "comparators": draft.name_functions,
-            "sequences": lambda key, value: _take_once(
-                draft.find_entries(key, TaskConfig, self.tasks, value)
-            ),
+            "sequences": lambda key, value: draft.find_entries(key, TaskConfig, self.tasks, value),
             "outcomes": lambda key, value: draft.convert_part(
                 key, lambda given: read_outcome(given, self.data_nodes), value
             ),
@@ -190,14 +183,18 @@ class Declarations:
         }
         entry = ScenarioConfig(
             id=id,
-            tasks=_take_once(draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)),
-            additional_data_nodes=_take_once(
+            tasks=self._make_list(
+                id, "tasks", draft.resolve_references("tasks", TaskConfig, self.tasks, base.tasks)
+            ),
+            additional_data_nodes=self._make_list(
+                id,
+                "additional_data_nodes",
                 draft.resolve_references(
                     "additional_data_nodes",
                     DataNodeConfig,
                     self.data_nodes,
                     base.additional_data_nodes,
-                )
+                ),
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
             **named,
@@ -206,15 +203,55 @@ class Declarations:
         )
         return self._store("SCENARIO", self.scenarios, entry)
 
+    def _make_list(
+        self, scenario_id: str, key: str, items: Iterable[ItemT], name: str | None = None
+    ) -> DeclaredList[ItemT]:
+        """Return a list of a scenario, each item once.
+
+        Args:
+            name: Which of the sequences or comparators it is.
+        """
+
+        def declare(changed: list[Any]) -> None:
+            self.require_open()
+            where = (f"SCENARIO.{scenario_id}", key if name is None else f"{key}.{name}")
+            fault, objects = self.faults.get(where), self.objects.get(where, [])
+            # The items that were refused are not in the list.
+            refused = [InvalidValue(fault.message)] if fault and changed else []
+            self._declare_of_scenario(scenario_id, key, name, [*changed, *refused])
+            if objects:
+                self.objects.setdefault(where, []).extend(objects)
+
+        return DeclaredList(dict.fromkeys(items), declare)
+
     def _make_named_values(
         self, scenario_id: str, table: str, values: Mapping[str, Any]
     ) -> NamedValues:
         def declare(name: str, value: object) -> None:
             self.require_open()
-            given = {table: {name: value}}
-            self.declare_scenario(scenario_id, given, find_caller_position(), over=True)
+            if value is None:
+                self.remove_from_scenario(self.scenarios[scenario_id], table, [name])
+            else:
+                self._declare_of_scenario(scenario_id, table, name, value)
 
-        return NamedValues(_without_none(values), declare)
+        if table == "outcomes":
+            return NamedValues(_without_none(values), declare)
+        lists = {
+            name: self._make_list(scenario_id, table, items, name) for name, items in values.items()
+        }
+        # As with Taipy, only the comparators of a data node that has none are an empty list.
+        make_missing = partial(self._make_missing_list, scenario_id, table)
+        return NamedValues(lists, declare, make_missing if table == "comparators" else None)
+
+    def _make_missing_list(self, scenario_id: str, table: str, name: str) -> DeclaredList[Any]:
+        return self._make_list(scenario_id, table, (), name)
+
+    def _declare_of_scenario(
+        self, scenario_id: str, key: str, name: str | None, value: object
+    ) -> None:
+        given = {key: value if name is None else {name: value}}
+        self.overriding.drop(f"SCENARIO.{scenario_id}", given)
+        self.declare_scenario(scenario_id, given, find_caller_position(), over=True)
 
     def change(self, entry: Entry, key: str, value: object) -> None:
         """Change one value of an entry, as a later configure call would; None removes it.
@@ -229,6 +266,7 @@ class Declarations:
         if key not in names and hasattr(type(entry), key):
             raise AttributeError(f"{key!r} of a {type(entry).__name__} cannot be set")
         if value is None or key == PROPERTIES:
+            self.overriding.drop(f"{entry.family}.{entry.id}", {key: None, PROPERTIES: {key: None}})
             self._clear(entry, key, is_field=key in names)
         if value is None:
             return
@@ -236,6 +274,7 @@ class Declarations:
         values = dict(value) if key == PROPERTIES and isinstance(value, Mapping) else {key: value}
         given: dict[str, Any] = {name: values[name] for name in values if name in known}
         given[PROPERTIES] = {name: values[name] for name in values if name not in known}
+        self.overriding.drop(f"{entry.family}.{entry.id}", given)
         declare: dict[str, Callable[[str, Mapping[str, Any], str], Entry]] = {
             "DATA_NODE": self.declare_data_node,
             "TASK": self.declare_task,
@@ -279,14 +318,6 @@ class Declarations:
     def add_sequences(self, scenario: ScenarioConfig, sequences: Mapping[str, object]) -> None:
         self._redeclare(scenario, {"sequences": sequences})
 
-    def add_comparator(self, scenario: ScenarioConfig, data_node_id: str, function: object) -> None:
-        fault = self.faults.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"))
-        earlier = [InvalidValue(fault.message)] if fault else []
-        present = scenario.comparators.get(data_node_id, ())
-        objects = self.objects.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"), [])
-        self._redeclare(scenario, {"comparators": {data_node_id: [*present, *earlier, function]}})
-        self.objects[f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"] += objects
-
     def remove_from_scenario(
         self, scenario: ScenarioConfig, table: str, names: Iterable[str]
     ) -> None:
@@ -304,7 +335,9 @@ class Declarations:
                     f"scenario {scenario.id!r} has no {name!r} in its {table}; it has {known}"
                 )
             del present[name]
-        for name in set(getattr(scenario, table)) - set(present):
+        removed = set(getattr(scenario, table)) - set(present)
+        self.overriding.drop(f"SCENARIO.{scenario.id}", {table: dict.fromkeys(removed)})
+        for name in removed:
             where = (f"SCENARIO.{scenario.id}", f"{table}.{name}")
             self.faults.pop(where, None)
             self.objects.pop(where, None)
@@ -337,6 +370,7 @@ class Declarations:
             known: The keys that it accepts besides those of `SECTION_KEYS`.
         """
         keys = {*SECTION_KEYS.get(entry_name, ()), *known}
+        given = self.overriding.apply(entry_name, given)
         return self._make_draft(entry_name, given, origin).merge_properties(base, keys)
 
     def _make_draft(
@@ -356,6 +390,7 @@ class Declarations:
 
     def _redeclare(self, scenario: ScenarioConfig, given: Mapping[str, Any]) -> None:
         self.require_open()
+        self.overriding.drop(f"SCENARIO.{scenario.id}", given)
         origin = self.origins[f"SCENARIO.{scenario.id}"]
         self.declare_scenario(scenario.id, given, origin, over=True)
 
@@ -396,21 +431,3 @@ def _without_empty_type(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _take_once(entries: Iterable[EntryT]) -> Listed[EntryT]:
-    return Listed(dict.fromkeys(entries))
-
-
-def _replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:
-    """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each."""
-    kinds = properties.get("exposed_type")
-    if isinstance(kinds, dict):
-        kinds = {name: _to_plain_word(kind) for name, kind in kinds.items()}
-    elif isinstance(kinds, list):
-        kinds = [_to_plain_word(kind) for kind in kinds]
-    return properties if kinds is None else {**properties, "exposed_type": _to_plain_word(kinds)}
-
-
-def _to_plain_word(kind: Any) -> Any:
-    return _TABLE_CLASSES.get(kind, kind) if isinstance(kind, str) else kind

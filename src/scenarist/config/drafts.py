@@ -89,8 +89,8 @@ class Draft:
         key: str,
         kind: type[EntryT],
         entries: Mapping[str, EntryT],
-        fallback: tuple[EntryT, ...],
-    ) -> tuple[EntryT, ...]:
+        fallback: list[EntryT],
+    ) -> list[EntryT]:
         """Return the entries that a key refers to. References to unknown entries are faults."""
         self._fields.add(key)
         if key not in self._given:
@@ -99,7 +99,7 @@ class Draft:
 
     def find_entries(
         self, key: str, kind: type[EntryT], entries: Mapping[str, EntryT], references: object
-    ) -> tuple[EntryT, ...]:
+    ) -> list[EntryT]:
         """Return the referenced entries that exist, in order."""
         self._reset(key)
         found: list[EntryT] = []
@@ -108,7 +108,7 @@ class Draft:
                 found.append(_find_entry(kind, entries, _require_valid(reference)))
             except InvalidError as error:
                 self._add_fault(key, error.message)
-        return tuple(found)
+        return found
 
     def merge_table(
         self,
@@ -141,7 +141,7 @@ class Draft:
             self._add_fault(key, error.message)
             return None
 
-    def name_functions(self, key: str, functions: object) -> tuple[FunctionName, ...]:
+    def name_functions(self, key: str, functions: object) -> list[FunctionName]:
         """Return the names of functions. Functions without a usable name are faults."""
         self._reset(key)
         names: list[FunctionName] = []
@@ -151,7 +151,7 @@ class Draft:
                 names.append(FunctionName(name))
             except InvalidError as error:
                 self._add_fault(key, error.message)
-        return tuple(names)
+        return names
 
     def merge_properties(self, base: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
         """Return the remaining values as plain data, merged over those of *base*.

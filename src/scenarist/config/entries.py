@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from scenarist.config.declared_values import DeclaredList, HandedOutCopy, NamedValues
 from scenarist.config.keys import (
     DEFAULT_VALUES,
     FUNCTION_KEYS,
@@ -30,40 +31,6 @@ Exceptions = type[BaseException] | str | Sequence[type[BaseException] | str]
 EntryT = TypeVar("EntryT", bound="Entry")
 
 
-class Listed(tuple[EntryT, ...]):
-    """Entries in their order. Like a list, it equals a list, and a list can be added to it."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return tuple.__hash__(self)
-
-    def __add__(self, other: object) -> Any:
-        if isinstance(other, list):
-            return [*self, *other]
-        return tuple.__add__(self, other) if isinstance(other, tuple) else NotImplemented
-
-    def __radd__(self, other: object) -> Any:
-        return [*other, *self] if isinstance(other, list) else NotImplemented
-
-
-class NamedValues(dict[str, Any]):
-    """The sequences, comparators or outcomes of a scenario by name. To set one is to declare it."""
-
-    def __init__(self, values: Mapping[str, Any], declare: Callable[[str, object], None]) -> None:
-        super().__init__(values)
-        self._declare = declare
-
-    def __setitem__(self, name: str, value: object) -> None:
-        self._declare(name, value)
-
-
 class EntryDeclarations(Protocol):
     """The part of the declarations that changes an entry."""
 
@@ -73,10 +40,6 @@ class EntryDeclarations(Protocol):
 
     def add_sequences(
         self, scenario: "ScenarioConfig", sequences: Mapping[str, object]
-    ) -> None: ...
-
-    def add_comparator(
-        self, scenario: "ScenarioConfig", data_node_id: str, function: object
     ) -> None: ...
 
     def remove_from_scenario(
@@ -188,12 +151,13 @@ class TaskConfig(Entry):
         retry_on: Exceptions by name, ``package.module:Name``; empty for all.
         retries_after_loss: How often it runs again after its process was lost.
         fresh: Whether each of its jobs gets its own process.
+        cache: Whether its outputs are taken from an earlier job with the same cache key.
     """
 
     family: ClassVar[str] = "TASK"
     function: FunctionName = field(default_factory=FunctionName)
-    inputs: Listed[DataNodeConfig] = field(default_factory=Listed)
-    outputs: Listed[DataNodeConfig] = field(default_factory=Listed)
+    inputs: list[DataNodeConfig] = field(default_factory=list)
+    outputs: list[DataNodeConfig] = field(default_factory=list)
     skippable: bool = False
     timeout: timedelta | None = None
     retries: int = 0
@@ -201,16 +165,18 @@ class TaskConfig(Entry):
     retry_on: tuple[str, ...] = ()
     retries_after_loss: int = LOST_LIMIT - 1
     fresh: bool = False
+    cache: bool = False
+    cache_version: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     declarations: EntryDeclarations | None = field(default=None, repr=False)
 
     @property
     def input_configs(self) -> list[DataNodeConfig]:
-        return list(self.inputs)
+        return self.inputs
 
     @property
     def output_configs(self) -> list[DataNodeConfig]:
-        return list(self.outputs)
+        return self.outputs
 
     @property
     def scope(self) -> Scope:
@@ -222,38 +188,41 @@ class TaskConfig(Entry):
 class ScenarioConfig(Entry):
     """A scenario as declared: its tasks in order, additional data nodes, sequences and so on.
 
+    To change a list or table of them, such as by ``scenario.tasks.append(task)``, declares it
+    again.
+
     Args:
         comparators: Names of functions, which can be called, by data node id.
         outcomes: Each an `Outcome`, by name.
     """
 
     family: ClassVar[str] = "SCENARIO"
-    tasks: Listed[TaskConfig] = field(default_factory=Listed)
-    additional_data_nodes: Listed[DataNodeConfig] = field(default_factory=Listed)
+    tasks: list[TaskConfig] = field(default_factory=DeclaredList)
+    additional_data_nodes: list[DataNodeConfig] = field(default_factory=DeclaredList)
     frequency: Frequency | None = None
-    comparators: Mapping[str, tuple[FunctionName, ...]] = field(default_factory=dict)
+    comparators: Mapping[str, list[FunctionName]] = field(default_factory=dict)
     outcomes: Mapping[str, Any] = field(default_factory=dict)
-    sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
+    sequences: Mapping[str, list[TaskConfig]] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
     declarations: EntryDeclarations = field(repr=False)
 
     @property
-    def data_nodes(self) -> Listed[DataNodeConfig]:
+    def data_nodes(self) -> list[DataNodeConfig]:
         """The data nodes of the tasks, then the additional ones; each once, in order of use."""
         used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
-        return Listed(dict.fromkeys((*used, *self.additional_data_nodes)))
+        return list(dict.fromkeys((*used, *self.additional_data_nodes)))
 
     @property
     def task_configs(self) -> list[TaskConfig]:
-        return list(self.tasks)
+        return self.tasks
 
     @property
     def data_node_configs(self) -> list[DataNodeConfig]:
-        return list(self.data_nodes)
+        return self.data_nodes
 
     @property
     def additional_data_node_configs(self) -> list[DataNodeConfig]:
-        return list(self.additional_data_nodes)
+        return self.additional_data_nodes
 
     def add_sequences(self, sequences: Mapping[str, "Tasks"]) -> None:
         """Add sequences by name; a name that exists is replaced."""
@@ -270,12 +239,22 @@ class ScenarioConfig(Entry):
 
     def add_comparator(self, dn_config_id: str, comparator: Function) -> None:
         """Add a function that compares the values of a data node in several scenarios."""
-        self.declarations.add_comparator(self, dn_config_id, comparator)
+        comparators: list[Any] = self.comparators[dn_config_id]
+        comparators.append(comparator)
 
     def delete_comparator(self, dn_config_id: str) -> None:
         """Remove the comparators of a data node, if it has any."""
         names = [dn_config_id] if dn_config_id in self.comparators else []
         self.declarations.remove_from_scenario(self, "comparators", names)
+
+
+for _class, _names in (
+    (DataNodeConfig, ("properties",)),
+    (TaskConfig, ("inputs", "outputs", "properties")),
+    (ScenarioConfig, ("properties",)),
+):
+    for _name in _names:
+        setattr(_class, _name, HandedOutCopy(vars(_class)[_name]))
 
 
 DataNodes = DataNodeConfig | str | Sequence[DataNodeConfig | str]
@@ -292,11 +271,18 @@ class UniqueSection:
     """
 
     __slots__ = ()
+    properties: Mapping[str, Any]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or hasattr(type(self), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return resolve(self.properties.get(name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_") or hasattr(type(self), name):
+            object.__setattr__(self, name, value)
+        else:
+            self.properties = {**self.properties, name: value}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -357,8 +343,8 @@ class GlobalAppConfig(Mapping[str, Any]):
 
     __slots__ = ("_read",)
 
-    def __init__(self, read: Callable[[], Mapping[str, Any]]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[], dict[str, Any]]) -> None:
+        object.__setattr__(self, "_read", read)
 
     def __getitem__(self, key: str) -> Any:
         return self._read()[key]
@@ -376,6 +362,11 @@ class GlobalAppConfig(Mapping[str, Any]):
         if name.startswith("_"):
             raise AttributeError(f"'GlobalAppConfig' object has no attribute {name!r}")
         return resolve(self.get(name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(type(self), name):
+            raise AttributeError(f"{name!r} of the section [TAIPY] cannot be set")
+        self._read()[name] = value
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -426,4 +417,8 @@ def find_known_keys(entry: Entry) -> Collection[str]:
 def overwrite(entry: Entry, newer: Entry) -> None:
     """Copy the fields of a newer declaration into an existing entry, so references see them."""
     for name in (item.name for item in fields(newer)):
-        object.__setattr__(entry, name, getattr(newer, name))
+        value, present = getattr(newer, name), getattr(entry, name)
+        if isinstance(present, DeclaredList | NamedValues) and value is not present:
+            present.take(value)
+        else:
+            object.__setattr__(entry, name, value)

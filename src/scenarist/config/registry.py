@@ -134,6 +134,8 @@ class ConfigRegistry(DataNodeRegistry):
         retry_on: Exceptions | None = None,
         retries_after_loss: int | str | None = None,
         fresh: bool | str | None = None,
+        cache: bool | str | None = None,
+        cache_version: str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare a task.
@@ -152,6 +154,10 @@ class ConfigRegistry(DataNodeRegistry):
             retries_after_loss: How often it runs again after its process was lost. With 0 it runs
                 at most once, even if the server is lost.
             fresh: Whether each of its jobs gets its own process.
+            cache: Whether its outputs are taken from any earlier job that computed them from the
+                same contents with the same code.
+            cache_version: Part of what must be the same; change it when something else changes that
+                the outputs depend on, such as the version of a library.
         """
         self._declarations.require_open()
         given = {
@@ -165,6 +171,8 @@ class ConfigRegistry(DataNodeRegistry):
             "retry_on": retry_on,
             "retries_after_loss": retries_after_loss,
             "fresh": fresh,
+            "cache": cache,
+            "cache_version": cache_version,
             **properties,
         }
         task = self._declarations.declare_task(id, given, find_caller_position())
@@ -185,6 +193,8 @@ class ConfigRegistry(DataNodeRegistry):
         retry_on: Exceptions | None = None,
         retries_after_loss: int | str | None = None,
         fresh: bool | str | None = None,
+        cache: bool | str | None = None,
+        cache_version: str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare the defaults of the tasks that are configured after this call."""
@@ -319,7 +329,7 @@ class ConfigRegistry(DataNodeRegistry):
         return self.global_app
 
     def load(self, filename: str) -> None:
-        """Replace all declarations with those of a file.
+        """Replace all declarations with those of a file. Files that override stay in force.
 
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was replaced.
@@ -327,6 +337,8 @@ class ConfigRegistry(DataNodeRegistry):
         self._declarations.require_open()
         loaded = Declarations()
         declare_file(loaded, filename)
+        for file in self._override_files:
+            declare_file(loaded, file, over=True)
         # The caller may keep entries of the replaced declarations; reject changes to them.
         self._declarations.closed_reason = (
             "this entry was replaced when a file was loaded; get it from the registry again"
@@ -336,11 +348,15 @@ class ConfigRegistry(DataNodeRegistry):
     def override(self, filename: str) -> None:
         """Apply a file over the current declarations; change only the keys that it contains.
 
+        Its values stay in force: a later declaration of the same key does not change them. An
+        attribute that is set on an entry does.
+
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was applied.
         """
         self._declarations.require_open()
         declare_file(self._declarations, filename, over=True)
+        self._override_files.append(filename)
 
     def export(self, filename: str) -> None:
         """Write a file that loads back to the same entries.
@@ -359,8 +375,17 @@ class ConfigRegistry(DataNodeRegistry):
         self.export(filename)
 
     def restore(self, filename: str) -> None:
-        """Replace all declarations with those that `backup` wrote; the same as `load`."""
-        self.load(filename)
+        """Replace all declarations, and files that override, with those that `backup` wrote.
+
+        Raises:
+            InvalidError: The file cannot be read or is not TOML. Nothing was replaced.
+        """
+        overriding, self._override_files = self._override_files, []
+        try:
+            self.load(filename)
+        except BaseException:
+            self._override_files = overriding
+            raise
 
     def check(
         self, inspect: InspectUses | None = None, write: WriteInitialValue | None = None

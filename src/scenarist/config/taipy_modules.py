@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 
 from scenarist.config.keys import DATA_NODE_KEYS, SCENARIO_KEYS, SECTION_KEYS, TASK_KEYS
@@ -94,12 +95,13 @@ def rewrite_imports(file: Path) -> bytes:
     starts = [0]
     for line in data.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    for statement in sorted(module.imports, key=lambda item: item.lineno, reverse=True):
+    for statement in sorted(module.imports, key=attrgetter("lineno", "col_offset"), reverse=True):
         begin = starts[statement.lineno - 1] + statement.col_offset
         end = starts[(statement.end_lineno or 1) - 1] + (statement.end_col_offset or 0)
         indent = data[starts[statement.lineno - 1] : begin]
         is_first = not indent.strip()
-        parts = module.replace_import(statement) or (["pass"] if statement.col_offset else [])
+        is_alone = not statement.col_offset and not data[end:].lstrip(b" \t").startswith(b";")
+        parts = module.replace_import(statement) or ([] if is_alone else ["pass"])
         separator = "\n" + indent.decode() if is_first else "; "
         data = data[:begin] + separator.join(parts).encode() + data[end:]
     return data.decode().encode(module.encoding)
@@ -372,7 +374,8 @@ class _Module(ast.NodeVisitor):
             return
         self._used.add(alias)
         if place > first + 1:
-            self._add(node.lineno, f"write {name}, after from scenarist import {name}")
+            home, own = EQUIVALENTS[name]
+            self._add(node.lineno, f"write {own}, after from {home} import {own}")
         if not rest:
             return
         fault = (

@@ -27,18 +27,21 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
     An invalid value becomes a fault of the declarations, and the rest is declared.
 
     Args:
-        over: Whether to keep single sequences and comparators of a scenario as well.
+        over: Whether its values override later declarations too. Other sequences and comparators
+            of a scenario are kept then.
 
     Raises:
         InvalidError: The file cannot be read or is not TOML. Nothing was declared.
     """
     document = read_file(file)
-    _declare_sections(declarations, document, file)
+    _declare_sections(declarations, document, file, over=over)
     for family in _FAMILIES:
         entries = _get_tables(declarations, document, family, file)
         # The default comes first, because it supplies what the other entries omit.
         for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT_ID):
             given = dict(_read_table(table))
+            if over:
+                declarations.overriding.add(f"{family}.{id}", given)
             if family == "DATA_NODE":
                 declarations.declare_data_node(id, given, file)
             elif family == "TASK":
@@ -75,30 +78,39 @@ def read_file(file: str) -> dict[str, Any]:
         raise InvalidError(f"{file}:{_locate_error(error, text)}") from None
 
 
-def _declare_sections(declarations: Declarations, document: Mapping[str, Any], file: str) -> None:
-    present: dict[str, Mapping[str, Any]] = {}
+def _declare_sections(
+    declarations: Declarations, document: Mapping[str, Any], file: str, *, over: bool
+) -> None:
     for name in _SECTIONS:
         table = document.get(name, {})
-        if isinstance(table, dict):
-            present[name] = dict(_read_table(table)) if table else {}
-        else:
+        if not isinstance(table, dict):
             _add_fault(declarations, file, name, f"is a value; write a table [{name}]")
-    if given := present.get("JOB"):
-        declarations.jobs = declarations.declare_section("JOB", declarations.jobs, given, file)
-    if given := present.get("CORE"):
-        declarations.core = declarations.declare_section("CORE", declarations.core, given, file)
-    if given := present.get("AUTHENTICATION"):
-        declarations.authentication = declarations.declare_section(
-            "AUTHENTICATION", declarations.authentication, given, file
-        )
-    if given := present.get("TAIPY"):
-        declarations.global_app = declarations.declare_table(
-            "TAIPY", declarations.global_app, given, file
-        )
-    if given := present.get("SCENARIST"):
-        declarations.settings = declarations.declare_table(
-            "SCENARIST", declarations.settings, given, file, known=given
-        )
+        elif given := dict(_read_table(table)):
+            if over:
+                declarations.overriding.add(name, given)
+            _declare_section(declarations, name, given, file)
+
+
+def _declare_section(
+    declarations: Declarations, name: str, given: Mapping[str, Any], file: str
+) -> None:
+    match name:
+        case "JOB":
+            declarations.jobs = declarations.declare_section(name, declarations.jobs, given, file)
+        case "CORE":
+            declarations.core = declarations.declare_section(name, declarations.core, given, file)
+        case "AUTHENTICATION":
+            declarations.authentication = declarations.declare_section(
+                name, declarations.authentication, given, file
+            )
+        case "TAIPY":
+            declarations.global_app = declarations.declare_table(
+                name, declarations.global_app, given, file
+            )
+        case _:
+            declarations.settings = declarations.declare_table(
+                name, declarations.settings, given, file, known=given
+            )
 
 
 def _get_tables(

@@ -77,7 +77,7 @@ def to_toml(declarations: Declarations) -> str:
 
 def _collect_values(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
     """Return the declared values under the keys of a file, without empty ones."""
-    empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
+    empty: tuple[Any, ...] = (None, "", (), [], {}) if isinstance(declared, Entry) else (None,)
     blank = type(declared)() if isinstance(declared, UniqueSection) else None
     values = {}
     for name in (item.name for item in fields(declared)):
@@ -121,7 +121,7 @@ def _to_references(value: object) -> Any:
         case Outcome():
             given = {item.name: getattr(value, item.name) for item in fields(value)}
             return {key: _to_references(item) for key, item in given.items() if item is not None}
-        case tuple():
+        case list() | tuple():
             return [_to_references(item) for item in value]
         case dict():
             return {key: _to_references(item) for key, item in value.items()}

@@ -11,18 +11,21 @@ def find_unbound_names(text: str) -> set[str]:
         text: The module, which can be parsed.
     """
     module = symtable.symtable(text, "module", "exec")
-    bound = {item.get_name() for item in module.get_symbols() if _is_bound(item)}
+    bound: set[str] = set()
     used: set[str] = set()
     tables = [module]
     for table in tables:
         tables += table.get_children()
-        used.update(
-            item.get_name()
-            for item in table.get_symbols()
-            if item.is_referenced() and (table is module or item.is_global())
-        )
-    return used - bound - set(dir(builtins))
+        for item in table.get_symbols():
+            if table is module or item.is_global():
+                (bound if _is_bound(item) else used).add(item.get_name())
+    return {name for name in used - bound - set(dir(builtins)) if not _is_of_python(name)}
 
 
 def _is_bound(symbol: symtable.Symbol) -> bool:
     return symbol.is_assigned() or symbol.is_imported()
+
+
+def _is_of_python(name: str) -> bool:
+    """Return whether Python gives each module a value of this name, such as ``__file__``."""
+    return name.startswith("__") and name.endswith("__")

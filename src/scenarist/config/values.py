@@ -17,7 +17,7 @@ from scenarist.domain.vocabulary import Frequency, Scope
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 _DURATION = re.compile(
-    r"(?=-?[\d.])(-)?(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?",
+    r"(?=-?[\d.])(-)?(?:([\d.]+)d *)?(?:([\d.]+)h *)?(?:([\d.]+)m *)?(?:([\d.]+)s)?",
     re.ASCII | re.IGNORECASE,
 )
 _SUFFIXED = re.compile(

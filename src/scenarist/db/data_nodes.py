@@ -1,6 +1,6 @@
 """Rows of data nodes and of their edits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,10 +117,11 @@ _BLOCKING_JOB = (
 _LAST_EDITS = Query(
     select(
         data_nodes.c.id,
+        edits.c.id,
         edits.c.created_at,
         edits.c.made_of,
         edits.c.stamp,
-        edits.c.job_id.is_not(None),
+        edits.c.job_id,
         edits.c.code_digest,
         edits.c.kept_as.is_not(None),
     )
@@ -133,10 +134,11 @@ _LAST_EDITS = Query(
 class LastEdit:
     """Newest edit of a data node, without its value."""
 
+    id: EditId
     created_at: datetime
     made_of: str | None
     stamp: str | None
-    is_of_job: bool
+    job_id: JobId | None
     code_digest: str | None
     has_moved: bool  #: the data node has another place now; the value has stayed at the old one
 
@@ -170,7 +172,10 @@ def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, 
 
 
 def add_many(connection: Connection, nodes: Sequence[DataNode]) -> None:
-    """Store data nodes of which there are none with the same config and owner."""
+    """Store data nodes of which there are none with the same config and owner.
+
+    The edits that they name as their last ones are stored next, in the same transaction.
+    """
     if nodes:
         connection.execute(insert(data_nodes), [_node_row(node) for node in nodes])
 
@@ -188,6 +193,7 @@ def _node_row(node: DataNode) -> dict[str, Any]:
         "version": node.version,
         "declaration": node.declaration,
         "place": node.place,
+        "last_edit_id": node.last_edit_id,
     }
 
 
@@ -236,15 +242,23 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     if not new:
         return
     add_edits_only(connection, new)
-    newest = {edit.data_node_id: edit.id for edit in new}
+    set_last_edits(connection, {edit.data_node_id: edit.id for edit in new})
+    record_writes(connection, new)
+    if any(edit.figures or edit.rendition is None for edit in new):
+        record_figures(connection, new)
+
+
+def set_last_edits(connection: Connection, newest: Mapping[DataNodeId, EditId]) -> None:
+    """Make edits the values of their data nodes.
+
+    Args:
+        newest: The edits by data node.
+    """
     execute_many(
         connection,
         _SET_LAST_EDIT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
-    record_writes(connection, new)
-    if any(edit.figures or edit.rendition is None for edit in new):
-        record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
@@ -281,6 +295,7 @@ def to_edit(row: Any) -> Edit:
         made_of=row.made_of,
         version=row.version,
         author=ref_of(row.author, row.author_id),
+        shared_from=row.shared_from,
         figures=row.figures or {},
     )
 

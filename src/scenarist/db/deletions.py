@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, select, union
 
 from scenarist.db.among import any_of
+from scenarist.db.sharing import SharedFile, find_unneeded, is_system_named
 from scenarist.db.tables import (
     cycles,
     data_nodes,
@@ -48,7 +49,7 @@ _SUBMISSIONS_OF = union(
 ).order_by("id")
 _JOBS_OF = select(jobs.c.id).where(any_of(jobs.c.submission_id, "ids")).order_by(jobs.c.number)
 _FILES = (
-    select(edits.c.data_node_id, edits.c.uri)
+    select(edits.c.data_node_id, edits.c.uri, edits.c.shared_from, edits.c.id)
     .where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
     .order_by(edits.c.id)
 )
@@ -113,7 +114,7 @@ def cascade_of_tasks(connection: Connection, task_ids: Iterable[str]) -> Cascade
 
 
 def delete_cascade(connection: Connection, cascade: Cascade) -> list[str]:
-    """Delete a cascade; return the server-named files of the data nodes' values."""
+    """Delete a cascade; return the files of values that no edit needs any more."""
     delete_submissions(connection, cascade.submissions)
     delete_sequences(connection, cascade.sequences)
     connection.execute(_DELETE_SUBSCRIBERS, {"ids": cascade.scenarios})
@@ -156,14 +157,17 @@ def delete_data_nodes(connection: Connection, data_node_ids: Iterable[str]) -> l
     """Delete data nodes that no task or scenario refers to, with their edits.
 
     Returns:
-        The files of their values that the server named, to be removed after the commit. Files and
-        tables that the user named are not included.
+        The files of their values that the server named and that no other edit shares, to be
+        removed after the commit. Files and tables that the user named are not included.
     """
     ids = tuple(data_node_ids)
-    files = connection.execute(_FILES, {"ids": ids})
-    uris = [uri for node_id, uri in files if is_system_named(node_id, uri)]
+    files = [
+        SharedFile(shared_from or edit_id, uri)
+        for node_id, uri, shared_from, edit_id in connection.execute(_FILES, {"ids": ids})
+        if shared_from is not None or is_system_named(node_id, uri)
+    ]
     connection.execute(_DELETE_NODES, {"ids": ids})
-    return list(dict.fromkeys(uris))
+    return find_unneeded(connection, files)
 
 
 def jobs_of_submissions(connection: Connection, submission_ids: Iterable[str]) -> Ids:
@@ -194,8 +198,3 @@ def _cascade(connection: Connection, cycle_ids: Ids, scenario_ids: Ids) -> Casca
 
 def _ids(connection: Connection, query: Select[Any], ids: Ids) -> Ids:
     return tuple(connection.execute(query, {"ids": ids}).scalars())
-
-
-def is_system_named(data_node_id: str, uri: str) -> bool:
-    """Whether a value's file is in the folder that the server makes for its data node."""
-    return data_node_id in uri.replace("\\", "/").split("/")[:-1]

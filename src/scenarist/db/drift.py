@@ -13,14 +13,17 @@ from scenarist.db.tables import (
     data_nodes,
     edits,
     job_holds,
+    scenario_data_nodes,
+    scenario_tasks,
     scenarios,
+    sequences,
     task_data_nodes,
     tasks,
 )
 from scenarist.db.tasks import OUTPUT
-from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.identifiers import DataNodeId, EditId, ScenarioId
 from scenarist.domain.locations import Owner
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import EntityKind, Scope
 
 _COUNT_DECLARATIONS = select(
     data_nodes.c.config_id, data_nodes.c.scope, data_nodes.c.declaration, func.count()
@@ -90,6 +93,36 @@ _COUNT_WIRINGS = select(
     tasks.c.config_id, tasks.c.wiring, func.count(), func.min(tasks.c.id)
 ).group_by(tasks.c.config_id, tasks.c.wiring)
 _SCENARIOS = select(scenarios.c.config_id, func.count()).group_by(scenarios.c.config_id)
+_ATTACHED = (
+    select(
+        scenarios.c.config_id,
+        func.count(tasks.c.id.distinct()),
+        func.min(scenarios.c.id),
+    )
+    .select_from(tasks)
+    .join(scenario_tasks, scenario_tasks.c.task_id == tasks.c.id)
+    .join(scenarios, scenarios.c.id == scenario_tasks.c.scenario_id)
+    .where(tasks.c.config_id == bindparam("config_id"), tasks.c.wiring == bindparam("wiring"))
+    .group_by(scenarios.c.config_id)
+    .order_by(scenarios.c.config_id)
+)
+# What the scenarios of each config have, by kind: the id of its config, or the name.
+_PARTS = {
+    EntityKind.TASK: select(scenarios.c.config_id, tasks.c.config_id, func.count())
+    .join(scenario_tasks, scenario_tasks.c.scenario_id == scenarios.c.id)
+    .join(tasks, tasks.c.id == scenario_tasks.c.task_id)
+    .group_by(scenarios.c.config_id, tasks.c.config_id)
+    .order_by(scenarios.c.config_id, tasks.c.config_id),
+    EntityKind.DATA_NODE: select(scenarios.c.config_id, data_nodes.c.config_id, func.count())
+    .join(scenario_data_nodes, scenario_data_nodes.c.scenario_id == scenarios.c.id)
+    .join(data_nodes, data_nodes.c.id == scenario_data_nodes.c.data_node_id)
+    .group_by(scenarios.c.config_id, data_nodes.c.config_id)
+    .order_by(scenarios.c.config_id, data_nodes.c.config_id),
+    EntityKind.SEQUENCE: select(scenarios.c.config_id, sequences.c.name, func.count())
+    .join(sequences, sequences.c.scenario_id == scenarios.c.id)
+    .group_by(scenarios.c.config_id, sequences.c.name)
+    .order_by(scenarios.c.config_id, sequences.c.name),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +234,30 @@ def count_wirings(connection: Connection) -> list[tuple[str, str, int, str]]:
 def count_scenarios(connection: Connection) -> dict[str, int]:
     """Count the scenarios of each config."""
     return {row[0]: row[1] for row in connection.execute(_SCENARIOS)}
+
+
+def count_attached(
+    connection: Connection, config_id: str, wiring: str
+) -> list[tuple[str, int, ScenarioId]]:
+    """Count the tasks of a config and wiring that are part of scenarios, by scenario config.
+
+    Each count comes with one of the scenarios. Tasks that an upgrade has detached do not count.
+    """
+    rows = connection.execute(_ATTACHED, {"config_id": config_id, "wiring": wiring})
+    return [tuple(row) for row in rows]
+
+
+def count_parts(connection: Connection) -> dict[tuple[str, EntityKind], dict[str, int]]:
+    """Count the scenarios of each config that have a task, an additional data node or a sequence.
+
+    Returns:
+        The counts by the config of the scenarios and by kind, then by config id or name.
+    """
+    found: dict[tuple[str, EntityKind], dict[str, int]] = {}
+    for kind, query in _PARTS.items():
+        for config_id, name, count in connection.execute(query):
+            found.setdefault((config_id, kind), {})[name] = count
+    return found
 
 
 def _kept_as(node: DataNodeRecord) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     literal_column,
+    null,
     or_,
     select,
     type_coerce,
@@ -39,8 +41,9 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tables.columns import to_timestamp
 from scenarist.db.tasks import OUTPUT
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
+from scenarist.domain.identifiers import CycleId, DataNodeId, EditId, ScenarioId, SubmissionId
 from scenarist.domain.permissions import ActorRef, ref_of
+from scenarist.domain.vocabulary import Scope
 
 _USES_OF_TASK = 2**32
 """More than a task can have."""
@@ -142,33 +145,62 @@ _used = (
     .subquery("used")
 )
 _IS_MADE = _used.c.direction == OUTPUT
-_OBSTACLES = (
+_IS_OBSTACLE = or_(
+    and_(~_IS_MADE, or_(data_nodes.c.last_edit_id.is_(None), IS_REPLACED)),
+    # Locks and claims do not matter for data nodes that are only read.
+    and_(_IS_MADE, data_nodes.c.locked_until.is_not(None)),
+    and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
+)
+_MAY_BE_WRITTEN, _HAS_MOVED, _REPLACED = 1, 2, 4
+_STATE = (
+    case((or_(_IS_MADE, data_nodes.c.scope != Scope.SCENARIO), _MAY_BE_WRITTEN), else_=0)
+    + case((edits.c.kept_as.is_not(None), _HAS_MOVED), else_=0)
+    + case(
+        (
+            and_(
+                places.c.place.is_not(None),  # first, so that nothing else is looked at
+                places.c.edit_id != data_nodes.c.last_edit_id,
+                places.c.data_node_id != data_nodes.c.id,
+            ),
+            _REPLACED,
+        ),
+        else_=0,
+    )
+)
+_OBSTACLE = json_row(
+    data_nodes.c.id,
+    data_nodes.c.storage_type,
+    case((and_(~_IS_MADE, data_nodes.c.last_edit_id.is_(None)), data_nodes.c.properties)),
+    case((and_(~_IS_MADE, IS_REPLACED), places.c.data_node_id)),
+    data_nodes.c.locked_by,
+    type_coerce(case((_IS_MADE, data_nodes.c.locked_until)), BigInteger),
+    data_nodes.c.lock_holder,
+    data_nodes.c.lock_holder_id,
+    data_nodes.c.claimed_by,
+    type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
+)
+# A list for each data node that the tasks use, in order of the first use.
+_IS_USUAL = and_(
+    _IS_MADE,
+    data_nodes.c.locked_until.is_(None),
+    data_nodes.c.claimed_until.is_(None),
+    edits.c.kept_as.is_(None),
+    places.c.place.is_(None),
+)
+_NODES = (
     select(
-        json_row(
-            data_nodes.c.id,
-            data_nodes.c.storage_type,
-            case((and_(~_IS_MADE, data_nodes.c.last_edit_id.is_(None)), data_nodes.c.properties)),
-            case((and_(~_IS_MADE, IS_REPLACED), places.c.data_node_id)),
-            data_nodes.c.locked_by,
-            type_coerce(case((_IS_MADE, data_nodes.c.locked_until)), BigInteger),
-            data_nodes.c.lock_holder,
-            data_nodes.c.lock_holder_id,
-            data_nodes.c.claimed_by,
-            type_coerce(case((_IS_MADE, data_nodes.c.claimed_until)), BigInteger),
+        # Most data nodes are of the first kind, for which little has to be computed.
+        case(
+            (_IS_USUAL, json_row(data_nodes.c.last_edit_id, literal(_MAY_BE_WRITTEN), null())),
+            else_=json_row(
+                data_nodes.c.last_edit_id, _STATE, case((_IS_OBSTACLE, _OBSTACLE), else_=null())
+            ),
         ).label("item")
     )
     .select_from(_used)
     .join(data_nodes, data_nodes.c.id == _used.c.id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
-    .where(
-        or_(
-            and_(~_IS_MADE, or_(data_nodes.c.last_edit_id.is_(None), IS_REPLACED)),
-            # Locks and claims do not matter for data nodes that are only read.
-            and_(_IS_MADE, data_nodes.c.locked_until.is_not(None)),
-            and_(_IS_MADE, data_nodes.c.claimed_until.is_not(None)),
-        )
-    )
     .order_by(_used.c.first)
 )
 _Obstacle = tuple[
@@ -183,12 +215,13 @@ _Obstacle = tuple[
     str | None,
     int | None,
 ]
+_Node = tuple[EditId | None, int, _Obstacle | None]
 _FACTS = Query(
     select(
         _HAS_SIBLINGS.label("has_siblings"),
         _UNFINISHED_OF_SCENARIO.label("unfinished"),
         decoded_list(_USES, _Use).label("uses"),
-        decoded_list(_OBSTACLES, _Obstacle).label("obstacles"),
+        decoded_list(_NODES, _Node).label("nodes"),
     ).where(scenarios.c.id == bindparam("id"))
 )
 
@@ -218,6 +251,28 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What changes whenever the value of one of some data nodes does.
+
+    Args:
+        edit_ids: The newest edit of each, in order; None without a value.
+        states: Flags of each: whether a task may have written it, whether the data node has another
+            place since, and whether another data node has written there.
+    """
+
+    edit_ids: Sequence[EditId | None] = ()
+    states: Sequence[int] = ()
+
+    @property
+    def may_be_stale(self) -> bool:
+        """Whether there is a value of a data node that a task writes, or other scenarios share."""
+        return any(
+            state & _MAY_BE_WRITTEN and edit_id is not None
+            for edit_id, state in zip(self.edit_ids, self.states, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioFacts:
     """What decides whether a scenario can be submitted and deleted now."""
 
@@ -225,18 +280,22 @@ class ScenarioFacts:
     unfinished: SubmissionId | None  #: the oldest submission that keeps it from being deleted
     wiring: Sequence[Wiring]  #: of its tasks, in their order
     obstacles: Sequence[Obstacle]  #: in order of their first use
+    marks: Marks  #: of all data nodes that its tasks use, in the same order
 
 
 def find_facts(connection: Connection, scenario_id: str) -> ScenarioFacts:
     """Return the facts about a scenario, with one statement; none if it was just deleted."""
     row = _FACTS.fetch_first(connection, {"id": scenario_id})
     if row is None:
-        return ScenarioFacts(has_siblings=False, unfinished=None, wiring=(), obstacles=())
+        return ScenarioFacts(
+            has_siblings=False, unfinished=None, wiring=(), obstacles=(), marks=Marks()
+        )
     return ScenarioFacts(
         has_siblings=row.has_siblings,
         unfinished=row.unfinished,
         wiring=_to_wiring(row.uses),
-        obstacles=[_to_obstacle(item) for item in row.obstacles],
+        obstacles=[_to_obstacle(item) for _, _, item in row.nodes if item is not None],
+        marks=Marks(*list(zip(*row.nodes, strict=True))[:2]),
     )
 
 

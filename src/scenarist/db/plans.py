@@ -11,8 +11,8 @@ from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
 from scenarist.db.places import is_own
 from scenarist.db.sql import Query
-from scenarist.db.tables import data_nodes, edits, job_holds, job_inputs, jobs, places, tasks
-from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
+from scenarist.db.tables import data_nodes, edits, job_holds, jobs, places, tasks
+from scenarist.domain.identifiers import DataNodeId, EditId, JobId, TaskId
 from scenarist.domain.permissions import ActorRef, ref_of
 from scenarist.domain.vocabulary import JobStatus
 
@@ -62,11 +62,6 @@ _NODES = Query(
     .outerjoin(places, places.c.place == data_nodes.c.place)
     .where(any_of(data_nodes.c.id, "ids"))
 )
-_READ = Query(
-    select(jobs.c.id, job_inputs.c.data_node_id, job_inputs.c.edit_id)
-    .join(jobs, jobs.c.number == job_inputs.c.job_number)
-    .where(any_of(jobs.c.id, "ids"))
-)
 _planned = select(tasks.c.config_id).where(any_of(tasks.c.id, "ids")).distinct().subquery("planned")
 _newest = (
     select(tasks.c.id)
@@ -106,7 +101,7 @@ class NodeState:
     storage_type: str
     properties: Mapping[str, Any]
     place: str | None
-    edit_id: str | None
+    edit_id: EditId | None
     edited_at: datetime | None
     job_id: JobId | None
     editor: str | None
@@ -146,16 +141,6 @@ def find_node_states(
         )
         for row in _NODES.fetch(connection, {"ids": list(data_node_ids)})
     }
-
-
-def find_read_edits(
-    connection: Connection, job_ids: Sequence[JobId]
-) -> dict[JobId, dict[str, str | None]]:
-    """Return the edits that jobs have read, by job and data node."""
-    read: dict[JobId, dict[str, str | None]] = {}
-    for job_id, node_id, edit_id in _READ.fetch(connection, {"ids": list(job_ids)}):
-        read.setdefault(job_id, {})[node_id] = edit_id
-    return read
 
 
 def estimate_runs(connection: Connection, task_ids: Sequence[TaskId]) -> dict[str, timedelta]:

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Boolean, Connection, bindparam, or_, select
 
 from scenarist.db.tables import data_nodes, task_data_nodes, tasks
 from scenarist.db.tasks import INPUT, OUTPUT
@@ -18,7 +18,7 @@ _TASKS = (
     .where(
         _written.c.data_node_id == bindparam("node"),
         _written.c.direction == OUTPUT,
-        tasks.c.skippable,
+        or_(tasks.c.skippable, bindparam("are_all", type_=Boolean)),
     )
     .limit(_TASKS_LIMIT + 1)
     .cte("of_node")
@@ -34,14 +34,27 @@ _INPUTS = (
 def find_provenance(connection: Connection, data_node_id: str) -> str | None:
     """Return the provenance of a value that is written now by something other than a job.
 
-    The value counts as the output that each skippable task which writes the data node would make
-    from the present values of its inputs, so that such a task can be skipped. None with more than
-    100 such tasks: each of them runs.
+    The value counts as the output that each task which writes the data node would make from the
+    present values of its inputs, so that it is not stale, and such a task can be skipped. With more
+    than 100 such tasks only the skippable ones count; with more than 100 of these, each of them
+    runs, and the return value is None.
     """
-    rows = connection.execute(_INPUTS, {"node": data_node_id}).fetchall()
-    made_of = []
+    for are_all in (True, False):
+        made_of, count = _digest_inputs(connection, data_node_id, are_all=are_all)
+        if count <= _TASKS_LIMIT:
+            return " ".join(made_of) if made_of else None
+    return None
+
+
+def _digest_inputs(
+    connection: Connection, data_node_id: str, *, are_all: bool
+) -> tuple[list[str], int]:
+    """Return the provenance of each task that writes a data node, and the number of these tasks."""
+    rows = connection.execute(_INPUTS, {"node": data_node_id, "are_all": are_all}).fetchall()
+    made_of, count = [], 0
     for task_id, inputs in groupby(rows, key=lambda row: row.task_id):
+        count += 1
         edit_ids = [row.last_edit_id for row in inputs if row.data_node_id is not None]
         if None not in edit_ids:
             made_of.append(digest_provenance(task_id, edit_ids))
-    return " ".join(made_of) if 0 < len(made_of) <= _TASKS_LIMIT else None
+    return made_of, count

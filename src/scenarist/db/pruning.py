@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
-from scenarist.db.deletions import is_system_named
+from scenarist.db.sharing import SharedFile, find_unneeded, is_system_named
 from scenarist.db.tables import (
     chores,
     data_nodes,
@@ -123,7 +123,7 @@ _NODES = (
     .limit(_PAGE)
 )
 _SUPERSEDED = (
-    select(edits.c.id, edits.c.uri)
+    select(edits.c.id, edits.c.uri, edits.c.shared_from)
     .where(
         edits.c.data_node_id == bindparam("node"),
         edits.c.id > bindparam("after"),
@@ -142,7 +142,11 @@ _PROMISED = (
     .where(any_of(job_inputs.c.edit_id, "ids"))
 )
 _DELETE_EDITS = delete(edits).where(any_of(edits.c.id, "ids"))
-_RECORDED = select(edits.c.uri).where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
+# One statement, as the bytes of an edit that is deleted meanwhile may be shared before.
+_RECORDED = union_all(
+    select(edits.c.uri).where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None)),
+    select(edits.c.uri).where(any_of(edits.c.shared_from, "edit_ids"), edits.c.uri.is_not(None)),
+)
 _BEING_WRITTEN = (
     select(job_holds.c.data_node_id)
     .join(jobs, jobs.c.number == job_holds.c.job_number)
@@ -174,7 +178,7 @@ class FinishedSubmission:
 @dataclass(frozen=True, slots=True)
 class OldEdit:
     id: EditId
-    file: str | None  #: the file of its value, if the server named it
+    file: SharedFile | None  #: the file of its value, if the server named it
 
 
 def claim_prune(connection: Connection, every: timedelta, now: datetime) -> bool:
@@ -253,11 +257,14 @@ def _iter_superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
     while found := reader.execute(
         _SUPERSEDED, {"node": node.id, "after": after, "up_to": up_to}
     ).all():
-        for edit_id, uri in found:
+        for edit_id, uri, shared_from in found:
             # The last one written may have an older id, if the clock was set back.
             if edit_id != node.last_edit_id:
-                is_ours = uri is not None and is_system_named(node.id, uri)
-                yield OldEdit(EditId(edit_id), uri if is_ours else None)
+                is_ours = uri is not None and (
+                    shared_from is not None or is_system_named(node.id, uri)
+                )
+                file = SharedFile(shared_from or edit_id, uri) if is_ours else None
+                yield OldEdit(EditId(edit_id), file)
         after = found[-1].id
 
 
@@ -266,14 +273,28 @@ def find_promised(reader: Connection, edit_ids: Sequence[EditId]) -> set[EditId]
     return {EditId(item) for item in reader.execute(_PROMISED, {"ids": edit_ids}).scalars()}
 
 
-def delete_edits(connection: Connection, edit_ids: Sequence[EditId]) -> int:
-    """Delete edits; return how many were deleted. The caller removes their files after commit."""
-    return connection.execute(_DELETE_EDITS, {"ids": edit_ids}).rowcount
+def delete_edits(connection: Connection, old: Sequence[OldEdit]) -> tuple[int, list[str]]:
+    """Delete edits.
+
+    Returns:
+        How many were deleted, and the files that no edit needs any more, which the caller removes
+        after the commit.
+    """
+    gone = connection.execute(_DELETE_EDITS, {"ids": [edit.id for edit in old]}).rowcount
+    files = [edit.file for edit in old if edit.file is not None]
+    return gone, find_unneeded(connection, files)
 
 
-def find_recorded_files(reader: Connection, data_node_ids: Sequence[str]) -> set[str]:
-    """Return the files that contain values of data nodes."""
-    return set(reader.execute(_RECORDED, {"ids": data_node_ids}).scalars())
+def find_recorded_files(
+    reader: Connection, data_node_ids: Sequence[str], edit_ids: Sequence[str]
+) -> set[str]:
+    """Return the files that contain values of data nodes, or bytes that were stored for edits.
+
+    Args:
+        edit_ids: The edits after which files in the folders of these data nodes are named.
+    """
+    values = {"ids": data_node_ids, "edit_ids": edit_ids}
+    return set(reader.execute(_RECORDED, values).scalars())
 
 
 def find_being_written(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:

@@ -36,6 +36,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import Scenario, Subscriber
 from scenarist.domain.identifiers import CycleId, ScenarioId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, OUTCOMES, PageRequest, ScenarioFilter
+from scenarist.domain.searching import make_searched_text
 
 _TASKS = Query(
     select(scenario_tasks.c.task_id)
@@ -71,7 +72,7 @@ _TAGS = (
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _LIST = EntityList(
     select(
-        scenarios,
+        *(column for column in scenarios.c if column is not scenarios.c.searched_text),
         decoded_list(_TASK_IDS).label("task_ids"),
         decoded_list(_NODES_OF_TASKS).label("data_node_ids"),
         decoded_list(_ADDITIONAL).label("additional"),
@@ -131,6 +132,8 @@ def add(connection: Connection, scenario: Scenario) -> None:
             properties=dict(scenario.properties),
             created_at=scenario.created_at,
             version=scenario.version,
+            forked_from=scenario.forked_from,
+            searched_text=_searched_text_of(scenario),
         )
         .returning(scenarios.c.number)
     ).scalar_one()
@@ -167,9 +170,17 @@ def change(connection: Connection, scenario: Scenario) -> None:
     connection.execute(
         update(scenarios)
         .where(scenarios.c.id == scenario.id)
-        .values(name=scenario.name, properties=dict(scenario.properties))
+        .values(
+            name=scenario.name,
+            properties=dict(scenario.properties),
+            searched_text=_searched_text_of(scenario),
+        )
     )
     _replace_tags(connection, scenario.id, scenario.tags)
+
+
+def _searched_text_of(scenario: Scenario) -> str:
+    return make_searched_text([scenario.name, *sorted(scenario.tags), scenario.id])
 
 
 def _replace_tags(connection: Connection, scenario_id: str, tags: Iterable[str]) -> None:
@@ -244,6 +255,7 @@ def list_page(
             match_any(scenarios.c.cycle_id, wanted.cycle_id),
             match_any(scenarios.c.config_id, wanted.config_id),
             match_any(scenarios.c.version, wanted.version),
+            match_any(scenarios.c.forked_from, wanted.forked_from),
         ],
     )
     if wanted.is_primary is not None:
@@ -262,6 +274,9 @@ def list_page(
             if name == by_outcome
             else has_outcome_within(scenarios.c.id, name, bounds)
         )
+    # No index: a search that finds little looks through all scenarios that meet the other filters.
+    for word in wanted.search:
+        query = query.where(scenarios.c.searched_text.contains(word, autoescape=True))
     created_at = scenario_tags.c.created_at if has_one_tag else scenarios.c.created_at
     query = created_between(query, created_at, wanted.created)
     found = listed.fetch_page(connection, request, query, branches)
@@ -295,6 +310,7 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             created_at=row.created_at,
             version=row.version,
             subscribers=subscribers.get(row.id, ()),
+            forked_from=row.forked_from,
         )
         for row in rows
     ]

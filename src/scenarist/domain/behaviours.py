@@ -50,12 +50,16 @@ class DeclaredTask:
         inputs: The config ids of the data nodes that it reads, in order.
         outputs: The config ids of the data nodes that it writes, in order.
         code_digest: The digest of its function's code; None if the code cannot be read.
+        cache: Whether its outputs are taken from an earlier job with the same cache key.
+        cache_version: Part of its cache keys.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     behaviour: Behaviour
     code_digest: str | None
+    cache: bool = False
+    cache_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,7 @@ class DeclaredConfigs:
 
     def find_scenario_fault(self, config_id: str) -> str | None:
         """Return why scenarios of a config cannot be submitted; None if they can."""
-        if config_id in self.scenarios:
-            return None
-        return (
-            f"the application no longer declares the scenario config {config_id!r}; declare it "
-            "again, or create a scenario from another config"
-        )
+        return None if config_id in self.scenarios else describe_missing_config(config_id)
 
     def find_task_fault(
         self, config_id: str, inputs: Sequence[str], outputs: Sequence[str]
@@ -99,17 +98,26 @@ class DeclaredConfigs:
         now = self.tasks.get(config_id)
         if now is None:
             return (
-                f"the application no longer declares the task {config_id!r}; declare it again, or "
-                "create a new scenario"
+                f"the application no longer declares the task {config_id!r}; upgrade the scenario, "
+                "or declare it again"
             )
         if (now.inputs, now.outputs) == (tuple(inputs), tuple(outputs)):
             return None
         return (
-            f"task {config_id!r} was created as {_format_wiring(inputs, outputs)}, but the "
-            f"application now declares it as {_format_wiring(now.inputs, now.outputs)}; create a "
-            "new scenario, or restore the declaration"
+            f"task {config_id!r} was created as {format_wiring(inputs, outputs)}, but the "
+            f"application now declares it as {format_wiring(now.inputs, now.outputs)}; upgrade the "
+            "scenario, or restore the declaration"
         )
 
 
-def _format_wiring(inputs: Sequence[str], outputs: Sequence[str]) -> str:
+def describe_missing_config(config_id: str) -> str:
+    """Return the message that the config of a scenario is gone, and what to do."""
+    return (
+        f"the application no longer declares the scenario config {config_id!r}; declare it "
+        "again, or create a scenario from another config"
+    )
+
+
+def format_wiring(inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """Return the config ids that a task reads and writes as text."""
     return f"({', '.join(inputs)}) -> ({', '.join(outputs)})"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import (
     CycleId,
     DataNodeId,
@@ -99,6 +100,7 @@ class Scenario:
     created_at: datetime
     version: str
     subscribers: tuple[Subscriber, ...] = ()
+    forked_from: ScenarioId | None = None  #: the scenario that it was forked from
     outcomes: Mapping[str, OutcomeOfScenario] = field(default_factory=dict)
 
 
@@ -152,7 +154,26 @@ class Edit:
     author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
     made_of: str | None = None  #: see `digest_provenance`
     version: str | None = None  #: of the application that wrote it; None if another program did
+    shared_from: EditId | None = None  #: the edit whose bytes it shares, for which they were stored
     figures: Mapping[str, Figure] = field(default_factory=dict)  #: of outcomes, by JSON Pointer
+
+    @property
+    def value_id(self) -> EditId:
+        """The edit for which its bytes were stored: equal where the value is the same."""
+        return self.shared_from or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStaleness:
+    """Whether the value of a data node was made from what its inputs are now.
+
+    Args:
+        is_stale: None without a value, if no task writes the data node, and if nobody can tell.
+        because: Why it is stale, in a sentence.
+    """
+
+    is_stale: bool | None
+    because: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +201,7 @@ class DataNode:
     place: str | None = None  #: a digest of the location in which its value is replaced
     replaced_by: DataNodeId | None = None  #: the data node that overwrote its value
     stamp: str | None = None  #: stamp of the user-named file when the last edit was recorded
+    staleness: NodeStaleness | None = None  #: None if nobody has looked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,6 +249,10 @@ class Job:
     subscribers: tuple[Subscriber, ...] = ()  #: those of the submitted entity
     function: str | None = None  #: the function that its last attempt ran
     code_digest: str | None = None  #: digest of the function's code
+    run_reason: RunReason | None = None  #: why its last attempt ran; None if it was skipped
+    because: str | None = None  #: why it ran or was skipped, in a sentence
+    cache_key: str | None = None  #: if its task takes outputs from the cache
+    cached_from: JobId | None = None  #: the job from which its outputs were taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,6 +270,17 @@ class Submission:
     version: str
     retry_of: SubmissionId | None = None
     paused_at: datetime | None = None  #: the time since which no job of it is started
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewestSubmission:
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: SubmissionId
+    entity_id: str  #: the scenario, or the sequence
+    status: SubmissionStatus
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,12 @@
 """Whether the values that a task has written are still what it would write, and if not, why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from hashlib import blake2b
+
+from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 
 
 @unique
@@ -23,7 +25,7 @@ class RunReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurrentOutput:
-    """The current value of a data node that a skippable task writes.
+    """The current value of a data node that a task writes.
 
     Args:
         made_of: Provenance digests, separated by blanks; None if its provenance is unknown.
@@ -31,6 +33,7 @@ class CurrentOutput:
             deleted or replaced, a value that another data node has replaced, and one that has
             stayed at the former place of the data node.
         is_of_other_code: Whether a job has written it with code other than the present one.
+        job_id: The job that wrote it, if any.
     """
 
     written_at: datetime
@@ -38,6 +41,8 @@ class CurrentOutput:
     validity: timedelta | None
     is_in_place: bool = True
     is_of_other_code: bool = False
+    edit_id: EditId | None = None
+    job_id: JobId | None = None
 
 
 WHY_SKIPPED = "its outputs are valid, and were made from the present values of its inputs"
@@ -81,3 +86,25 @@ def find_run_reason(
     ):
         return RunReason.EXPIRED
     return None
+
+
+def find_changed_inputs(
+    inputs: Mapping[DataNodeId, EditId | None],
+    output: CurrentOutput,
+    read: Mapping[JobId, Mapping[DataNodeId, EditId | None]],
+) -> set[DataNodeId]:
+    """Return the inputs that have other values now than when an output was made, if that is known.
+
+    Where it is not recorded what was read, these are the inputs that were written after the output.
+
+    Args:
+        inputs: The present edits by data node; None for one that does not exist yet.
+        read: The edits that jobs have read, by job.
+    """
+    known = None if output.job_id is None else read.get(output.job_id)
+    if known and known.keys() >= inputs.keys():
+        return {node for node, edit in inputs.items() if known[node] != edit}
+    made = output.edit_id
+    return {
+        node for node, edit in inputs.items() if None not in (edit, made) and str(edit) > str(made)
+    }

@@ -57,13 +57,22 @@ ANY_TIME = TimeRange()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
+    """Filter of a list of scenarios.
+
+    Args:
+        search: Words in the form of `split_search`; each is a part of the name, of a tag or of the
+            identifier.
+    """
+
     id: tuple[str, ...] = ()
+    forked_from: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
     cycle_id: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     is_primary: bool | None = None
     name: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
     created: TimeRange = ANY_TIME
     outcomes: Mapping[str, OutcomeRange] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
 
 _KEYS = ("path", "default_path")
+_COMPRESSED = (".gz", ".bz2", ".zip", ".xz", ".zst")
 _NOT_IN_FILES = EXTERNAL_STORAGE_TYPES | {"in_memory"}
 
 
@@ -53,3 +54,13 @@ def file_path(storage_type: str, properties: Mapping[str, Any]) -> str | None:
         return named_path(resolve(path, os.environ))
     except InvalidError:
         return named_path(path)
+
+
+def explain_compressed(path: str) -> str | None:
+    """Return what is wrong with a path for text, if it is named like a compressed file."""
+    if not path.lower().endswith(_COMPRESSED):
+        return None
+    return (
+        f"{path!r} is named like a compressed file, but text is neither compressed nor "
+        "decompressed; name an uncompressed file, or use parquet, which compresses"
+    )

@@ -39,6 +39,9 @@ class AnyOrchestrator(Protocol):
     def drain(self) -> None:
         """Claim no more jobs and accept no more worker calls; running jobs continue."""
 
+    def retire(self) -> None:
+        """Claim no more jobs, since another process does; running jobs may take their time."""
+
     def force_exit(self) -> None:
         """Wait no longer for running jobs; safe to call in a signal handler."""
 
@@ -62,6 +65,9 @@ class NullOrchestrator:
 
     def drain(self) -> None:
         self.worker_calls.stop_accepting()
+
+    def retire(self) -> None:
+        """Do nothing: no job is claimed here."""
 
     def force_exit(self) -> None:
         """Do nothing: no job is running here."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,18 @@ from scenarist.db.jobs.claim import Claim, InputValue, get_inputs
 from scenarist.db.jobs.recipes import RecipeCache, TaskDataNode, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs, is_in_place
 from scenarist.db.places import find_last_writes
+from scenarist.db.value_sources import find_read_edits, find_writes
 from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.freshness import RunReason, find_run_reason
-from scenarist.domain.identifiers import make_uuid
+from scenarist.domain.explanations import WrittenOutputs, describe_write, explain_run
+from scenarist.domain.freshness import (
+    CurrentOutput,
+    RunReason,
+    find_changed_inputs,
+    find_run_reason,
+)
+from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.resources import RESOURCE_PARSERS, Resources, parse_resources
 from scenarist.executors.base import JobRequest
@@ -81,24 +89,112 @@ def record_replaced_files(
     return found.changes, faults
 
 
-def find_reason_to_run(
+@dataclass(frozen=True, slots=True)
+class RunDecision:
+    """Why a claimed job runs; without a reason it is skipped, since its outputs are valid.
+
+    Args:
+        because: The reason in a sentence, if it needs names.
+    """
+
+    reason: RunReason | None
+    because: str | None = None
+
+
+_NOT_SKIPPABLE = RunDecision(RunReason.NOT_SKIPPABLE)
+_FORCED = RunDecision(RunReason.FORCED)
+
+
+def decide_runs(
     connection: Connection,
-    claim: Claim,
-    recipe: TaskRecipe,
-    inputs: Sequence[InputValue],
+    claims: Sequence[Claim],
+    recipes: RecipeCache,
+    inputs: Mapping[int, Sequence[InputValue]],
     now: datetime,
-) -> RunReason | None:
-    """Return why a claimed job runs; None if it is skipped, since its outputs are valid."""
-    if not recipe.skippable:
-        return RunReason.NOT_SKIPPABLE
-    if claim.force:
-        return RunReason.FORCED
-    has_inputs = all(
-        is_in_place(*_storage_of(node, value.kept_as), value.stamp, find_file_state)
-        for node, value in zip(recipe.inputs, inputs, strict=True)
+) -> dict[int, RunDecision]:
+    """Decide which claimed jobs run, and why, by job.
+
+    Queries the database only if there are skippable tasks, and once more to name their changed
+    inputs.
+    """
+    decisions: dict[int, RunDecision] = {}
+    skippable: list[_SkippableJob] = []
+    for claim in claims:
+        recipe = recipes.get(claim.task_id)
+        if not recipe.skippable:
+            decisions[claim.number] = _NOT_SKIPPABLE
+        elif claim.force:
+            decisions[claim.number] = _FORCED
+        else:
+            skippable.append(_SkippableJob(claim, recipe, inputs.get(claim.number, ())))
+    if not skippable:
+        return decisions
+    found = find_outputs(connection, [job.recipe for job in skippable], find_file_state)
+    for job, outputs in zip(skippable, found, strict=True):
+        job.outputs = outputs
+        job.reason = find_run_reason(job.find_made_of(), outputs, now)
+    changes = _describe_changes(
+        connection, [job for job in skippable if job.reason is RunReason.INPUT_CHANGED]
     )
-    (outputs,) = find_outputs(connection, [recipe], find_file_state)
-    return find_run_reason(claim.made_of if has_inputs else None, outputs, now)
+    for job in skippable:
+        number = job.claim.number
+        because = None if job.reason is None else job.explain(changes.get(number, ()))
+        decisions[number] = RunDecision(job.reason, because)
+    return decisions
+
+
+@dataclass(slots=True)
+class _SkippableJob:
+    claim: Claim
+    recipe: TaskRecipe
+    inputs: Sequence[InputValue]
+    outputs: Sequence[CurrentOutput | None] = ()
+    reason: RunReason | None = None
+
+    def find_made_of(self) -> str | None:
+        """Return the provenance of what it would write; None if a named file has lost its value."""
+        has_inputs = all(
+            is_in_place(*_storage_of(node, value.kept_as), value.stamp, find_file_state)
+            for node, value in zip(self.recipe.inputs, self.inputs, strict=True)
+        )
+        return self.claim.made_of if has_inputs else None
+
+    def explain(self, changes: Sequence[str]) -> str:
+        ends = list(zip(self.recipe.outputs, self.outputs, strict=True))
+        written = WrittenOutputs(
+            function=self.recipe.function,
+            names=[node.config_id for node, _ in ends],
+            missing=[node.config_id for node, output in ends if output is None],
+            is_code_known=self.recipe.code_digest is not None,
+        )
+        return explain_run(self.reason, written, changes)
+
+
+def _describe_changes(
+    connection: Connection, changed: Sequence[_SkippableJob]
+) -> dict[int, list[str]]:
+    """Return what happened to the inputs of jobs since their outputs were made, by job."""
+    if not changed:
+        return {}
+    outputs = [output for job in changed for output in job.outputs if output is not None]
+    job_ids = [output.job_id for output in outputs if output.job_id is not None]
+    read = find_read_edits(connection, job_ids) if job_ids else {}
+    edits: dict[int, list[EditId]] = {}
+    for job in changed:
+        ends = zip(job.recipe.inputs, job.inputs, strict=True)
+        present = {node.data_node_id: value.edit_id for node, value in ends}
+        nodes = {
+            node_id
+            for output in job.outputs
+            if output is not None
+            for node_id in find_changed_inputs(present, output, read)
+        }
+        edits[job.claim.number] = [present[node] for node in present if node in nodes]
+    writes = find_writes(connection, [edit for found in edits.values() for edit in found])
+    return {
+        number: [describe_write(writes[edit]) for edit in found if edit in writes]
+        for number, found in edits.items()
+    }
 
 
 def _storage_of(

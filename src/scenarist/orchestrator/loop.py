@@ -60,6 +60,7 @@ _REASON_LIMIT = 1_000
 # its outcome ends the wait (docs/decisions/0004).
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
+_UNBOUNDED_SECONDS = 1e8  # years
 # Those of this process's own commits that need more than another step.
 _DECIDED_ON = frozenset({Topic.STOP, Topic.RETRIES})
 
@@ -173,6 +174,17 @@ class Orchestrator:
             if self.running:
                 _log.info("draining", jobs=self.running, seconds=self._drain_seconds)
         self.worker_calls.stop_accepting()
+
+    def retire(self) -> None:
+        """Stop claiming jobs, since another process does; running jobs continue without a bound.
+
+        Worker calls are accepted until `drain`.
+        """
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + _UNBOUNDED_SECONDS
+            self._events.append(DrainStarted())
+            if self.running:
+                _log.info("running jobs continue here until they have ended", jobs=self.running)
 
     def force_exit(self) -> None:
         """Make `stop` wait no longer for running jobs; safe to call in a signal handler."""

@@ -1,11 +1,12 @@
 """Configs that the application declares."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct
 
 from scenarist.domain.outcomes import Direction
-from scenarist.domain.vocabulary import Frequency, Scope
+from scenarist.domain.vocabulary import EntityKind, Frequency, Scope
 
 
 class ScenarioConfig(Struct, kw_only=True, frozen=True):
@@ -99,3 +100,33 @@ class ScenarioConfigWithInputs(ScenarioConfig, kw_only=True, frozen=True):
 
 class OneScenarioConfig(Struct, kw_only=True, frozen=True):
     config: ScenarioConfigWithInputs
+
+
+class DriftDifference(Struct, kw_only=True, frozen=True):
+    """A difference between existing entities and the config that they were created from."""
+
+    entity_type: Annotated[EntityKind, Meta(description="DATA_NODE, TASK or SCENARIO.")]
+    config_id: str
+    message: Annotated[
+        str,
+        Meta(
+            description="What differs, and what to do.",
+            examples=[
+                "scenarios of 'heating' differ from the config: 12 have no task 'price'; upgrade "
+                "them: scenarist scenario upgrade --all-of heating"
+            ],
+        ),
+    ]
+    scenario_config_ids: Annotated[
+        list[str],
+        Meta(description="Configs of scenarios that an upgrade brings up to date."),
+    ]
+
+
+class DriftReport(Struct, kw_only=True, frozen=True):
+    differences: Annotated[
+        list[DriftDifference], Meta(description="Empty if all entities are as declared.")
+    ]
+    checked_at: Annotated[
+        datetime, Meta(description="With many scenarios, a comparison is used for some time.")
+    ]

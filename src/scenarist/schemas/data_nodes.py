@@ -103,6 +103,8 @@ class Edit(Struct, kw_only=True, frozen=True):
 
 
 class DataNode(Struct, kw_only=True, frozen=True):
+    """A data node. Only the response to a GET of one has the last two fields."""
+
     id: str
     config_id: str
     name: str | None
@@ -157,6 +159,21 @@ class DataNode(Struct, kw_only=True, frozen=True):
     ]
     creation_date: datetime
     version: Annotated[str, Meta(description="Version of the application that created it.")]
+    is_stale: Annotated[
+        bool | UnsetType | None,
+        Meta(
+            description="Whether its value was made from other values of the inputs, or by other "
+            "code, than a job would use now; null without a value, if no task writes it, and if "
+            "that cannot be told."
+        ),
+    ] = UNSET
+    stale_because: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="Which change it does not reflect; null if it is not stale.",
+            examples=["data node 'growth' was written at 2026-03-01T12:00:00Z by ines"],
+        ),
+    ] = UNSET
 
 
 class OneDataNode(Struct, kw_only=True, frozen=True):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from scenarist.domain.freshness import RunReason
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.schemas.subscribers import Subscriber
 
@@ -26,6 +27,20 @@ class Job(Struct, kw_only=True, frozen=True):
         ),
     ]
     reason: Annotated[str | None, Meta(description="Why it ended with this status.")]
+    run_reason: Annotated[
+        RunReason | None,
+        Meta(
+            description="Why its last attempt ran; null before, if it was skipped, and if that was "
+            "not recorded."
+        ),
+    ]
+    because: Annotated[
+        str | None,
+        Meta(
+            description="Why it ran or was skipped, in a sentence.",
+            examples=["data node 'growth' was written at 2026-03-01T12:00:00Z by ines"],
+        ),
+    ]
     stacktrace: list[str]
     function: Annotated[
         str | None, Meta(description="Function that its last attempt ran, as package.module:name.")
@@ -33,6 +48,17 @@ class Job(Struct, kw_only=True, frozen=True):
     code_digest: Annotated[
         str | None,
         Meta(description="Digest of the code of the function and of the modules it imports."),
+    ]
+    cache_key: Annotated[
+        str | None,
+        Meta(
+            description="Digest of all that its outputs depend on; null unless its task takes "
+            "outputs from the cache."
+        ),
+    ]
+    cached_from: Annotated[
+        str | None,
+        Meta(description="The job whose outputs it took from the cache, if it did not run."),
     ]
     creation_date: datetime
     submitted_at: datetime

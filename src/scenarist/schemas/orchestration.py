@@ -21,6 +21,14 @@ class Orchestration(Struct, kw_only=True, frozen=True):
             examples=[["1.0"]],
         ),
     ]
+    changed_files: Annotated[
+        list[str],
+        Meta(
+            description="Files of the application that have changed since the server that responds "
+            "has loaded them; it goes on with the former code until it is restarted.",
+            examples=[["/opt/planning/app.py"]],
+        ),
+    ]
 
 
 class OneOrchestration(Struct, kw_only=True, frozen=True):

@@ -1,8 +1,8 @@
 """Plans: what a submit would run."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from scenarist.domain.freshness import RunReason
 from scenarist.domain.vocabulary import EntityType, PlannedAction
@@ -15,14 +15,26 @@ class PlanOptions(Request, kw_only=True, frozen=True):
     force: Annotated[bool, Meta(description="Run skippable tasks even if nothing changed.")] = False
 
 
+class PlanWithInputs(PlanOptions, kw_only=True, frozen=True):
+    """Options of the submit of a scenario or sequence that is planned; all are optional."""
+
+    inputs: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Values of inputs of the scenario by name, which the submit would write "
+            "first. They are checked as by the submit, and not written."
+        ),
+    ] = field(default_factory=dict)
+
+
 class PlannedTask(Struct, kw_only=True, frozen=True):
     task_id: str
     task_config_id: str
     action: Annotated[
         PlannedAction,
         Meta(
-            description="RUN, SKIP, WAIT for a first value of an input, or FAIL because the value "
-            "of an input is gone."
+            description="RUN, SKIP, TAKE its outputs from the cache, WAIT for a first value of an "
+            "input, or FAIL because the value of an input is gone."
         ),
     ]
     reason: Annotated[RunReason | None, Meta(description="Why it would run.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from scenarist.domain.outcomes import Direction
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import Scope, SubmissionStatus
 from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
@@ -61,6 +61,32 @@ class ChangeScenario(Request, kw_only=True, frozen=True):
         dict[str, Any] | UnsetType,
         Meta(description="Merged into the existing properties; null removes one (RFC 7396)."),
     ] = UNSET
+
+
+class ForkScenario(Request, kw_only=True, frozen=True):
+    """Omitted tags and properties are those of the scenario that is forked."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])] | None = None
+    tags: Annotated[
+        list[str] | UnsetType,
+        Meta(description="Replaces all tags; limited to authorized_tags of the config."),
+    ] = UNSET
+    properties: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="Merged into the existing properties; null removes one (RFC 7396)."),
+    ] = UNSET
+    creation_date: (
+        Annotated[
+            str,
+            Meta(
+                description="Determines the cycle. By default the fork is made now, in the cycle "
+                "of the scenario that is forked.",
+                examples=["2026-01-31T12:00:00Z"],
+            ),
+        ]
+        | None
+    ) = None
+    inputs: Inputs = field(default_factory=dict)
 
 
 class CompareScenarios(Request, kw_only=True, frozen=True):
@@ -119,8 +145,32 @@ class OutcomeOfScenario(Struct, kw_only=True, frozen=True):
     ]
 
 
+class StaleDataNode(Struct, kw_only=True, frozen=True):
+    """A data node whose value was made from other values, or by other code, than now."""
+
+    data_node_id: str
+    config_id: str
+    because: Annotated[
+        str,
+        Meta(
+            description="Which change it does not reflect.",
+            examples=["data node 'growth' was written at 2026-03-01T12:00:00Z by ines"],
+        ),
+    ]
+
+
+class LastSubmission(Struct, kw_only=True, frozen=True):
+    """The newest submission of a scenario or of one of its sequences."""
+
+    id: str
+    entity_id: Annotated[str, Meta(description="The scenario, or the sequence.")]
+    status: SubmissionStatus
+    submitted_at: datetime
+    finished_at: datetime | None
+
+
 class Scenario(Struct, kw_only=True, frozen=True):
-    """A scenario. Lists omit the last four fields."""
+    """A scenario. Lists omit the fields from is_submittable to stale."""
 
     id: str
     config_id: str
@@ -139,6 +189,10 @@ class Scenario(Struct, kw_only=True, frozen=True):
     subscribers: list[Subscriber]
     creation_date: datetime
     version: Annotated[str, Meta(description="Version of the application that created it.")]
+    forked_from: Annotated[
+        str | None,
+        Meta(description="The scenario that it was forked from, which may be deleted since."),
+    ]
     outcomes: Annotated[
         dict[str, OutcomeOfScenario], Meta(description="Outcomes by name, as declared now.")
     ]
@@ -153,6 +207,22 @@ class Scenario(Struct, kw_only=True, frozen=True):
         Meta(
             description="Why an action is not possible now, by action: submit, delete, promote.",
             examples=[{"promote": ["it is already the primary scenario of its cycle"]}],
+        ),
+    ] = UNSET
+    stale: Annotated[
+        list[StaleDataNode] | UnsetType,
+        Meta(description="Its data nodes whose values are not of the present inputs or code."),
+    ] = UNSET
+    last_submission: Annotated[
+        LastSubmission | UnsetType | None,
+        Meta(description="Only in lists that ask for it; null if it was never submitted."),
+    ] = UNSET
+    inputs: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="Values of the inputs that a list asks for, by name. Omitted are values "
+            "of more than 1,000 characters, and of files and databases with a name of their own.",
+            examples=[{"growth": 0.07}],
         ),
     ] = UNSET
 
@@ -191,6 +261,45 @@ class OneScenario(Struct, kw_only=True, frozen=True):
 class ScenarioCreated(Struct, kw_only=True, frozen=True):
     message: str
     scenario: Scenario
+
+
+class InputDifference(Struct, kw_only=True, frozen=True):
+    """An input that differs from that of the scenario that was forked."""
+
+    name: Annotated[str, Meta(examples=["growth"])]
+    old: Annotated[
+        Any,
+        Meta(
+            description="Its value in the scenario that was forked; omitted if it has none, or if "
+            "that is large or kept in a file or database with a name of its own.",
+            examples=[0.05],
+        ),
+    ] = UNSET
+    new: Annotated[Any, Meta(description="The same of the fork.", examples=[0.07])] = UNSET
+
+
+class UnsharedDataNode(Struct, kw_only=True, frozen=True):
+    """A data node of which the fork does not have the value that its source has, and why."""
+
+    data_node_id: str
+    config_id: str
+    because: str
+
+
+class ScenarioForked(Struct, kw_only=True, frozen=True):
+    message: str
+    scenario: Scenario
+    diff: Annotated[
+        list[InputDifference],
+        Meta(description="The inputs that differ, in the order of their use."),
+    ]
+    not_shared: Annotated[
+        list[UnsharedDataNode],
+        Meta(
+            description="Data nodes whose values are at places that the user named, and so are not "
+            "shared by both scenarios."
+        ),
+    ]
 
 
 class ScenarioAnswer(Struct, kw_only=True, frozen=True):

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
-from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -17,10 +16,10 @@ from litestar.concurrency import set_asyncio_executor
 from scenarist.api.app import create_app
 from scenarist.api.middleware.auth import AuthMiddleware
 from scenarist.config import Application, load_app
+from scenarist.config.code_files import list_code_files
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
-from scenarist.db.notify.notifications import Topic
 from scenarist.demo.tour import render_tour
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest, TaskFilter
@@ -31,7 +30,6 @@ from scenarist.observability import tracing
 from scenarist.observability.logs import configure_logging
 from scenarist.observability.metrics import ProcessMetrics
 from scenarist.server.auth_setup import (
-    AuthComponents,
     build_auth,
     build_auth_middleware,
     get_allowed_hosts,
@@ -46,36 +44,14 @@ from scenarist.server.paths import (
     prepare_storage,
 )
 from scenarist.server.preflight import check_application, find_warnings
-from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
+from scenarist.server.reloading import ReloadLink
+from scenarist.server.runtime import OrchestratorRuntime
+from scenarist.server.service_setup import build_services
 from scenarist.server.settings import Settings, find_secrets
-from scenarist.server.versions import VersionMonitor
-from scenarist.server.worker_calls import build_compute
-from scenarist.services.cancellation import Canceller
-from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import CompletionNotifier
-from scenarist.services.configs import ConfigService
 from scenarist.services.container import Services
-from scenarist.services.cycles import CycleService
-from scenarist.services.data_nodes import DataNodeService
-from scenarist.services.edits import EditService
-from scenarist.services.event_log import ChangeNotifier, EventLogService
-from scenarist.services.files import FileService
-from scenarist.services.health import HealthService
-from scenarist.services.inputs import InputService
-from scenarist.services.jobs import JobService
-from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.placement import export_secrets
-from scenarist.services.plans import PlanService
-from scenarist.services.scenarios import NewScenario, ScenarioService
-from scenarist.services.sequences import SequenceService
-from scenarist.services.side_by_side import SideBySideService
-from scenarist.services.submissions import SubmissionService
-from scenarist.services.subscribers import SubscriberService
-from scenarist.services.tasks import TaskService
-from scenarist.services.value_maker import ValueMaker
-from scenarist.services.value_schemas import ValueSchemas
-from scenarist.services.value_writer import ValueWriter
-from scenarist.services.values import ValueService
+from scenarist.services.scenarios import NewScenario
 from scenarist.system.exiting import open_thread_pool
 
 REQUEST_THREADS = 16
@@ -142,7 +118,7 @@ def open_server(
         auth = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
             stack.callback(authorization.refusals.close)
-        services = _build_services(
+        services = build_services(
             application, settings, folder, database, orchestration, completions, authorization, now
         )
         if make_executor is None:
@@ -179,10 +155,12 @@ def serve(
     settings: Settings,
     *,
     when_up: Callable[[Server, str], None] | None = None,
+    link: ReloadLink | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
+        link: The connection to the supervisor that replaces this process when its code changes.
         when_up: Called with the parts and the address (``http://host:port``) once the server
             accepts requests.
 
@@ -195,13 +173,16 @@ def serve(
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
         stack.enter_context(_observe(settings, application))
-        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        address = (settings.host, settings.port)
+        listener = stack.enter_context(
+            open_listener(*address) if link is None else link.open_listener(address)
+        )
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(open_thread_pool(REQUEST_THREADS, "request"))
         set_asyncio_executor(threads)
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
-        address = f"http://{host}:{port}"
+        url = f"http://{host}:{port}"
         http_server = HttpServer(
             server.asgi,
             stop_accepting=server.stop_accepting,
@@ -215,12 +196,19 @@ def serve(
             signal.signal(number, http_server.handle_exit)
         structlog.get_logger(__name__).info(
             "serving",
-            address=address,
+            address=url,
             pid=os.getpid(),
             version=server.orchestration.versions.version,
         )
         if when_up is not None:
-            when_up(server, address)
+            when_up(server, url)
+        if link is not None:
+
+            def retire() -> None:
+                server.orchestration.orchestrator.retire()
+                http_server.retire()
+
+            link.announce(list_code_files(application), on_retire=retire)
         http_server.run(sockets=[listener])
 
 
@@ -304,110 +292,6 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
         )
 
     serve(load_app(_DEMO), settings, when_up=when_up)
-
-
-def _build_services(  # noqa: PLR0913 - the dependencies of all services
-    application: Application,
-    settings: Settings,
-    folder: str,
-    database: Database,
-    orchestration: OrchestratorRuntime,
-    completions: CompletionNotifier,
-    authorization: AuthComponents,
-    now: Callable[[], datetime],
-) -> Services:
-    registry, orchestrator = application.registry, orchestration.orchestrator
-    version, declared, zone = orchestration.versions.version, orchestration.declared, settings.zone
-    canceller = Canceller(database, now=now)
-    writer = ValueWriter(database, now=now, version=version)
-    compute = build_compute(lambda: orchestrator.worker_calls)
-    read = build_compute(lambda: orchestration.value_calls)
-    limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
-    placed: dict[str, Any] = {"folder": folder, "now": now}
-    of_values = {**placed, "limits": limits, "figures": declared.figures}
-    maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
-    scenarios = ScenarioService(
-        database, registry, folder=folder, now=now, version=version, zone=zone, declared=declared
-    )
-    submissions = SubmissionService(
-        database, canceller, now=now, version=version, declared=declared
-    )
-    return Services(
-        configs=ConfigService(registry),
-        cycles=CycleService(database, now=now, zone=zone),
-        scenarios=scenarios,
-        inputs=InputService(
-            database, registry, scenarios, submissions, maker, writer, schemas, limits, now
-        ),
-        comparisons=ComparisonService(database, registry, compute, **placed),
-        side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
-        sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(
-            database, registry, folder=folder, now=now, version=version, declared=declared
-        ),
-        data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, writer, read, schemas, **of_values),
-        files=FileService(database, writer, read, schemas, **of_values),
-        limits=limits,
-        edits=EditService(database),
-        plans=PlanService(database, now=now, declared=declared),
-        submissions=submissions,
-        jobs=JobService(
-            database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
-        ),
-        orchestration=_build_orchestration_service(database, orchestration.versions, now),
-        subscribers=_build_subscriber_service(database, settings, authorization, now),
-        event_log=EventLogService(database),
-        change_notifier=_build_change_notifier(database),
-        completions=completions,
-        health=_build_health_service(database, orchestration, now),
-        sessions=authorization.sessions,
-        users=authorization.users,
-        keys=authorization.keys,
-        audit=authorization.audit,
-    )
-
-
-def _build_subscriber_service(
-    database: Database,
-    settings: Settings,
-    authorization: AuthComponents,
-    now: Callable[[], datetime],
-) -> SubscriberService:
-    return SubscriberService(
-        database,
-        now=now,
-        may_be_private=settings.webhook_private_addresses,
-        encrypt=authorization.cipher.encrypt,
-    )
-
-
-def _build_health_service(
-    database: Database, orchestration: OrchestratorRuntime, now: Callable[[], datetime]
-) -> HealthService:
-    orchestrator = orchestration.orchestrator
-    return HealthService(
-        database,
-        now=now,
-        is_orchestrating=lambda: orchestrator.is_running,
-        executor_fault=lambda: orchestrator.executor_fault,
-        step_fault=lambda: orchestrator.step_fault,
-        find_other_versions=orchestration.versions.find_others,
-    )
-
-
-def _build_orchestration_service(
-    database: Database, versions: VersionMonitor, now: Callable[[], datetime]
-) -> OrchestrationService:
-    return OrchestrationService(
-        database, now=now, version=versions.version, find_other_versions=versions.find_others
-    )
-
-
-def _build_change_notifier(database: Database) -> ChangeNotifier:
-    notifier = ChangeNotifier()
-    database.subscribe(frozenset({Topic.NEWS}), notifier.on_commit)
-    return notifier
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from scenarist.server.http_protocol import ConnectionLimits, HttpProtocol, PeerC
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _GRACE_SECONDS = 5
+_LINGER_SECONDS = 1
+"""How long a server that retires answers those who connected before it stopped to accept."""
 
 _STOPPED_PROBLEM = make_problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -97,6 +99,7 @@ class HttpServer(uvicorn.Server):
         )
         self._stop_accepting = stop_accepting
         self._on_force_exit = on_force_exit
+        self._is_retiring = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -110,7 +113,19 @@ class HttpServer(uvicorn.Server):
             self._on_force_exit()
         self.should_exit = True
 
+    def retire(self) -> None:
+        """Stop because another process serves the same socket: no connection is cut off unheard.
+
+        Can be called in any thread.
+        """
+        self._is_retiring = True
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._is_retiring:
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(_LINGER_SECONDS)
         self._stop_accepting()
         await super().shutdown(sockets)
 

@@ -18,6 +18,7 @@ from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.orchestrator.output_flusher import OutputFlusher
 from scenarist.orchestrator.process_watch import identify_own_process
+from scenarist.server.code_watch import CodeWatch
 from scenarist.server.paths import get_storage_location
 from scenarist.server.settings import Settings
 from scenarist.server.versions import VersionMonitor, find_app_version
@@ -48,6 +49,7 @@ class OrchestratorRuntime:
     ) -> None:
         version = find_app_version(application, settings)
         self.versions = VersionMonitor(database, version, now=now)
+        self.code_watch = CodeWatch(application)
         self._application = application
         self._settings = settings
         self._database = database
@@ -84,6 +86,8 @@ class OrchestratorRuntime:
         stack.callback(self._value_workers.close)
         stack.callback(self.versions.stop)
         self.versions.start()
+        stack.callback(self.code_watch.stop)
+        self.code_watch.start()
         if orchestrator is None:
             stack.callback(self._call_workers.close)
             return

@@ -136,7 +136,7 @@ class CycleService:
         if dry_run:
             return find_cascade(self._database.reader)
         cascade, uris = self._database.write(work)
-        remove_files(uris)
+        remove_files(uris, of_deleted=frozenset(cascade.data_nodes))
         return cascade
 
     def _check_period(self, new: NewCycle, around: Cycle) -> None:

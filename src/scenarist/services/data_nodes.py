@@ -12,6 +12,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.engine import Database
 from scenarist.db.locks import set_lock
 from scenarist.db.paging import Page
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import DataNode, Event
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.listings import DataNodeListFilter, PageRequest
@@ -27,6 +28,7 @@ from scenarist.services.locks import (
     drop_expired,
     get_data_node,
 )
+from scenarist.services.staleness import StalenessReader
 from scenarist.services.value_reader import is_named_file
 from scenarist.services.value_writer import make_update_event
 from scenarist.storage.registry import find_file_state
@@ -41,6 +43,7 @@ class DataNodeService:
 
     Args:
         folder: Where default values are stored, unless their config names a path.
+        declared: What the application declares now; None to take tasks as recorded.
     """
 
     def __init__(
@@ -51,15 +54,19 @@ class DataNodeService:
         folder: str,
         now: Callable[[], datetime],
         version: str,
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
         self._now = now
+        self._staleness = StalenessReader(declared)
         self._factory = EntityFactory(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
-        return _with_file_time(get_data_node(self._database.reader, data_node_id, self._now()))
+        connection = self._database.reader
+        node = get_data_node(connection, data_node_id, self._now())
+        return _with_file_time(self._with_staleness(connection, node))
 
     def list_page(
         self, actor: Actor, wanted: DataNodeListFilter, request: PageRequest
@@ -103,7 +110,7 @@ class DataNodeService:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
             if expect is not None:
-                expect(node)
+                expect(self._with_staleness(connection, node))
             _check_unreferenced(connection, node, actor)
             event = Event(
                 kind=EntityKind.DATA_NODE, id=node.id, change=ChangeType.DELETED, actor=actor.ref
@@ -112,7 +119,7 @@ class DataNodeService:
             audit.record_allowed(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 
-        remove_files(self._database.write(work))
+        remove_files(self._database.write(work), of_deleted=(data_node_id,))
 
     def lock(
         self, actor: Actor, data_node_id: str, *, editor_id: str | None = None, lasts: timedelta
@@ -165,6 +172,10 @@ class DataNodeService:
             return replace(node, locked_by=None, locked_until=None, lock_holder=None)
 
         return self._database.write(work)
+
+    def _with_staleness(self, connection: Connection, node: DataNode) -> DataNode:
+        found = self._staleness.find_of_node(connection, node.id)
+        return replace(node, staleness=found.find(node.id))
 
 
 def _with_file_time(node: DataNode) -> DataNode:

@@ -1,6 +1,6 @@
 """Common parts of deletions: refuse unfinished submissions, log events, remove files."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 from sqlalchemy import Connection
@@ -50,13 +50,24 @@ def make_deletion_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
     ]
 
 
-def remove_files(uris: Iterable[str], *, with_folders: bool = True) -> None:
+def remove_files(uris: Iterable[str], *, of_deleted: Collection[str] = ()) -> None:
     """Remove files of values whose records are deleted; call this after the commit.
 
     A file that cannot be removed is logged and left, since nothing refers to it any more.
 
     Args:
-        with_folders: Also remove the folders of their data nodes; only if those are deleted too.
+        of_deleted: Data nodes that are deleted too, so that nothing writes to their folders any
+            more: these are removed if they are empty.
     """
-    for uri, reason in registry.remove_files(uris, with_folders=with_folders).items():
+    whole: list[str] = []
+    others: list[str] = []
+    for uri in uris:
+        (whole if _folder_name(uri) in of_deleted else others).append(uri)
+    left = registry.remove_files(whole, with_folders=True)
+    left |= registry.remove_files(others, with_folders=False)
+    for uri, reason in left.items():
         _log.warning("file not removed", file=uri, reason=reason)
+
+
+def _folder_name(uri: str) -> str:
+    return uri.replace("\\", "/").rsplit("/", 2)[-2]

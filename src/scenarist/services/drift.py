@@ -1,21 +1,25 @@
 """Drift: differences between the records and what the application declares now."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from scenarist.config import ConfigRegistry, DataNodeConfig
+from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig
 from scenarist.db import drift as drift_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.drift import DataNodeRecord, RecordUpdate
+from scenarist.db.engine import Database
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.locations import Owner, digest_wiring
+from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.redaction import redact
 from scenarist.domain.secrets import extract_secrets, get_declared_secrets, mask_properties
+from scenarist.domain.vocabulary import EntityKind
 from scenarist.services.declarations import find_task_fault
 from scenarist.services.placement import compute_declaration, make_placement
 
@@ -28,17 +32,101 @@ class NodeDrift:
     nodes: Sequence[RecordUpdate]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A difference, for people.
+
+    Args:
+        kind: DATA_NODE, TASK or SCENARIO.
+        config_id: The config that the entities differ from.
+        message: What differs and what to do, in a sentence.
+        scenario_config_ids: Configs of scenarios that an upgrade brings up to date.
+    """
+
+    kind: EntityKind
+    config_id: str
+    message: str
+    scenario_config_ids: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class Drift:
     """All differences.
 
     Args:
         nodes: Data nodes whose records are updated when a server starts.
-        lines: Descriptions of the differences for people, one sentence each.
     """
 
     nodes: list[NodeDrift] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        return [difference.message for difference in self.differences]
+
+    def add(self, kind: EntityKind, config_id: str, message: str, *scenario_configs: str) -> None:
+        self.differences.append(
+            Difference(
+                kind=kind,
+                config_id=config_id,
+                message=message,
+                scenario_config_ids=scenario_configs,
+            )
+        )
+
+
+_REST = 10
+"""A comparison of all records is not repeated for as many times as long as it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownDifferences:
+    checked_at: datetime
+    valid_until: datetime
+    differences: Sequence[Difference]
+
+
+class DriftService:
+    """Tells how the records differ from what the application declares.
+
+    Args:
+        declared: What it declares; None to compare nothing.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        registry: ConfigRegistry,
+        *,
+        now: Callable[[], datetime],
+        declared: DeclaredConfigs | None,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._now = now
+        self._declared = declared
+        self._known: _KnownDifferences | None = None
+
+    def list_differences(self, actor: Actor) -> tuple[datetime, Sequence[Difference]]:
+        """Return all differences, and when the records were compared.
+
+        With many scenarios that takes time, so the last result is returned for some time after.
+        """
+        actor.require(Permission.READ)
+        started_at, known = self._now(), self._known
+        if known is not None and known.checked_at <= started_at < known.valid_until:
+            return known.checked_at, known.differences
+        found: Sequence[Difference] = ()
+        if self._declared is not None:
+            with self._database.snapshot() as connection:
+                found = find_drift(connection, self._registry, self._declared).differences
+        now = self._now()
+        self._known = _KnownDifferences(started_at, now + _REST * (now - started_at), found)
+        return started_at, found
+
+    def forget(self) -> None:
+        """Compare anew at the next request, since a scenario was upgraded."""
+        self._known = None
 
 
 def find_drift(
@@ -48,10 +136,14 @@ def find_drift(
     drift = Drift()
     _compare_nodes(connection, registry, drift)
     _compare_tasks(connection, registry, declared, drift)
+    parts = drift_rows.count_parts(connection)
     for config_id, count in drift_rows.count_scenarios(connection).items():
         fault = declared.find_scenario_fault(config_id)
         if fault is not None:
-            drift.lines.append(f"{_format_count(count, 'scenario')} cannot be submitted: {fault}")
+            message = f"{_format_count(count, 'scenario')} cannot be submitted: {fault}"
+            drift.add(EntityKind.SCENARIO, config_id, message)
+        elif config_id in registry.scenarios:
+            _compare_parts(registry.scenarios[config_id], count, registry, parts, drift)
     return drift
 
 
@@ -78,9 +170,11 @@ def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drif
         if declaration != compute_declaration(config):
             differing.add(config_id)
         if scope is not config.scope:
-            drift.lines.append(
+            drift.add(
+                EntityKind.DATA_NODE,
+                config_id,
                 f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the "
-                f"scope {scope}; new ones get the scope {config.scope}"
+                f"scope {scope}; new ones get the scope {config.scope}",
             )
     for config_id in registry.data_nodes:
         if config_id in differing:
@@ -95,7 +189,8 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
         try:
             nodes.append(_make_update(config, node, owners.get(node.owner_id or "", Owner())))
         except InvalidError as error:
-            drift.lines.append(f"data node {node.id} is not changed: {error.message}")
+            message = f"data node {node.id} is not changed: {error.message}"
+            drift.add(EntityKind.DATA_NODE, config.id, message)
     drift.nodes.append(NodeDrift(config, nodes))
     changes: dict[str, list[RecordUpdate]] = {}
     for item in nodes:
@@ -105,7 +200,8 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
             change = f"validity_period {item.before.validity} -> {item.validity}"
             changes.setdefault(change, []).append(item)
     for change, items in changes.items():
-        drift.lines.append(f"{_format_count(len(items), 'data node')} of {config.id!r}: {change}")
+        message = f"{_format_count(len(items), 'data node')} of {config.id!r}: {change}"
+        drift.add(EntityKind.DATA_NODE, config.id, message)
 
 
 def _make_update(config: DataNodeConfig, node: DataNodeRecord, owner: Owner) -> RecordUpdate:
@@ -134,9 +230,55 @@ def _compare_tasks(
             continue
         (task,) = task_rows.get_many(connection, [example])
         fault = find_task_fault(task, declared)
-        if fault is not None:
-            of = f" (such as {task.parent_ids[0]})" if task.parent_ids else ""
-            drift.lines.append(f"{_format_count(count, 'task')}{of} cannot be run: {fault}")
+        if fault is None:
+            continue
+        attached = drift_rows.count_attached(connection, config_id, wiring)
+        if not attached and task.owner_id is not None:
+            continue  # detached by an upgrade
+        number = sum(of_config for _, of_config, _ in attached) or count
+        of = f" (such as {attached[0][2]})" if attached else ""
+        message = f"{_format_count(number, 'task')}{of} cannot be run: {fault}"
+        drift.add(EntityKind.TASK, config_id, message, *(name for name, _, _ in attached))
+
+
+def _compare_parts(
+    config: ScenarioConfig,
+    scenarios: int,
+    registry: ConfigRegistry,
+    parts: Mapping[tuple[str, EntityKind], Mapping[str, int]],
+    drift: Drift,
+) -> None:
+    """Describe which parts scenarios of a config lack, or have although they are not declared."""
+    declared = {
+        EntityKind.TASK: [task.id for task in config.tasks],
+        EntityKind.DATA_NODE: [node.id for node in config.additional_data_nodes],
+        EntityKind.SEQUENCE: list(config.sequences),
+    }
+    described = []
+    for kind, names in declared.items():
+        noun = kind.lower().replace("_", " ")
+        present = parts.get((config.id, kind), {})
+        lacking = {name: scenarios - present.get(name, 0) for name in names}
+        described += [
+            f"{count} {_have(count)} no {noun} {name!r}" for name, count in lacking.items() if count
+        ]
+        for name in sorted(set(present) - set(names)):
+            # Sequences may be made by hand; tasks that are declared nowhere are reported as such.
+            if kind is not EntityKind.SEQUENCE and (
+                kind is not EntityKind.TASK or name in registry.tasks
+            ):
+                has = f"{present[name]} {_have(present[name])}"
+                described.append(f"{has} the {noun} {name!r}, which is no longer declared")
+    if described:
+        message = (
+            f"scenarios of {config.id!r} differ from the config: {', '.join(described)}; upgrade "
+            f"them: scenarist scenario upgrade --all-of {config.id}"
+        )
+        drift.add(EntityKind.SCENARIO, config.id, message, config.id)
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _format_property(properties: Mapping[str, Any], key: str) -> str:

@@ -1,7 +1,7 @@
 """Eligibility: whether a scenario can be submitted, deleted and promoted now, and why not."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.services.locks import describe_lock
 from scenarist.services.outcomes import with_outcomes
+from scenarist.services.staleness import Staleness, StalenessReader
 from scenarist.storage.registry import explain_missing, find_file_state
 
 ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
@@ -24,32 +25,64 @@ NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have on
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Eligibility:
-    """A scenario, with the reasons against submit, delete and promote; without reasons, it can."""
+    """A scenario, with the reasons against submit, delete and promote; without reasons, it can.
+
+    Args:
+        staleness: That of its data nodes.
+    """
 
     scenario: Scenario
     submit: tuple[str, ...]
     delete: tuple[str, ...]
     promote: tuple[str, ...]
+    staleness: Staleness
 
 
-def find_eligibility(
-    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None, now: datetime
-) -> Eligibility:
-    """Check what can be done with a scenario that exists, and read its outcomes.
+class EligibilityReader:
+    """Reads what is known of a scenario beside its records: eligibility, outcomes, stale values.
 
-    Takes one SQL statement, and another one if the scenario has outcomes.
+    Args:
+        declared: What the application declares now; None to take tasks as recorded.
     """
-    (scenario,) = with_outcomes(connection, [scenario], declared)
-    facts = eligibility.find_facts(connection, scenario.id)
-    return Eligibility(
-        scenario=scenario,
-        submit=(
-            *_find_declaration_faults(scenario, facts.wiring, declared),
-            *_reasons_against_submit(facts.obstacles, now),
-        ),
-        delete=tuple(_reasons_against_delete(scenario, facts)),
-        promote=_reasons_against_promote(scenario),
-    )
+
+    def __init__(self, declared: DeclaredConfigs | None, now: Callable[[], datetime]) -> None:
+        self._declared = declared
+        self._now = now
+        self._staleness = StalenessReader(declared)
+
+    def read(self, connection: Connection, scenario: Scenario) -> Eligibility:
+        """Check what can be done with a scenario that exists, and which of its values are stale.
+
+        Takes one SQL statement, and another one if outcomes are declared, unless values have
+        changed since the last time.
+        """
+        now, declared = self._now(), self._declared
+        (scenario,) = with_outcomes(connection, [scenario], declared)
+        facts = eligibility.find_facts(connection, scenario.id)
+        found = self._staleness.find_of_scenario(connection, scenario, facts.marks)
+        return Eligibility(
+            scenario=_mark_stale_outcomes(scenario, found),
+            submit=(
+                *_find_declaration_faults(scenario, facts.wiring, declared),
+                *_reasons_against_submit(facts.obstacles, now),
+            ),
+            delete=tuple(_reasons_against_delete(scenario, facts)),
+            promote=_reasons_against_promote(scenario),
+            staleness=found,
+        )
+
+
+def _mark_stale_outcomes(scenario: Scenario, staleness: Staleness) -> Scenario:
+    """Return a scenario whose outcomes say whether the values that they are from are stale."""
+    if not scenario.outcomes:
+        return scenario
+    outcomes = {
+        name: outcome
+        if outcome.data_node_id is None
+        else replace(outcome, is_stale=staleness.find(outcome.data_node_id).is_stale)
+        for name, outcome in scenario.outcomes.items()
+    }
+    return replace(scenario, outcomes=outcomes)
 
 
 def owners_of(scenario: Scenario, *, has_siblings: bool) -> tuple[str, ...]:

@@ -22,9 +22,10 @@ class HealthService:
         step_fault: Returns why outcomes of jobs cannot be recorded now, or None.
         find_other_versions: Returns the versions of the application, other than that of this
             process, that are connected to the database.
+        find_changed_files: Returns the files of the application that differ from what is loaded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it asks
         self,
         database: Database,
         *,
@@ -33,6 +34,7 @@ class HealthService:
         executor_fault: Callable[[], str | None] = lambda: None,
         step_fault: Callable[[], str | None] = lambda: None,
         find_other_versions: Callable[[], Sequence[str]] = lambda: (),
+        find_changed_files: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._database = database
         self._now = now
@@ -40,12 +42,14 @@ class HealthService:
         self._executor_fault = executor_fault
         self._step_fault = step_fault
         self._find_other_versions = find_other_versions
+        self._find_changed_files = find_changed_files
 
     def check_readiness(self) -> str:
         """Return a message if requests can be served and jobs can be claimed now.
 
         For a server without an orchestrator, the message has the number of known orchestrators. It
-        also says whether other versions of the application are connected to the database.
+        also says whether other versions of the application are connected to the database, and
+        whether its files have changed.
 
         Raises:
             UnavailableError: The server is not ready; the message says why.
@@ -56,19 +60,23 @@ class HealthService:
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
         if is_orchestrating is None:
-            return f"ready; orchestrators that run the jobs: {others}{self._describe_versions()}"
+            return f"ready; orchestrators that run the jobs: {others}{self._describe_code()}"
         if not is_orchestrating:
             raise UnavailableError("the orchestrator is not running")
         if (fault := find_fault() or self._step_fault()) is not None:
             raise UnavailableError(fault)
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
-        return f"ready{self._describe_versions()}"
+        return f"ready{self._describe_code()}"
 
-    def _describe_versions(self) -> str:
+    def _describe_code(self) -> str:
         # Which ones is not said: the response is open to all.
-        is_mixed = bool(self._find_other_versions())
-        return "; other versions of the application are connected to this database" * is_mixed
+        remarks = ""
+        if self._find_other_versions():
+            remarks += "; other versions of the application are connected to this database"
+        if self._find_changed_files():
+            remarks += "; files of the application have changed since the start of this server"
+        return remarks
 
     @property
     def is_orchestrating(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry
+from scenarist.config.value_schemas import SCHEMA
 from scenarist.db import audit, event_log, importing
 from scenarist.db import cycles as cycle_rows
 from scenarist.db import data_nodes as data_node_rows
@@ -23,6 +24,7 @@ from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import ConflictError, InDoubtError, ScenaristError, UnavailableError
+from scenarist.domain.faults import make_faults_error
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.import_report import ImportReport
 from scenarist.domain.permissions import Actor, Permission
@@ -35,10 +37,12 @@ from scenarist.services.import_selection import ImportSelection
 from scenarist.services.outcomes import fill_outcomes
 from scenarist.services.placement import resolve_properties
 from scenarist.services.value_reader import make_json_location
+from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.worker_calls import CallInWorker, FunctionCall
 from scenarist.storage.base import INLINE_FOLDER, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files.value_files import store_bytes
 from scenarist.storage.registry import discard, write_value
+from scenarist.system.json_decoding import decode_json
 from scenarist.taipy.applications import TaipyApplication
 from scenarist.taipy.folders import TaipyFolder, UnreadableFileError
 
@@ -88,6 +92,7 @@ class ImportService:
     ) -> None:
         self._database = database
         self._registry = registry
+        self._schemas = ValueSchemas(registry.data_nodes)
         self._declared = declared
         self._folder = folder
         self._zone = zone
@@ -123,8 +128,9 @@ class ImportService:
             plan = self._store_and_write(actor, source, plan, opened, newest)
             fill_outcomes(self._database, self._declared)
         for item in plan.edits:
-            if item.value is not None and (fault := opened[item.edit.id].fault) is not None:
-                plan.note(f"value of {item.edit.data_node_id}", f"it cannot be opened: {fault}")
+            fault = None if item.value is None else self._find_fault(item, opened[item.edit.id])
+            if fault is not None:
+                plan.note(f"value of {item.edit.data_node_id}", fault)
         return plan.to_report(source)
 
     def _store_and_write(
@@ -158,6 +164,21 @@ class ImportService:
         recorded = {item.edit.id for item in plan.edits}
         _discard_values(item for item in stored.values() if item.item.edit.id not in recorded)
         return plan
+
+    def _find_fault(self, item: ImportedEdit, opened: _Opened) -> str | None:
+        """Return why an imported value will not work; None if it will, as far as it is known."""
+        if opened.fault is not None:
+            return f"it cannot be opened: {opened.fault}"
+        config = self._registry.data_nodes.get(item.config_id)
+        if config is None or SCHEMA not in config.properties or opened.rendition is None:
+            return None
+        if not opened.is_complete:
+            return "it is not compared with the schema of its data node: its JSON is not complete"
+        faults = self._schemas.find_faults(item.config_id, decode_json(opened.rendition.encode()))
+        what = "it does not fit the schema of its data node"
+        return (
+            make_faults_error(faults, what=what, code="value_invalid").message if faults else None
+        )
 
     def _open_values(self, items: Sequence[ImportedEdit]) -> dict[str, _Opened]:
         """Have a worker open the values of edits; return what it found, by edit."""

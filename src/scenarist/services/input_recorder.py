@@ -1,6 +1,6 @@
 """Records the values of several inputs in one transaction: all of them, or none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -86,6 +86,10 @@ class InputRecorder:
         self._attempts = 0
 
     @property
+    def names(self) -> Collection[str]:
+        return self._inputs.keys()
+
+    @property
     def node_ids(self) -> Mapping[str, DataNodeId]:
         """The data nodes for which values have been made, by name."""
         return {name: made.wanted.node.id for name, made in self._made.items()}
@@ -118,6 +122,28 @@ class InputRecorder:
             ConflictError: A data node cannot be written now.
             UnpreparedError: Some values must be made before the transaction.
         """
+        ready = self._make_ready(connection, nodes)
+        for node, value in ready:
+            self._recorded.append(value)
+            _, replacement = self._writer.add(connection, self._actor, node, value, self._options)
+            self._replacements.append(replacement)
+
+    def check(self, connection: Connection, nodes: Mapping[str, DataNodeId]) -> list[DataNodeId]:
+        """Raise what `record` would raise now, without recording anything.
+
+        Returns:
+            The data nodes that it would write.
+        """
+        return [node.id for node, _ in self._make_ready(connection, nodes)]
+
+    def _make_ready(
+        self, connection: Connection, nodes: Mapping[str, DataNodeId]
+    ) -> list[tuple[DataNode, NewValue]]:
+        """Return all values with their data nodes.
+
+        Raises:
+            InvalidError, ConflictError, UnpreparedError: As `record`.
+        """
         self._recorded, self._replacements = [], []
         ready: list[tuple[DataNode, NewValue]] = []
         wanted: list[_Wanted] = []
@@ -138,10 +164,7 @@ class InputRecorder:
         self._refuse(faults)
         if wanted:
             raise UnpreparedError(partial(self._prepare, wanted))
-        for node, value in ready:
-            self._recorded.append(value)
-            _, replacement = self._writer.add(connection, self._actor, node, value, self._options)
-            self._replacements.append(replacement)
+        return ready
 
     def _attempt(self, work: Callable[[], T]) -> T:
         while True:

@@ -1,4 +1,4 @@
-"""Inputs of scenarios by name: list them, and write several in one transaction."""
+"""Inputs of scenarios by name: list them, write several in one transaction, or plan with them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,23 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import NodeOfScenario, ScenarioInput, Submission
 from scenarist.domain.errors import require_found
 from scenarist.domain.faults import ValueFault, ValuePath, make_faults_error
+from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import named_path
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityType
 from scenarist.services.eligibility import Eligibility
 from scenarist.services.factory import get_config
+from scenarist.services.forks import Fork, ForkService, NewFork
 from scenarist.services.input_recorder import InputRecorder
+from scenarist.services.plans import PlanService, TaskPlan
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.submissions import SubmissionService
-from scenarist.services.submit_requests import SubmitBatch, SubmitRequest, find_earlier
+from scenarist.services.submit_requests import (
+    SubmitBatch,
+    SubmitOptions,
+    SubmitRequest,
+    find_earlier,
+)
 from scenarist.services.value_maker import ValueMaker
 from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import NO_OPTIONS, ValueWriter, WriteOptions
@@ -57,7 +65,9 @@ class InputService:
         database: Database,
         registry: ConfigRegistry,
         scenarios: ScenarioService,
+        forks: ForkService,
         submissions: SubmissionService,
+        plans: PlanService,
         maker: ValueMaker,
         writer: ValueWriter,
         schemas: ValueSchemas,
@@ -67,7 +77,9 @@ class InputService:
         self._database = database
         self._registry = registry
         self._scenarios = scenarios
+        self._forks = forks
         self._submissions = submissions
+        self._plans = plans
         self._writer = writer
         self._maker = maker
         self._schemas = schemas
@@ -136,6 +148,21 @@ class InputService:
         recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
         return recorder.run(lambda: self._scenarios.create_with_eligibility(actor, new, recorder))
 
+    def fork_scenario(
+        self, actor: Actor, scenario_id: str, new: NewFork, inputs: Mapping[str, Any]
+    ) -> Fork:
+        """Fork a scenario, and give the fork other values of its inputs, in one transaction.
+
+        Raises:
+            NotFoundError: There is no such scenario.
+            InvalidError: An attribute is invalid, or as `change`.
+            ConflictError: As `change`, for data nodes that it shares with other scenarios.
+        """
+        actor.require(Permission.EDIT)
+        self._check(inputs, _find_candidates(self._database.reader, scenario_id), IN_BODY)
+        recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
+        return recorder.run(lambda: self._forks.fork(actor, scenario_id, new, recorder))
+
     def submit(self, actor: Actor, wanted: SubmitRequest) -> Submission:
         """Write inputs of a scenario, and submit it or one of its sequences, in one transaction.
 
@@ -161,6 +188,37 @@ class InputService:
             recorder.record(connection, {node.config_id: node.id for node in nodes})
 
         return recorder.run(lambda: self._submissions.submit_after(actor, wanted, write_inputs))
+
+    def plan(
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        inputs: Mapping[str, Any],
+        *,
+        force: bool = False,
+    ) -> list[TaskPlan]:
+        """Return what a submit with values of inputs would do now; nothing is changed.
+
+        Raises:
+            NotFoundError, InvalidError, ConflictError: As `submit`.
+        """
+        actor.require(Permission.READ)
+        reader = self._database.reader
+        wanted = SubmitRequest(actor, entity_type, entity_id, SubmitOptions(), inputs=inputs)
+        scenario_id = _find_scenario_id(reader, wanted)
+        self._check(inputs, _find_candidates(reader, scenario_id), IN_BODY)
+        recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
+
+        def check_inputs(connection: Connection) -> list[DataNodeId]:
+            nodes = _list_nodes(connection, scenario_id)
+            return recorder.check(connection, {node.config_id: node.id for node in nodes})
+
+        return recorder.run(
+            lambda: self._plans.plan(
+                actor, entity_type, entity_id, force=force, check_inputs=check_inputs
+            )
+        )
 
     def _check(
         self, inputs: Mapping[str, Any], candidates: Sequence[_Candidate], at: ValuePath

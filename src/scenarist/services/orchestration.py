@@ -19,6 +19,7 @@ class OrchestrationService:
     Args:
         version: The version of the application that this process has loaded.
         find_other_versions: Returns the others that are connected to the database.
+        find_changed_files: Returns the files of the application that differ from what is loaded.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class OrchestrationService:
         now: Callable[[], datetime],
         version: str,
         find_other_versions: Callable[[], Sequence[str]],
+        find_changed_files: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._database = database
         self._now = now
         self._version = version
         self._find_other_versions = find_other_versions
+        self._find_changed_files = find_changed_files
 
     def get(self, actor: Actor) -> OrchestrationState:
         actor.require(Permission.READ)
@@ -42,6 +45,11 @@ class OrchestrationService:
         """Return the version of this process, and the others that are connected."""
         actor.require(Permission.READ)
         return self._version, self._find_other_versions()
+
+    def list_changed_files(self, actor: Actor) -> Sequence[str]:
+        """Return the files of the application that have changed since this process loaded them."""
+        actor.require(Permission.READ)
+        return self._find_changed_files()
 
     def pause(self, actor: Actor) -> OrchestrationState:
         """Start no more jobs until the orchestration is resumed; running jobs continue."""

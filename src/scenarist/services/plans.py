@@ -1,30 +1,38 @@
 """Plans: what a submit would run now, and why, without running it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from scenarist.db import plans
+from scenarist.db import plans, value_sources
 from scenarist.db.engine import Database
 from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs
 from scenarist.db.plans import NodeState
 from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.caching import Content
+from scenarist.domain.explanations import (
+    ValueWrite,
+    WrittenOutputs,
+    describe_write,
+    explain_run,
+    name_data_nodes,
+)
 from scenarist.domain.freshness import (
-    WHY_SKIPPED,
     CurrentOutput,
     RunReason,
     digest_provenance,
+    find_changed_inputs,
     find_run_reason,
 )
-from scenarist.domain.identifiers import DataNodeId, TaskId
+from scenarist.domain.identifiers import DataNodeId, EditId, TaskId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.named_files import file_path
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType, PlannedAction
+from scenarist.services.planned_cache import PlannedCache
 from scenarist.services.submit_requests import (
     OrderedTask,
     SubmitOptions,
@@ -53,14 +61,6 @@ class TaskPlan:
     duration: timedelta | None
 
 
-_SENTENCES = {
-    None: WHY_SKIPPED,
-    RunReason.NOT_SKIPPABLE: "it is not skippable",
-    RunReason.FORCED: "the submit is forced",
-    RunReason.NO_OUTPUT: "it writes no data node",
-}
-
-
 class PlanService:
     """Tells what a submit would run. What decides about skipping is `find_run_reason`, as for jobs.
 
@@ -81,12 +81,22 @@ class PlanService:
         self._recipes = RecipeCache(declared)
 
     def plan(
-        self, actor: Actor, entity_type: EntityType, entity_id: str, *, force: bool = False
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        *,
+        force: bool = False,
+        check_inputs: Callable[[Connection], Collection[DataNodeId]] | None = None,
     ) -> list[TaskPlan]:
         """Return what a submit of an entity would do now, in the order of its jobs.
 
         Nothing is changed. What jobs under way will write is not known yet: tasks that depend on it
         are planned as running.
+
+        Args:
+            check_inputs: Returns the data nodes that the submit would write first; raises if it
+                would be refused because of them.
 
         Raises:
             NotFoundError: There is no such entity.
@@ -97,8 +107,9 @@ class PlanService:
         now = self._now()
         with self._database.snapshot() as connection:
             tasks = self._tasks.find(open_batch(connection, [request], now), request)
+            given = frozenset(() if check_inputs is None else check_inputs(connection))
             recipes = self._recipes.read(connection, [task.id for task in tasks])
-            draft = _Draft(connection, tasks, recipes, now, force=force)
+            draft = _Draft(connection, tasks, recipes, now, force=force, given=given)
             return [draft.plan(task) for task in tasks]
 
 
@@ -109,10 +120,12 @@ class _Value:
     Args:
         edit_id: None if it does not exist yet.
         change: Why it is not the recorded value, in a sentence; None if it is.
+        content: Its content, if it does not exist yet but is in the cache.
     """
 
-    edit_id: str | None
+    edit_id: EditId | None
     change: str | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,7 @@ class _Draft:
     """A plan in the making.
 
     Args:
+        given: The data nodes that the submit would write first.
         writers: By data node, the last task before that writes it and is not skipped.
         writes_at: The same by place where several data nodes may be stored, with the data node.
     """
@@ -135,21 +149,28 @@ class _Draft:
     recipes: Mapping[TaskId, TaskRecipe]
     now: datetime
     force: bool
+    given: Set[DataNodeId]
     nodes: Mapping[DataNodeId, NodeState] = field(init=False)
     outputs: Mapping[TaskId, Sequence[CurrentOutput | None]] = field(init=False)
     durations: Mapping[str, timedelta] = field(init=False)
     writers: dict[DataNodeId, TaskPlan] = field(default_factory=dict)
     writes_at: dict[str, DataNodeId] = field(default_factory=dict)
+    cache: PlannedCache = field(init=False)
 
     def __post_init__(self) -> None:
-        ids = dict.fromkeys(node for task in self.tasks for node in (*task.inputs, *task.outputs))
+        used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
+        ids = dict.fromkeys([*used, *self.given])
         self.nodes = plans.find_node_states(self.connection, list(ids))
         skippable = [task.id for task in self.tasks if self.recipes[task.id].skippable]
         found = find_outputs(
             self.connection, [self.recipes[task_id] for task_id in skippable], find_file_state
         )
         self.outputs = dict(zip(skippable, found, strict=True))
+        self.cache = PlannedCache(self.connection, self.force)
         self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
+        for node_id in self.given:
+            if (place := self.nodes[node_id].place) is not None:
+                self.writes_at[place] = node_id
 
     def plan(self, task: OrderedTask) -> TaskPlan:
         values = [self._find_input(self.nodes[node_id]) for node_id in task.inputs]
@@ -161,13 +182,28 @@ class _Draft:
             found = [value for value in values if isinstance(value, _Value)]
             reason = self._find_reason(task, recipe, found)
             action = PlannedAction.SKIP if reason is None else PlannedAction.RUN
-            planned = self._make(task, action, reason, self._explain(reason, task, recipe, found))
+            because = self._explain(reason, task, recipe, found)
+            taken = None if reason is None else self._find_taken(task, recipe, found)
+            if taken is not None:
+                action, reason, because = PlannedAction.TAKE, None, taken
+            elif reason is not None and recipe.cache_fault is not None:
+                because += f"; it is never taken from the cache, as {recipe.cache_fault}"
+            planned = self._make(task, action, reason, because)
         if planned.action is not PlannedAction.SKIP:
             for node_id in task.outputs:
                 self.writers[node_id] = planned
                 if (place := self.nodes[node_id].place) is not None:
                     self.writes_at[place] = node_id
         return planned
+
+    def _find_taken(
+        self, task: OrderedTask, recipe: TaskRecipe, inputs: Sequence[_Value]
+    ) -> str | None:
+        """Return why the outputs of a task are taken from the cache; None if they are not."""
+        if recipe.cached_as is None:
+            return None
+        read = [(value.edit_id, value.content) for value in inputs]
+        return self.cache.find(task, recipe.cached_as, read)
 
     def _make(
         self, task: OrderedTask, action: PlannedAction, reason: RunReason | None, because: str
@@ -180,9 +216,12 @@ class _Draft:
         if writer is not None:
             if writer.action is PlannedAction.RUN:
                 return _Value(None, f"task {writer.config_id!r} runs before it")
+            if writer.action is PlannedAction.TAKE:
+                because = f"the outputs of task {writer.config_id!r} are taken from the cache"
+                return _Value(None, because, self.cache.contents.get(node.id))
             return _NoValue(writer.action, f"it reads what task {writer.config_id!r} would write")
         written_for = None if node.place is None else self.writes_at.get(node.place)
-        if written_for is not None:
+        if written_for is not None and written_for != node.id:
             return self._find_replaced(node, written_for)
         if node.writer is not None:
             return _Value(None, f"job {node.writer}, which has not ended, writes {_name(node)}")
@@ -192,7 +231,10 @@ class _Draft:
         """Return what a job would find that reads after a write to its place for another node."""
         if node.is_own:
             return _NoValue(PlannedAction.FAIL, describe_replacement(node.id, written_for))
-        present, writer = self._find_present(node), self.writers[written_for]
+        writer = self.writers.get(written_for)
+        if writer is None:
+            return _Value(None, f"the submit writes {_name(self.nodes[written_for])}")
+        present = self._find_present(node)
         is_missing = isinstance(present, _NoValue) and present.action is PlannedAction.WAIT
         if is_missing or writer.action is PlannedAction.FAIL:
             return present
@@ -201,6 +243,8 @@ class _Draft:
         return _Value(None, f"task {writer.config_id!r} runs before it")
 
     def _find_present(self, node: NodeState) -> _Value | _NoValue:
+        if node.id in self.given:
+            return _Value(None, f"the submit writes {_name(node)}")
         if not node.is_kept_elsewhere and file_path(node.storage_type, node.properties):
             return self._find_named_file(node)
         return self._find_recorded(node)
@@ -264,50 +308,43 @@ class _Draft:
         inputs: Sequence[_Value],
     ) -> str:
         outputs = [self.nodes[node_id] for node_id in task.outputs]
-        names = _join(outputs)
-        match reason:
-            case RunReason.FIRST_RUN:
-                return f"{_join([node for node in outputs if node.edit_id is None])} has no value"
-            case RunReason.CODE_CHANGED:
-                what = "cannot be read" if recipe.code_digest is None else "has changed"
-                return f"the code of {recipe.function} {what}"
-            case RunReason.OUTPUT_CHANGED:
-                return f"the value of {names} was replaced or moved, or will be before it runs"
-            case RunReason.EXPIRED:
-                return f"{names} is older than its validity period"
-            case RunReason.INPUT_CHANGED:
-                return self._explain_inputs(task, outputs, inputs)
-            case _:
-                return _SENTENCES[reason]
+        names = [node.config_id for node in outputs]
+        if reason is RunReason.OUTPUT_CHANGED:
+            said = name_data_nodes(names)
+            return f"the value of {said} was replaced or moved, or will be before it runs"
+        written = WrittenOutputs(
+            function=recipe.function,
+            names=names,
+            missing=[node.config_id for node in outputs if node.edit_id is None],
+            is_code_known=recipe.code_digest is not None,
+        )
+        is_changed = reason is RunReason.INPUT_CHANGED
+        changes = self._describe_changes(task, inputs) if is_changed else ()
+        return explain_run(reason, written, changes)
 
-    def _explain_inputs(
-        self, task: OrderedTask, outputs: Sequence[NodeState], inputs: Sequence[_Value]
-    ) -> str:
+    def _describe_changes(self, task: OrderedTask, inputs: Sequence[_Value]) -> list[str]:
         changes = [value.change for value in inputs if value.change is not None]
         if changes:
-            return "; ".join(dict.fromkeys(changes))
-        job_ids = [node.job_id for node in outputs if node.job_id is not None]
-        read = plans.find_read_edits(self.connection, job_ids)
-        changed = [
-            self.nodes[node_id]
-            for node_id, value in zip(task.inputs, inputs, strict=True)
-            if any(edits.get(node_id, value.edit_id) != value.edit_id for edits in read.values())
+            return changes
+        outputs = [output for output in self.outputs[task.id] if output is not None]
+        job_ids = [output.job_id for output in outputs if output.job_id is not None]
+        read = value_sources.find_read_edits(self.connection, job_ids) if job_ids else {}
+        present = {
+            node_id: value.edit_id for node_id, value in zip(task.inputs, inputs, strict=True)
+        }
+        changed = {
+            node_id for output in outputs for node_id in find_changed_inputs(present, output, read)
+        }
+        return [
+            describe_write(_write_of(self.nodes[node_id]))
+            for node_id in task.inputs
+            if node_id in changed
         ]
-        if changed:
-            return "; ".join(dict.fromkeys(map(_describe_edit, changed)))
-        return f"it is not known from what {_join(outputs)} was made"
 
 
-def _describe_edit(node: NodeState) -> str:
-    by = node.author.name if node.author is not None else node.editor
-    when = "" if node.edited_at is None else f" at {format_timestamp(node.edited_at)}"
-    who = f" by job {node.job_id}" if node.job_id is not None else f" by {by}" if by else ""
-    return f"{_name(node)} was written{when}{who}"
-
-
-def _join(nodes: Sequence[NodeState]) -> str:
-    return " and ".join(dict.fromkeys(map(_name, nodes)))
+def _write_of(node: NodeState) -> ValueWrite:
+    return ValueWrite(node.config_id, node.edited_at, node.job_id, node.editor, node.author)
 
 
 def _name(node: NodeState) -> str:
-    return f"data node {node.config_id!r}"
+    return name_data_nodes([node.config_id])

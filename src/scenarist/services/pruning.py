@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,12 +14,16 @@ from sqlalchemy import Connection
 from scenarist.db import audit, deletions
 from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
-from scenarist.db.pruning import FinishedSubmission
+from scenarist.db.jobs import caching
+from scenarist.db.pruning import FinishedSubmission, OldEdit
+from scenarist.db.sharing import count_users
+from scenarist.domain.identifiers import EditId
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.retention import PruneCounts, Retention
 from scenarist.services.deletions import remove_files
 from scenarist.storage.files.orphans import (
     NodeFolder,
+    edit_id_of,
     find_request_files,
     iter_node_folders,
     remove_empty_folder,
@@ -87,6 +92,7 @@ class PruningService:
             run.prune_audit(now - retention.audit)
         if retention.edits is not None:
             run.prune_edits(retention.edits)
+        run.prune_cache()
         if retention.leftovers is not None:
             run.prune_orphans(self._folder, now - retention.leftovers)
         run.prune_request_files(self._folder, now - _MAX_REQUEST_TIME)
@@ -102,12 +108,13 @@ class _PruningRun:
         self._database = database
         self._pause = pause
         self._is_dry_run = is_dry_run
+        self._deleted_users: Counter[EditId] = Counter()  # of files, by the edit they were for
         self.pruned = PruneCounts()
 
     def prune_submissions(self, before: datetime) -> None:
         for some in _group_by_size(rows.iter_finished_submissions(self._database.reader, before)):
             ids = [item.id for item in some]
-            gone, jobs = self._delete(
+            gone, jobs = self._delete_unless_dry(
                 partial(deletions.delete_submissions, submission_ids=ids),
                 (len(some), sum(item.jobs for item in some)),
             )
@@ -118,20 +125,22 @@ class _PruningRun:
         for some in _batch(
             rows.iter_old_logs(self._database.reader, before), _ROWS_PER_TRANSACTION
         ):
-            self.pruned.logs += self._delete(partial(rows.delete_logs, found=some), len(some))
+            work = partial(rows.delete_logs, found=some)
+            self.pruned.logs += self._delete_unless_dry(work, len(some))
 
     def prune_events(self, before: datetime) -> None:
         for some in _batch(
             rows.iter_old_events(self._database.reader, before), _ROWS_PER_TRANSACTION
         ):
             work = partial(rows.delete_events, last=some[-1])
-            self.pruned.events += self._delete(work, len(some))
+            self.pruned.events += self._delete_unless_dry(work, len(some))
 
     def prune_audit(self, before: datetime) -> None:
         if not self._is_dry_run:
             self._database.write(lambda connection: audit.set_kept_from(connection, before))
         for some in _batch(audit.iter_old(self._database.reader, before), _ROWS_PER_TRANSACTION):
-            self.pruned.audit += self._delete(partial(audit.delete, numbers=some), len(some))
+            work = partial(audit.delete, numbers=some)
+            self.pruned.audit += self._delete_unless_dry(work, len(some))
 
     def prune_edits(self, kept: int) -> None:
         reader = self._database.reader
@@ -141,20 +150,41 @@ class _PruningRun:
             promised = rows.find_promised(reader, [edit.id for edit in found])
             free = [edit for edit in found if edit.id not in promised]
             for some in _batch(free, _ROWS_PER_TRANSACTION):
-                ids = [edit.id for edit in some]
-                files = [edit.file for edit in some if edit.file is not None]
-                self.pruned.edits += self._delete(
-                    partial(rows.delete_edits, edit_ids=ids), len(some)
+                gone, files = (
+                    (len(some), self._find_unneeded(some))
+                    if self._is_dry_run
+                    else self._delete(partial(rows.delete_edits, old=some))
                 )
+                self.pruned.edits += gone
                 self.pruned.files += len(files)
                 self._remove(files)
+
+    def prune_cache(self) -> None:
+        """Forget outputs in the cache whose bytes no edit has any more."""
+        for some in _batch(caching.iter_lost_keys(self._database.reader), _ROWS_PER_TRANSACTION):
+            work = partial(caching.delete_keys, keys=some)
+            self.pruned.cached += self._delete_unless_dry(work, len(some))
+
+    def _find_unneeded(self, old: Sequence[OldEdit]) -> list[str]:
+        """Return the files that no edit would need any more once these are deleted as well."""
+        files = [edit.file for edit in old if edit.file is not None]
+        users = count_users(self._database.reader, files)
+        unneeded = []
+        for file in files:
+            self._deleted_users[file.stored_for] += 1
+            if self._deleted_users[file.stored_for] == users[file.stored_for]:
+                del self._deleted_users[file.stored_for]
+                unneeded.append(file.uri)
+        return unneeded
 
     def prune_orphans(self, folder: str, before: datetime) -> None:
         for some in _batch(iter_node_folders(folder, before), _FOLDERS_PER_CHECK):
             # Read after listing the files: records committed in between refer to their files.
             reader, ids = self._database.reader, [item.data_node_id for item in some]
             busy = rows.find_being_written(reader, ids)
-            recorded = {os.path.basename(uri) for uri in rows.find_recorded_files(reader, ids)}
+            edit_ids = [edit_id_of(path) for item in some for path in item.old_files]
+            files = rows.find_recorded_files(reader, ids, edit_ids)
+            recorded = {os.path.basename(uri) for uri in files}
             known = rows.find_known_data_nodes(reader, ids)
             for item in some:
                 if item.data_node_id not in busy:
@@ -175,12 +205,13 @@ class _PruningRun:
 
     def _remove(self, files: Sequence[str]) -> None:
         if not self._is_dry_run:
-            remove_files(files, with_folders=False)
+            remove_files(files)
 
-    def _delete(self, work: Callable[[Connection], T], otherwise: T) -> T:
+    def _delete_unless_dry(self, work: Callable[[Connection], T], otherwise: T) -> T:
+        return otherwise if self._is_dry_run else self._delete(work)
+
+    def _delete(self, work: Callable[[Connection], T]) -> T:
         """Call *work* in a transaction of its own, then pause so that others can write."""
-        if self._is_dry_run:
-            return otherwise
         started = time.monotonic()
         done = self._database.write(work)
         self._pause(max(time.monotonic() - started, _MIN_PAUSE_SECONDS))

@@ -40,7 +40,7 @@ from scenarist.services.deletions import make_deletion_events, refuse_unfinished
 from scenarist.services.eligibility import (
     NO_CYCLE,
     Eligibility,
-    find_eligibility,
+    EligibilityReader,
     owners_of,
     primary_reason,
 )
@@ -103,6 +103,7 @@ class ScenarioService:
         self._database = database
         self._registry = registry
         self._declared = declared
+        self._eligibility = EligibilityReader(declared, now)
         self._now = now
         self._version = version
         self._zone = zone
@@ -130,7 +131,7 @@ class ScenarioService:
         return self._create(
             actor,
             new,
-            lambda within, made: self._find_eligibility(within, _get(within, made.id)),
+            lambda within, made: self._eligibility.read(within, _get(within, made.id)),
             inputs,
         )
 
@@ -147,7 +148,7 @@ class ScenarioService:
             new,
             name=None if new.name is None else validate_name(new.name),
             tags=validate_tags(new.tags, self.authorized_tags(config.id)),
-            properties=self._check_properties(new.properties, config),
+            properties=check_properties(new.properties, config),
             created_at=None if new.created_at is None else to_utc(new.created_at),
         )
 
@@ -169,7 +170,7 @@ class ScenarioService:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._find_eligibility(connection, _get(connection, scenario_id))
+        return self._eligibility.read(connection, _get(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
@@ -213,7 +214,7 @@ class ScenarioService:
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
                 self._add_events(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
-            return self._find_eligibility(connection, changed)
+            return self._eligibility.read(connection, changed)
 
         return self._database.write(work)
 
@@ -241,7 +242,7 @@ class ScenarioService:
                 self._add_events(
                     connection, [_make_event(ChangeType.UPDATED, item, actor) for item in moved]
                 )
-            return self._find_eligibility(connection, replace(scenario, is_primary=True))
+            return self._eligibility.read(connection, replace(scenario, is_primary=True))
 
         return self._database.write(work)
 
@@ -283,7 +284,7 @@ class ScenarioService:
         if dry_run:
             return find_cascade(self._database.reader)
         cascade, uris = self._database.write(work)
-        remove_files(uris)
+        remove_files(uris, of_deleted=frozenset(cascade.data_nodes))
         return cascade
 
     def _build(
@@ -298,7 +299,7 @@ class ScenarioService:
         created_at = new.created_at or builder.now
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
-        cycle = self._find_or_create_cycle(builder, config.frequency, created_at)
+        cycle = find_or_create_cycle(builder, config.frequency, created_at, self._zone)
         builder.owners = {
             Scope.SCENARIO: scenario_id,
             Scope.CYCLE: None if cycle is None else cycle.id,
@@ -359,17 +360,6 @@ class ScenarioService:
             for name, members in config.sequences.items()
         )
 
-    def _find_or_create_cycle(
-        self, builder: EntityBuilder, frequency: Frequency | None, created_at: datetime
-    ) -> Cycle | None:
-        if frequency is None:
-            return None
-        wanted = make_cycle(frequency, created_at, self._zone, builder.now)
-        cycle, is_new = cycle_rows.find_or_create(builder.connection, wanted)
-        if is_new:
-            builder.log_created(EntityKind.CYCLE, cycle.id)
-        return cycle
-
     def _apply_change(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
         name, tags, properties = scenario.name, scenario.tags, scenario.properties
         if change.name is not UNSET:
@@ -378,41 +368,51 @@ class ScenarioService:
             tags = validate_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
             config = self._registry.scenarios.get(scenario.config_id)
-            properties = merge_properties(
-                properties, self._check_properties(change.properties, config)
-            )
+            properties = merge_properties(properties, check_properties(change.properties, config))
         return replace(scenario, name=name, tags=tags, properties=properties)
-
-    def _check_properties(
-        self, properties: Mapping[str, Any], config: ScenarioConfig | None
-    ) -> Mapping[str, Any]:
-        """Return properties that a client gave, unchanged.
-
-        Raises:
-            InvalidError: They cannot be stored, or the config marks one of their names as secret;
-                the value of such a property would be shown.
-        """
-        validate_properties(properties)
-        marks = frozenset() if config is None else get_declared_secrets(config.properties)
-        for name in sorted(marks.intersection(iter_names(properties))):
-            raise InvalidError(
-                f"the property {name!r} is a secret that only the application itself can set; "
-                "remove it",
-                errors=[{"field": f"properties.{name}", "message": "is a secret"}],
-            )
-        return properties
 
     def _check_expected(
         self, connection: Connection, scenario: Scenario, expect: Expect | None
     ) -> None:
         if expect is not None:
-            expect(self._find_eligibility(connection, scenario))
-
-    def _find_eligibility(self, connection: Connection, scenario: Scenario) -> Eligibility:
-        return find_eligibility(connection, scenario, self._declared, self._now())
+            expect(self._eligibility.read(connection, scenario))
 
     def _add_events(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())
+
+
+def check_properties(
+    properties: Mapping[str, Any], config: ScenarioConfig | None
+) -> Mapping[str, Any]:
+    """Return properties that a client gave, unchanged.
+
+    Raises:
+        InvalidError: They cannot be stored, or the config marks one of their names as secret;
+            the value of such a property would be shown.
+    """
+    validate_properties(properties)
+    marks = frozenset() if config is None else get_declared_secrets(config.properties)
+    for name in sorted(marks.intersection(iter_names(properties))):
+        raise InvalidError(
+            f"the property {name!r} is a secret that only the application itself can set; "
+            "remove it",
+            errors=[{"field": f"properties.{name}", "message": "is a secret"}],
+        )
+    return properties
+
+
+def find_or_create_cycle(
+    builder: EntityBuilder, frequency: Frequency | None, at: datetime, zone: ZoneInfo
+) -> Cycle | None:
+    """Return the cycle of a time, and create it if there is none; None without a frequency."""
+    if frequency is None:
+        return None
+    cycle, is_new = cycle_rows.find_or_create(
+        builder.connection, make_cycle(frequency, at, zone, builder.now)
+    )
+    if is_new:
+        builder.log_created(EntityKind.CYCLE, cycle.id)
+    return cycle
 
 
 def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:

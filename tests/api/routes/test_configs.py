@@ -95,3 +95,16 @@ def test_an_unknown_scenario_config_is_not_found(server: StartedServer) -> None:
 
     assert response.status_code == 404
     assert "there are: chain" in response.json()["message"]
+
+
+def test_how_existing_scenarios_differ_from_the_application_is_told(server: StartedServer) -> None:
+    scenario = server.create("chain")
+    server.http.delete(f"/api/v1/sequences/{scenario['sequences']['half']['id']}")
+
+    found = server.http.get("/api/v1/configs/drift").json()
+
+    (chain,) = (item for item in found["differences"] if item["config_id"] == "chain")
+    assert chain["entity_type"] == "SCENARIO"
+    assert "1 has no sequence 'half'" in chain["message"]
+    assert chain["scenario_config_ids"] == ["chain"]
+    server.http.post(f"/api/v1/scenarios/{scenario['id']}/upgrade")

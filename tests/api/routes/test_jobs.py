@@ -129,3 +129,11 @@ def test_what_a_job_has_written_is_read_while_it_runs(
     assert server.http.get(f"{path}/log").json()["attempts"] == [
         {"attempt": 1, "text": "waiting for it\nthere it is\n"}
     ]
+
+
+def test_a_job_says_why_it_ran(server: StartedServer, chain: dict[str, Any]) -> None:
+    submitted = server.submit(chain["sequences"]["half"]["id"])
+
+    (job,) = server.jobs(submitted)
+
+    assert (job["run_reason"], job["because"]) == ("NOT_SKIPPABLE", "it is not skippable")

@@ -130,3 +130,26 @@ def test_lists_are_filtered_by_config(server: StartedServer, chain: dict[str, An
     assert tasks[0]["function_module"] == "pipelines"
     assert tasks[0]["function_name"] == "increment"
     assert chain["id"] in tasks[0]["parent_ids"]
+
+
+def test_a_list_is_searched_and_has_the_columns_that_are_asked_for(server: StartedServer) -> None:
+    scenario = server.create("chain")
+    server.http.patch(f"{PATH}/{scenario['id']}", json={"name": "A cold winter"})
+    submission = server.submit(scenario["sequences"]["half"]["id"])
+    query = "search=WINTER cold&last_submission=true&inputs=start"
+
+    plain = server.http.get(f"{PATH}?search={scenario['id'][-12:]}").json()["results"]
+    found = server.http.get(f"{PATH}?{query}").json()["results"]
+
+    assert [item["id"] for item in plain] == [scenario["id"]]
+    assert "last_submission" not in plain[0]
+    assert "inputs" not in plain[0]
+    (listed,) = found
+    assert listed["inputs"] == {"start": 1}
+    assert listed["last_submission"] == {
+        "id": submission["id"],
+        "entity_id": scenario["sequences"]["half"]["id"],
+        "status": "COMPLETED",
+        "submitted_at": submission["submitted_at"],
+        "finished_at": submission["finished_at"],
+    }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scenarist.domain.errors import DamagedError, NotFoundError
+from scenarist.domain.errors import DamagedError, NotFoundError, UnavailableError
 from scenarist.storage.base import (
     INLINE_LIMIT,
     ValueLocation,
@@ -69,6 +69,17 @@ def test_a_changed_file_is_not_read(tmp_path: Path, storage_type: str, change: s
 
     with pytest.raises(DamagedError, match="was truncated or changed"):
         find_storage(storage_type).read(place)
+
+
+@pytest.mark.parametrize("storage_type", VALUES)
+def test_a_storage_folder_that_was_moved_away_is_not_made_again(
+    tmp_path: Path, storage_type: str
+) -> None:
+    folder = tmp_path / "values"
+
+    with pytest.raises(UnavailableError, match="the storage folder is not there; put it back"):
+        _written(storage_type, str(folder))
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("storage_type", VALUES)

@@ -32,6 +32,18 @@ def a_place(content: bytes | None, **properties: Any) -> ValueLocation:
     return ValueLocation(storage_type="csv", content=content, properties=properties)
 
 
+def test_a_file_that_is_named_like_a_compressed_one_is_neither_written_nor_read(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "orders.csv.gz")
+
+    with pytest.raises(InvalidError, match="neither compressed nor decompressed"):
+        write(pd.DataFrame({"a": [1]}), default_path=path)
+    with pytest.raises(InvalidError, match="neither compressed nor decompressed"):
+        find_storage("csv").read(ValueLocation(storage_type="csv", uri=path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_positions_of_rows_are_not_written() -> None:
     written = write(pd.DataFrame({"a": [1, 2, 3]}).iloc[1:])
 

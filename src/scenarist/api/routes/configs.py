@@ -8,6 +8,7 @@ from scenarist import schemas
 from scenarist.api.openapi.components import describe_responses
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import JsonResponse, respond, respond_if_modified
+from scenarist.domain.redaction import redact
 from scenarist.services.configs import DeclaredInput, DeclaredScenario
 
 PATH = "/api/v1/configs"
@@ -71,6 +72,35 @@ def get_scenario_config(request: AnyRequest, config_id: FromPath[str]) -> JsonRe
     return respond_if_modified(request, schemas.OneScenarioConfig(config=found))
 
 
+@get(
+    PATH + "/drift",
+    opt=READ,
+    summary="Get the drift",
+    tags=["configs"],
+    sync_to_thread=True,
+    responses=describe_responses(
+        200, schemas.DriftReport, "How existing entities differ from the configs."
+    ),
+)
+def get_drift(request: AnyRequest) -> JsonResponse:
+    """Return how existing entities differ from the configs, what that means, and what to do."""
+    checked_at, differences = services_of(request).drift.list_differences(actor_of(request))
+    return respond(
+        schemas.DriftReport(
+            checked_at=checked_at,
+            differences=[
+                schemas.DriftDifference(
+                    entity_type=difference.kind,
+                    config_id=difference.config_id,
+                    message=redact(difference.message),
+                    scenario_config_ids=list(difference.scenario_config_ids),
+                )
+                for difference in differences
+            ],
+        )
+    )
+
+
 def _to_input_schema(item: DeclaredInput) -> schemas.InputConfig:
     return schemas.InputConfig(
         name=item.name,
@@ -87,4 +117,4 @@ def _to_input_schema(item: DeclaredInput) -> schemas.InputConfig:
     )
 
 
-HANDLERS = [list_scenario_configs, get_scenario_config]
+HANDLERS = [list_scenario_configs, get_scenario_config, get_drift]

@@ -9,6 +9,7 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ASGIApp
+from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
@@ -77,6 +78,8 @@ def to_schema(node: entities.DataNode) -> schemas.DataNode:
         lock_holder_id=None if node.lock_holder is None else node.lock_holder.id,
         editor_expiration_date=node.locked_until or node.claimed_until,
         replaced_by=node.replaced_by,
+        is_stale=UNSET if node.staleness is None else node.staleness.is_stale,
+        stale_because=UNSET if node.staleness is None else node.staleness.because,
         creation_date=node.created_at,
         version=node.version,
     )

@@ -21,6 +21,9 @@ def to_schema(
         paused_by=orchestration.paused_by,
         version=version,
         other_versions=list(others),
+        changed_files=list(
+            services_of(request).orchestration.list_changed_files(actor_of(request))
+        ),
     )
 
 

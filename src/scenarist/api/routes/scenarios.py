@@ -19,7 +19,7 @@ from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
 from scenarist.api.outcome_bounds import OUTCOME_BOUNDS, read_outcome_ranges
-from scenarist.api.paging import DatedListParams, Sort
+from scenarist.api.paging import Sort
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
@@ -50,6 +50,7 @@ from scenarist.api.routes.submissions import (
     submit_and_respond,
     submit_request_of,
 )
+from scenarist.api.scenario_columns import ColumnParams, add_columns
 from scenarist.api.short_reads import run_on_loop_if_short
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
@@ -91,6 +92,7 @@ def to_schema(
         subscribers=[subscribers.to_schema(item) for item in scenario.subscribers],
         creation_date=scenario.created_at,
         version=scenario.version,
+        forked_from=scenario.forked_from,
         outcomes={
             name: schemas.OutcomeOfScenario(
                 value=outcome.value,
@@ -121,11 +123,17 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
         is_deletable=not eligibility.delete,
         is_promotable=not eligibility.promote,
         reasons={what: list(why) for what, why in reasons.items() if why},
+        stale=[
+            schemas.StaleDataNode(
+                data_node_id=data_node_id, config_id=node.config_id, because=node.because
+            )
+            for data_node_id, node in eligibility.staleness.stale.items()
+        ],
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScenarioListParams(DatedListParams):
+class ScenarioListParams(ColumnParams):
     sorts = (CREATION_DATE, NAME, f"{OUTCOMES}NAME")
 
     sort: Sort = CREATION_DATE
@@ -136,6 +144,7 @@ class ScenarioListParams(DatedListParams):
     primary: FromQuery[bool | None] = None
     name: RepeatedFilter = None
     version: VersionFilter = None
+    forked_from: RepeatedFilter = None
 
     def _can_sort_by(self, name: str) -> bool:
         return name in self.sorts or name.startswith(OUTCOMES)
@@ -157,7 +166,8 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
     of its values; those without come last. `outcomes.NAME_min` and `outcomes.NAME_max` list only
     those with a value that is at least, or at most, the given number.
     """
-    service, actor = services_of(request).scenarios, actor_of(request)
+    services, actor = services_of(request), actor_of(request)
+    columns = params.read_columns()
     wanted = ScenarioFilter(
         id=unique_values(params.id),
         config_id=unique_values(params.config_id),
@@ -166,13 +176,16 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         is_primary=params.primary,
         name=unique_values(params.name),
         version=unique_values(params.version),
+        forked_from=unique_values(params.forked_from),
+        search=params.read_search(),
         created=params.read_created_range(request),
         outcomes=read_outcome_ranges(request),
     )
+    tags_of = services.scenarios.authorized_tags
     return respond_with_list(
         request,
-        partial(service.list_page, actor, wanted),
-        lambda scenario: to_schema(scenario, service.authorized_tags(scenario.config_id)),
+        partial(services.scenario_lists.list_page, actor, wanted, columns),
+        add_columns(lambda scenario: to_schema(scenario, tags_of(scenario.config_id)), columns),
         params.make_paging(),
     )
 
@@ -248,7 +261,7 @@ def _create_and_respond(
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     eligibility = services_of(request).scenarios.get(actor_of(request), scenario_id)
-    return respond_if_modified(request, _to_body(request, eligibility))
+    return respond_if_modified(request, to_body(request, eligibility))
 
 
 @patch(
@@ -268,9 +281,9 @@ def change_scenario(
         actor_of(request),
         scenario_id,
         ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
-        expect=make_if_match_check(request, partial(_to_body, request)),
+        expect=make_if_match_check(request, partial(to_body, request)),
     )
-    return respond_with_etag(_to_body(request, eligibility))
+    return respond_with_etag(to_body(request, eligibility))
 
 
 @delete(
@@ -295,7 +308,7 @@ def delete_scenario(
         actor_of(request),
         scenario_id,
         dry_run=dry_run,
-        expect=make_if_match_check(request, partial(_to_body, request)),
+        expect=make_if_match_check(request, partial(to_body, request)),
     )
     return respond_to_delete(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
 
@@ -420,7 +433,8 @@ async def submit_scenario(
     )
 
 
-def _to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
+def to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
+    """Return the body of a GET of a scenario."""
     return schemas.OneScenario(scenario=to_full_schema(request, eligibility))
 
 

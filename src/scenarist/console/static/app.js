@@ -7,13 +7,14 @@ import { Empty } from "./components.js";
 import { DataNode, DataNodes } from "./data_nodes.js";
 import { Job, Jobs } from "./jobs.js";
 import { connect, follow, useLiveState } from "./live.js";
-import { PausedBanner, VersionBanner } from "./orchestration.js";
+import { CodeBanner, PausedBanner, VersionBanner } from "./orchestration.js";
 import { linkTo, useRoute } from "./router.js";
 import { Scenario } from "./scenario.js";
 import { Scenarios } from "./scenarios.js";
 import { authorization, can, hasIdentities, restoreSession, useSession } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { Submission, Submissions } from "./submissions.js";
+import { DriftBanner } from "./upgrade.js";
 import { html, render, useEffect, useRef } from "./view.js";
 
 const SECTIONS = [
@@ -127,7 +128,9 @@ function Console() {
       main.current.focus();
     }}>Skip to content</a>
     <${Header} session=${session} section=${route.parts[0] ?? "scenarios"} />
-    ${can("read") && html`<${DisconnectedBanner} /><${PausedBanner} /><${VersionBanner} />`}
+    ${can("read") &&
+    html`<${DisconnectedBanner} /><${PausedBanner} /><${VersionBanner} /><${CodeBanner} />`}
+    ${can("read") && (route.parts[0] ?? "scenarios") === "scenarios" && html`<${DriftBanner} />`}
     <main id="main" ref=${main} tabindex="-1">
       ${can("read") || route.parts[0] === "account"
         ? html`<${View} route=${route} />`

@@ -123,9 +123,14 @@ export function Empty({ title, children }) {
     <div>${children}</div></div>`;
 }
 
-/** One page of a list with links to others, or a placeholder when it is empty. */
-export function Listing({ resource, parts, parameters, noun, emptyTitle, emptyHint, children }) {
-  const isFiltered = Object.values(parameters).some(Boolean);
+/**
+ * One page of a list with links to others, or a placeholder when it is empty. `filters` are the
+ * parameters that leave entries out; all of them, if it is not given.
+ */
+export function Listing(props) {
+  const { resource, parts, parameters, noun, emptyTitle, emptyHint, children } = props;
+  const filters = props.filters ?? Object.keys(parameters);
+  const isFiltered = filters.some((name) => parameters[name]);
   return html`<${Loaded} resource=${resource}>
     ${(page) => {
       if (page.results.length > 0)
@@ -269,14 +274,14 @@ export function Field({ label, hint, children }) {
 
 /**
  * A filter of a list; the selected value goes into the address. Options are pairs of value and
- * label, or values that are shown in lower case.
+ * label, or values that are shown in lower case. `all` is the label of no value; null for none.
  */
 export function FilterSelect({ label, value, options, choose, all = "all" }) {
   const pairs = options.map((one) => (typeof one === "string" ? [one, one.toLowerCase()] : one));
   return html`<label class="filter">
     <span>${label}</span>
     <select value=${value ?? ""} onChange=${(event) => choose(event.currentTarget.value)}>
-      <option value="">${all}</option>
+      ${all !== null && html`<option value="">${all}</option>`}
       ${pairs.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}
     </select>
   </label>`;

@@ -12,7 +12,7 @@ import {
   Loaded,
   Timestamp,
 } from "./components.js";
-import { formatEditor, stateOf } from "./details.js";
+import { formatEditor, StaleValue, stateOf } from "./details.js";
 import { formatSize } from "./format.js";
 import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
@@ -125,7 +125,7 @@ async function readWithEtag(path) {
 export function DataNode({ id }) {
   const node = useResource(
     pathOf(["datanodes", id]),
-    (change) => change.entity_id === id,
+    ofKind("DATA_NODE"), // a write of another one may make its value stale
     readWithEtag,
   );
   return html`<${Loaded} resource=${node}>
@@ -150,6 +150,7 @@ function DataNodeView({ node, etag }) {
     <//>
     <section class="card">
       <p><span class="node-state" data-status=${state}>${label}</span></p>
+      ${node.is_stale && html`<${StaleValue} because=${node.stale_because} />`}
       <${Facts}
         facts=${[
           ["Config", node.config_id],

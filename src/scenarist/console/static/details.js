@@ -1,6 +1,6 @@
 // A task or data node: its details beside the graph, and its appearance in it.
 
-import { Action, EntityLink, Facts, Status, Timestamp } from "./components.js";
+import { Action, EntityLink, Facts, ServerText, Status, Timestamp } from "./components.js";
 import { formatDuration } from "./format.js";
 import { linkTo } from "./router.js";
 import { can, hasIdentities } from "./session.js";
@@ -31,9 +31,12 @@ export function stateOf(node) {
   return ["WRITTEN", "has a value"];
 }
 
-export function describeDataNode(node) {
+/** @param {string} [because] why its value is stale, if it is */
+export function describeDataNode(node, because) {
   const [state, label] = stateOf(node);
-  return { title: node.name ?? node.config_id, state, label };
+  const isStale = because !== undefined;
+  const whole = isStale ? `${label}, stale: ${because}` : label;
+  return { title: node.name ?? node.config_id, state, label: whole, isStale };
 }
 
 export function TaskDetails({ task, job }) {
@@ -50,6 +53,7 @@ export function TaskDetails({ task, job }) {
         job && ["Job", html`<${EntityLink} id=${job.id} text="latest job" />`],
         job?.run_at && ["Started", html`<${Timestamp} at=${job.run_at} />`],
         job?.execution_duration != null && ["Duration", formatDuration(job.execution_duration)],
+        job?.run_reason != null && ["Ran because", html`<${ServerText} text=${job.because} />`],
         ["Reads", html`<${DataNodeLinks} ids=${task.input_ids} />`],
         ["Writes", html`<${DataNodeLinks} ids=${task.output_ids} />`],
         task.skippable && ["Skippable", "if its outputs are up to date with its inputs"],
@@ -67,12 +71,20 @@ function DataNodeLinks({ ids }) {
   return ids.map((id, number) => html`${number > 0 && ", "}<${EntityLink} key=${id} id=${id} />`);
 }
 
-export function DataNodeDetails({ node }) {
+/** Say that a value is stale, and since which change. */
+export function StaleValue({ because }) {
+  return html`<p class="hint">
+    Stale, not of the present inputs or code: <${ServerText} text=${because} />
+  </p>`;
+}
+
+export function DataNodeDetails({ node, because }) {
   const [state, label] = stateOf(node);
   return html`
     <h2>${node.name ?? node.config_id}</h2>
     <p class="kind">Data node</p>
     <p><span class="node-state" data-status=${state}>${label}</span></p>
+    ${because !== undefined && html`<${StaleValue} because=${because} />`}
     <${Facts}
       facts=${[
         ["Storage", node.storage_type],

@@ -100,8 +100,8 @@ function withDataNodes(edges, group) {
  * @param {object} props
  * @param {object[]} props.tasks
  * @param {object[]} props.dataNodes
- * @param {(id: string) => {title: string, state: string, label: string, badges?: string[]}}
- *   props.describe
+ * @param {(id: string) => {title: string, state: string, label: string, badges?: string[],
+ *   isStale?: boolean}} props.describe
  * @param {Set<string>} props.selected tasks
  * @param {Set<string> | null} props.group tasks of the sequence that is shown
  * @param {string | null} props.opened
@@ -195,12 +195,12 @@ export function Graph({ tasks, dataNodes, describe, selected, group, opened, cho
             )}
           </svg>
           ${layout.placed.map((one) => {
-            const { title, state, label, badges = [] } = describe(one.id);
+            const { title, state, label, badges = [], isStale = false } = describe(one.id);
             const isTask = one.kind === "task";
             return html`<button
               key=${one.id}
               type="button"
-              class=${`graph-${one.kind}${inGroup.has(one.id) ? " in-group" : ""}`}
+              class=${`graph-${one.kind}${inGroup.has(one.id) ? " in-group" : ""}${isStale ? " is-stale" : ""}`}
               data-id=${one.id}
               data-status=${state}
               tabindex=${one.id === focused ? 0 : -1}
@@ -227,7 +227,8 @@ export function Graph({ tasks, dataNodes, describe, selected, group, opened, cho
                       (badge) => html`<span class="graph-mark" key=${badge}>${badge}</span>`,
                     )}</span
                   >`
-                : html`<span class="graph-dot" aria-hidden="true" />`}
+                : html`<span class="graph-dot" aria-hidden="true" />
+                    ${isStale && html`<span class="graph-mark">stale</span>`}`}
             </button>`;
           })}
         </div>

@@ -183,6 +183,7 @@ function JobView({ job }) {
           ],
           ["Task", html`<a href=${linkTo(["jobs"], { task_id: job.task_id })}>${labelOf(job.task_id)}</a>`],
           ["Attempts", job.attempts],
+          job.run_reason !== null && ["Ran because", html`<${ServerText} text=${job.because} />`],
           job.waiting_for.length > 0 && [
             "Waiting for",
             job.waiting_for.map(
@@ -201,6 +202,10 @@ function JobView({ job }) {
           job.cancel_requested_at !== null && [
             "Cancel requested",
             html`<${Timestamp} at=${job.cancel_requested_at} />`,
+          ],
+          job.cached_from !== null && [
+            "Taken from",
+            html`<${EntityLink} id=${job.cached_from} />`,
           ],
           ["Version", html`<${Version} version=${job.version} parts=${["jobs"]} />`],
           ["Identifier", html`<code>${job.id}</code>`],

@@ -25,6 +25,20 @@ export function VersionBanner() {
   </div>`;
 }
 
+/** A banner on every view while files of the application differ from what the server has loaded. */
+export function CodeBanner() {
+  const { changed_files: files = [] } = useOrchestration() ?? {};
+  return html`<div role="status" aria-live="polite">
+    ${files.length > 0 &&
+    html`<div class="banner">
+      <p>
+        Files of the application have changed, and this server goes on with the former code until
+        it is restarted: ${files.join(", ")}.
+      </p>
+    </div>`}
+  </div>`;
+}
+
 /** A banner on every view while all jobs are paused, with the user who paused them. */
 export function PausedBanner() {
   const orchestration = useOrchestration();

@@ -12,27 +12,38 @@ import { html, useState } from "./view.js";
 const ACTIONS = {
   RUN: ["runs", "RUNNING"],
   SKIP: ["is skipped", "SKIPPED"],
+  TAKE: ["is taken from the cache", "SKIPPED"],
   WAIT: ["waits", "BLOCKED"],
   FAIL: ["fails", "FAILED"],
 };
 
-/** A button that opens the plan of a scenario or sequence. */
-export function PlanButton({ kind, id, onSubmitted }) {
+/**
+ * A button that opens the plan of a scenario or sequence.
+ * @param {object} props
+ * @param {() => object} [props.readBody] what a submit would send, such as inputs to write first
+ * @param {() => Promise<unknown>} [props.submit]
+ */
+export function PlanButton({
+  kind,
+  id,
+  onSubmitted = () => {},
+  readBody = () => ({}),
+  submit = () => submitEntity(kind, id),
+}) {
   const [isOpen, setOpen] = useState(false);
   return html`<button type="button" onClick=${() => setOpen(true)}>What would run?</button>
     ${isOpen &&
     html`<${PlanDialog}
-      kind=${kind}
-      id=${id}
+      path=${pathOf([kind, id, "plan"])}
+      readBody=${readBody}
+      submit=${() => submit().then(onSubmitted)}
       close=${() => setOpen(false)}
-      onSubmitted=${onSubmitted}
     />`}`;
 }
 
-function PlanDialog({ kind, id, close, onSubmitted }) {
-  const path = pathOf([kind, id, "plan"]);
-  const plan = useResource(path, ofKind("DATA_NODE", "JOB", "SUBMISSION"), () =>
-    request("POST", path, { json: {} }),
+function PlanDialog({ path, readBody, submit, close }) {
+  const plan = useResource(path, ofKind("DATA_NODE", "JOB", "SUBMISSION"), async () =>
+    request("POST", path, { json: readBody() }),
   );
   return html`<${Dialog} title="What would run?" close=${close}>
     <${Loaded} resource=${plan}>
@@ -48,8 +59,7 @@ function PlanDialog({ kind, id, close, onSubmitted }) {
         label="Submit"
         kind="primary"
         run=${async () => {
-          await submitEntity(kind, id);
-          onSubmitted?.();
+          await submit();
           close();
         }}
       />`}
@@ -84,14 +94,14 @@ function PlanTable({ tasks }) {
 }
 
 function Planned({ action }) {
-  const [label, status] = ACTIONS[action];
+  const [label, status] = ACTIONS[action] ?? [action.toLowerCase(), "SKIPPED"];
   return html`<span class="status" data-status=${status}>
     <${StatusIcon} status=${status} />${label}
   </span>`;
 }
 
 function summarize(counts, seconds) {
-  const parts = Object.keys(ACTIONS)
+  const parts = [...new Set([...Object.keys(ACTIONS), ...Object.keys(counts)])]
     .filter((action) => counts[action])
     .map((action) => `${counts[action]} ${action.toLowerCase()}`);
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);

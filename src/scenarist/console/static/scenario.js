@@ -1,27 +1,34 @@
 // A scenario: its graph with live states, its sequences and its submissions.
 
 import { pathOf, request, requestAll } from "./api.js";
+import { OutcomeValue } from "./columns.js";
 import {
   Action,
   Dialog,
   Empty,
+  EntityLink,
   ErrorMessage,
   Facts,
   Field,
   Form,
   Heading,
   Loaded,
+  ServerText,
 } from "./components.js";
 import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
-import { labelOf, nameOf } from "./format.js";
+import { labelOf, nameOf, plural } from "./format.js";
 import { Graph } from "./graph.js";
+import { useNames } from "./names.js";
+import { ForkButton, tagsOf } from "./new_scenario.js";
 import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
-import { Tags, tagsOf } from "./scenarios.js";
+import { InputPanel, useScenarioInputs } from "./scenario_inputs.js";
+import { Tags } from "./scenarios.js";
 import { Selection, Sequences } from "./sequences.js";
 import { can } from "./session.js";
 import { SubmissionTable, submitEntity } from "./submissions.js";
+import { UpgradeButton } from "./upgrade.js";
 import { html, useEffect, useMemo, useState } from "./view.js";
 
 const SUBMISSIONS = 10;
@@ -67,7 +74,11 @@ function useParts(scenario) {
   // The jobs of a new submission raise events before the list has that submission.
   const newest = submissions.data?.results[0]?.id;
   useEffect(() => jobs.refresh(), [newest]);
-  return { tasks, dataNodes, submissions, jobs };
+  const stale = useMemo(
+    () => new Map(scenario.stale.map((node) => [node.data_node_id, node.because])),
+    [scenario],
+  );
+  return { tasks, dataNodes, submissions, jobs, stale };
 }
 
 const includesSubmission = (data, id) =>
@@ -75,6 +86,8 @@ const includesSubmission = (data, id) =>
 
 function ScenarioView({ scenario, refresh }) {
   const parts = useParts(scenario);
+  const inputs = useScenarioInputs(scenario);
+  const [panel, setPanel] = useState("Inputs");
   const [selected, setSelected] = useState(new Set());
   const [opened, setOpened] = useState(null);
   const [shownSequence, setShownSequence] = useState(null);
@@ -93,6 +106,7 @@ function ScenarioView({ scenario, refresh }) {
 
   function choose({ id, kind }) {
     setOpened(id);
+    setPanel("Details");
     if (kind !== "task") return;
     const next = new Set(selected);
     if (!next.delete(id)) next.add(id);
@@ -100,7 +114,7 @@ function ScenarioView({ scenario, refresh }) {
   }
 
   return html`
-    <${ScenarioHeading} scenario=${scenario} />
+    <${ScenarioHeading} scenario=${scenario} inputs=${inputs} />
     <${ErrorMessage} error=${parts.tasks.error ?? parts.dataNodes.error ?? parts.jobs.error} />
     <div class="scenario">
       <section class="card graph-card" aria-label="Graph">
@@ -109,6 +123,7 @@ function ScenarioView({ scenario, refresh }) {
         ${ready &&
         parts.tasks.data.length > 0 &&
         html`<${ScenarioGraph}
+          scenario=${scenario}
           parts=${parts}
           sequences=${sequences}
           group=${group}
@@ -130,8 +145,25 @@ function ScenarioView({ scenario, refresh }) {
           }}
         />`}
       </section>
-      <aside class="card details" aria-label="Details" aria-live="polite">
-        <${Details} opened=${opened} parts=${parts} />
+      <aside class="card details" aria-label="Inputs and details">
+        <div class="tabs" role="group" aria-label="Show">
+          ${["Inputs", "Details"].map(
+            (name) => html`<button
+              key=${name}
+              type="button"
+              aria-pressed=${name === panel}
+              onClick=${() => setPanel(name)}
+            >
+              ${name}
+            </button>`,
+          )}
+        </div>
+        <div hidden=${panel !== "Inputs"}>
+          <${InputPanel} scenario=${scenario} known=${inputs} />
+        </div>
+        <div aria-live="polite" hidden=${panel !== "Details"}>
+          <${Details} opened=${opened} parts=${parts} />
+        </div>
       </aside>
     </div>
     <${Sequences}
@@ -156,24 +188,37 @@ function ScenarioView({ scenario, refresh }) {
   `;
 }
 
-function ScenarioHeading({ scenario }) {
+function ScenarioHeading({ scenario, inputs }) {
   const [isEditing, setEditing] = useState(false);
   const cycle = useResource(
     scenario.cycle === null ? null : pathOf(["cycles", scenario.cycle]),
   );
   const reason = (what) => (scenario.reasons?.[what] ?? []).join("; ");
+  const isChanged = inputs.drafts.changed.length > 0;
+  const readBody = () => (isChanged ? { inputs: inputs.drafts.collect() } : {});
+  async function submit() {
+    try {
+      await submitEntity("scenarios", scenario.id, readBody());
+    } catch (error) {
+      throw inputs.drafts.explain(error, ["inputs"]);
+    }
+    inputs.drafts.markSaved();
+    inputs.present.refresh();
+  }
   return html`
     <${Heading} title=${nameOf(scenario)} kind=${`Scenario of ${scenario.config_id}`}>
       ${can("execute") &&
       html`<${Action}
-        label="Submit"
+        label=${isChanged ? "Save inputs and submit" : "Submit"}
         kind="primary"
         title=${reason("submit")}
-        run=${() => submitEntity("scenarios", scenario.id)}
+        run=${submit}
       />`}
-      <${PlanButton} kind="scenarios" id=${scenario.id} />
+      <${PlanButton} kind="scenarios" id=${scenario.id} readBody=${readBody} submit=${submit} />
+      <${UpgradeButton} scenario=${scenario} />
       ${can("edit") &&
-      html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
+      html`<${ForkButton} scenario=${scenario} inputs=${inputs.inputs} />
+        <button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
       ${can("edit") &&
       scenario.is_promotable &&
       html`<${Action}
@@ -192,11 +237,51 @@ function ScenarioHeading({ scenario }) {
       <a class="quiet" href=${linkTo(["scenarios"], { version: scenario.version })}
         >Version ${scenario.version}</a
       >
+      ${scenario.forked_from && html`<${ForkedFrom} scenario=${scenario} />`}
       ${!scenario.is_submittable &&
-      html`<span class="hint">Jobs would wait: ${reason("submit")}</span>`}
+      html`<span class="hint">Jobs would wait: <${ServerText} text=${reason("submit")} /></span>`}
     </div>
+    <${Outcomes} scenario=${scenario} />
     ${isEditing && html`<${EditDialog} scenario=${scenario} close=${() => setEditing(false)} />`}
   `;
+}
+
+function ForkedFrom({ scenario: { id, forked_from } }) {
+  const name = useNames([forked_from]);
+  return html`<span>
+    Fork of <${EntityLink} id=${forked_from} text=${name(forked_from)} />${" "}
+    (<a href=${linkTo(["compare"], { ids: `${forked_from},${id}` })}>compare with it</a>)
+  </span>`;
+}
+
+/** The figures by which the scenario is judged, and whether they are of its present inputs. */
+function Outcomes({ scenario }) {
+  const outcomes = Object.entries(scenario.outcomes ?? {});
+  const stale = scenario.stale ?? [];
+  if (outcomes.length === 0 && stale.length === 0) return null;
+  return html`<section class="card outcomes" aria-label="Outcomes">
+    ${outcomes.length > 0 &&
+    html`<${Facts}
+      facts=${outcomes.map(([name, outcome]) => [
+        outcome.title ?? name,
+        html`<${OutcomeValue} outcome=${outcome} withUnit=${true} />`,
+      ])}
+    />`}
+    ${stale.length > 0 &&
+    html`<details>
+      <summary class="hint">
+        ${plural(stale.length, "stale value")}, not of the present inputs or code. A submit makes
+        ${stale.length === 1 ? " it" : " them"} anew.
+      </summary>
+      <ul>
+        ${stale.map(
+          ({ data_node_id, config_id, because }) => html`<li key=${data_node_id}>
+            <${EntityLink} id=${data_node_id} text=${config_id} />: <${ServerText} text=${because} />
+          </li>`,
+        )}
+      </ul>
+    </details>`}
+  </section>`;
 }
 
 function Delete({ scenario, reason }) {
@@ -235,7 +320,7 @@ function EditDialog({ scenario, close }) {
   <//>`;
 }
 
-function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
+function ScenarioGraph({ scenario, parts, sequences, group, selected, opened, choose }) {
   const appearances = useMemo(() => {
     const jobOf = new Map((parts.jobs.data ?? []).map((job) => [job.task_id, job]));
     const found = new Map();
@@ -245,9 +330,10 @@ function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
         .map(({ number }) => number);
       found.set(task.id, describeTask(task, jobOf.get(task.id), badges));
     }
-    for (const node of parts.dataNodes.data) found.set(node.id, describeDataNode(node));
+    for (const node of parts.dataNodes.data)
+      found.set(node.id, describeDataNode(node, parts.stale.get(node.id)));
     return found;
-  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, sequences]);
+  }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, parts.stale, sequences]);
   return html`<${Graph}
     tasks=${parts.tasks.data}
     dataNodes=${parts.dataNodes.data}
@@ -266,7 +352,8 @@ function Details({ opened, parts }) {
     return html`<${TaskDetails} task=${task} job=${job} />`;
   }
   const node = (parts.dataNodes.data ?? []).find(({ id }) => id === opened);
-  if (node !== undefined) return html`<${DataNodeDetails} node=${node} />`;
+  if (node !== undefined)
+    return html`<${DataNodeDetails} node=${node} because=${parts.stale.get(node.id)} />`;
   return html`<h2>Details</h2>
     <p class="quiet">
       Select a task or a data node in the graph.

@@ -1,18 +1,10 @@
-// The list of scenarios: filter by config, cycle and tag, create one, select some to compare.
+// The list of scenarios: search and filter it, choose columns, create one, select some to compare.
 
-import { pathOf, request } from "./api.js";
-import {
-  ChosenVersion,
-  Dialog,
-  Field,
-  FilterSelect,
-  Form,
-  Heading,
-  Listing,
-  Timestamp,
-  Version,
-} from "./components.js";
+import { pathOf } from "./api.js";
+import { ColumnCell, ColumnChooser, useColumns } from "./columns.js";
+import { ChosenVersion, FilterSelect, Heading, Listing, Status, Timestamp, Version } from "./components.js";
 import { labelOf, nameOf } from "./format.js";
+import { NewScenario } from "./new_scenario.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
 import { can } from "./session.js";
@@ -20,6 +12,7 @@ import { html, useState } from "./view.js";
 
 const PAGE = 50;
 const CYCLES = 200; // how many of the newest the filter offers
+const MOST_COMPARED = 20;
 
 export const useConfigs = () => useResource(pathOf(["configs", "scenarios"]));
 
@@ -31,22 +24,31 @@ export function Scenarios({ parameters }) {
   );
   const [isCreating, setCreating] = useState(false);
   const [chosen, setChosen] = useState([]);
-  const { config, cycle, tag, version, cursor } = parameters;
+  const { config, cycle, tag, version, search, cursor } = parameters;
+  const known = configs.data?.results ?? [];
+  const columns = useColumns(
+    config ? [config] : known.map(({ id }) => id),
+    parameters.columns,
+  );
   const list = useResource(
-    pathOf(["scenarios"], {
-      config_id: config,
-      cycle_id: cycle,
-      tag,
-      version,
-      cursor,
-      limit: PAGE,
-      sort: "-creation_date",
-    }),
-    ofKind("SCENARIO"),
+    configs.data === undefined || !columns.isReady
+      ? null
+      : pathOf(["scenarios"], {
+          config_id: config,
+          cycle_id: cycle,
+          tag,
+          version,
+          search,
+          inputs: columns.inputs,
+          last_submission: true,
+          cursor,
+          limit: PAGE,
+          sort: parameters.sort ?? "-creation_date",
+        }),
+    ofKind("SCENARIO", "SUBMISSION", "JOB", "DATA_NODE"),
   );
   const setFilters = (change) =>
     navigate(["scenarios"], { ...parameters, cursor: null, ...change });
-  const known = configs.data?.results ?? [];
   const cycleNames = new Map((cycles.data?.results ?? []).map((item) => [item.id, item.name]));
   if (cycle && !cycleNames.has(cycle)) cycleNames.set(cycle, labelOf(cycle));
 
@@ -58,11 +60,18 @@ export function Scenarios({ parameters }) {
       </button>`}
     <//>
     <div class="filters">
+      <${TextFilter}
+        name="search"
+        label="Search"
+        hint="Words of the name, of tags or of the identifier"
+        value=${search}
+        choose=${(value) => setFilters({ search: value })}
+      />
       <${FilterSelect}
         label="Config"
         value=${config}
         options=${known.map(({ id }) => [id, id])}
-        choose=${(value) => setFilters({ config: value })}
+        choose=${(value) => setFilters({ config: value, sort: null, columns: null })}
       />
       <${FilterSelect}
         label="Cycle"
@@ -70,25 +79,24 @@ export function Scenarios({ parameters }) {
         options=${[...cycleNames]}
         choose=${(value) => setFilters({ cycle: value })}
       />
-      <form
-        class="filter"
-        onSubmit=${(event) => {
-          event.preventDefault();
-          setFilters({ tag: new FormData(event.currentTarget).get("tag") });
-        }}
-      >
-        <label
-          ><span>Tag</span>
-          <input name="tag" type="search" key=${tag} defaultValue=${tag ?? ""} />
-        </label>
-      </form>
+      <${TextFilter}
+        name="tag"
+        label="Tag"
+        value=${tag}
+        choose=${(value) => setFilters({ tag: value })}
+      />
+      <${ColumnChooser}
+        columns=${columns}
+        choose=${(value) => setFilters({ columns: value, cursor })}
+      />
       <${ChosenVersion} version=${version} clear=${() => setFilters({ version: null })} />
-      <${CompareButton} chosen=${chosen} configs=${known} clear=${() => setChosen([])} />
+      <${CompareButton} chosen=${chosen} clear=${() => setChosen([])} />
     </div>
     <${Listing}
-      resource=${list}
+      resource=${configs.error === null ? list : configs}
       parts=${["scenarios"]}
       parameters=${parameters}
+      filters=${["config", "cycle", "tag", "version", "search", "cursor", "sort"]}
       noun="scenario"
       emptyTitle="No scenarios yet."
       emptyHint=${html`<${FirstScenarioHint} onCreate=${() => setCreating(true)} />`}
@@ -96,6 +104,7 @@ export function Scenarios({ parameters }) {
       ${(scenarios) =>
         html`<${Table}
           scenarios=${scenarios}
+          columns=${columns.shown}
           cycleNames=${cycleNames}
           chosen=${chosen}
           setChosen=${setChosen}
@@ -105,6 +114,30 @@ export function Scenarios({ parameters }) {
     ${isCreating &&
     html`<${NewScenario} configs=${known} config=${config} close=${() => setCreating(false)} />`}
   `;
+}
+
+/** A filter by a text, which applies when it is confirmed. */
+function TextFilter({ name, label, hint, value, choose }) {
+  return html`<form
+    class="filter"
+    role=${name === "search" ? "search" : null}
+    onSubmit=${(event) => {
+      event.preventDefault();
+      choose(new FormData(event.currentTarget).get(name).trim());
+    }}
+  >
+    <label title=${hint}
+      ><span>${label}</span>
+      <input
+        name=${name}
+        type="search"
+        maxlength="256"
+        key=${value}
+        defaultValue=${value ?? ""}
+        onInput=${(event) => event.currentTarget.value === "" && value && choose(null)}
+      />
+    </label>
+  </form>`;
 }
 
 function FirstScenarioHint({ onCreate }) {
@@ -118,27 +151,40 @@ function FirstScenarioHint({ onCreate }) {
     : html`<p>A user with the role TAIPY_EDITOR can create one.</p>`;
 }
 
-function CompareButton({ chosen, configs, clear }) {
+function CompareButton({ chosen, clear }) {
   if (chosen.length === 0) return null;
-  const configIds = new Set(chosen.map((scenario) => scenario.config_id));
-  const comparators = configs.find(({ id }) => id === chosen[0].config_id)?.comparators ?? {};
   let hint = null;
   if (chosen.length < 2) hint = "Select one more to compare.";
-  else if (configIds.size > 1) hint = "Only scenarios of the same config can be compared.";
-  else if (can("execute") && Object.keys(comparators).length === 0)
-    hint = "This config has no comparators, so only the facts are compared.";
+  else if (chosen.length > MOST_COMPARED) hint = `At most ${MOST_COMPARED} can be compared at once.`;
   const ids = chosen.map(({ id }) => id).join(",");
   return html`<div class="filter grow chosen" role="status">
     <span>${chosen.length} selected</span>
-    ${chosen.length >= 2 &&
-    configIds.size === 1 &&
+    ${hint === null &&
     html`<a class="button primary" href=${linkTo(["compare"], { ids })}>Compare</a>`}
     <button type="button" onClick=${clear}>Clear</button>
     ${hint && html`<span class="quiet">${hint}</span>`}
   </div>`;
 }
 
-function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
+/** The heading of a column that the list can be sorted by. */
+function SortHeading({ title, unit, name, parameters, className }) {
+  const sort = parameters.sort ?? "-creation_date";
+  const isDescending = sort === `-${name}`;
+  const isSorted = isDescending || sort === name;
+  const next = isSorted && !isDescending ? `-${name}` : name;
+  return html`<th
+    scope="col"
+    class=${className}
+    aria-sort=${isSorted ? (isDescending ? "descending" : "ascending") : null}
+  >
+    <a class="sort" href=${linkTo(["scenarios"], { ...parameters, sort: next, cursor: null })}
+      >${title}${unit && html` <span class="quiet">(${unit})</span>`}
+      ${isSorted && html`<span aria-hidden="true"> ${isDescending ? "↓" : "↑"}</span>`}</a
+    >
+  </th>`;
+}
+
+function Table({ scenarios, columns, cycleNames, chosen, setChosen, parameters }) {
   const isChosen = (scenario) => chosen.some(({ id }) => id === scenario.id);
   const toggle = (scenario) =>
     setChosen(
@@ -150,11 +196,26 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
     <thead>
       <tr>
         <th scope="col"><span class="unseen">Select to compare</span></th>
-        <th scope="col">Scenario</th>
+        <${SortHeading} title="Scenario" name="name" parameters=${parameters} />
+        <th scope="col">Last submission</th>
+        ${columns.map((column) =>
+          column.outcome === undefined
+            ? html`<th key=${column.key} scope="col" class="figure">
+                ${column.title}${column.unit && html` <span class="quiet">(${column.unit})</span>`}
+              </th>`
+            : html`<${SortHeading}
+                key=${column.key}
+                title=${column.title}
+                unit=${column.unit}
+                name=${`outcomes.${column.outcome}`}
+                parameters=${parameters}
+                className="figure"
+              />`,
+        )}
         <th scope="col">Config</th>
         <th scope="col">Cycle</th>
         <th scope="col">Tags</th>
-        <th scope="col">Created</th>
+        <${SortHeading} title="Created" name="creation_date" parameters=${parameters} />
         <th scope="col">Version</th>
       </tr>
     </thead>
@@ -175,6 +236,12 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
             >
             ${scenario.primary_scenario && html` <span class="mark">primary</span>`}
           </td>
+          <td><${LastSubmission} submission=${scenario.last_submission} /></td>
+          ${columns.map(
+            (column) => html`<td key=${column.key} class="figure">
+              <${ColumnCell} column=${column} scenario=${scenario} />
+            </td>`,
+          )}
           <td>${scenario.config_id}</td>
           <td>
             ${scenario.cycle === null
@@ -192,6 +259,13 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
   </table></div>`;
 }
 
+function LastSubmission({ submission }) {
+  if (!submission) return html`<span class="quiet">never</span>`;
+  return html`<a class="bare" href=${linkTo(["submissions", submission.id])} title=${submission.id}
+    ><${Status} status=${submission.status}
+  /></a>`;
+}
+
 export function Tags({ tags, parameters = {} }) {
   return tags.map(
     (tag) =>
@@ -202,49 +276,4 @@ export function Tags({ tags, parameters = {} }) {
         >${tag}</a
       > `,
   );
-}
-
-/** Parse a comma-separated list of tags. */
-export const tagsOf = (text) =>
-  text
-    .split(",")
-    .map((tag) => tag.trim())
-    .filter(Boolean);
-
-function NewScenario({ configs, config, close }) {
-  const [configId, setConfigId] = useState(config ?? configs[0]?.id ?? "");
-  const authorized = configs.find(({ id }) => id === configId)?.authorized_tags ?? null;
-  async function create(fields) {
-    const json = { config_id: configId, tags: tagsOf(fields.tags) };
-    if (fields.name.trim() !== "") json.name = fields.name.trim();
-    const created = await request("POST", pathOf(["scenarios"]), { json });
-    close();
-    navigate(["scenarios", created.scenario.id]);
-  }
-  if (configs.length === 0) {
-    return html`<${Dialog} title="New scenario" close=${close}>
-      <p>The application declares no scenario config, so no scenario can be created.</p>
-      <div class="buttons"><button type="button" onClick=${close}>Close</button></div>
-    <//>`;
-  }
-  return html`<${Dialog} title="New scenario" close=${close}>
-    <${Form} label="Create" submit=${create} close=${close}>
-      <${Field} label="Config">
-        <select value=${configId} onChange=${(event) => setConfigId(event.currentTarget.value)}>
-          ${configs.map(({ id }) => html`<option key=${id} value=${id}>${id}</option>`)}
-        </select>
-      <//>
-      <${Field} label="Name" hint="Optional">
-        <input name="name" maxlength="256" autocomplete="off" />
-      <//>
-      <${Field}
-        label="Tags"
-        hint=${authorized === null
-          ? "Optional, comma-separated"
-          : `Optional, comma-separated. Allowed: ${authorized.join(", ")}`}
-      >
-        <input name="tags" autocomplete="off" />
-      <//>
-    <//>
-  <//>`;
 }

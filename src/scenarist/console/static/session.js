@@ -38,6 +38,12 @@ function setSession(next) {
   for (const listener of listeners) listener(session);
 }
 
+/**
+ * Call a function with each new state of the session.
+ * @param {(session: Session) => void} listener
+ */
+export const listenToSession = (listener) => listeners.add(listener);
+
 /** @returns {Session} */
 export function useSession() {
   const [known, setKnown] = useState(session);

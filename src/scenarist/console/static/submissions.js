@@ -37,10 +37,10 @@ const STATUSES = [
 const TYPES = ["SCENARIO", "SEQUENCE", "TASK"];
 
 /** Submit a scenario, a sequence or a task; the jobs exist when this returns. */
-export function submitEntity(kind, id) {
+export function submitEntity(kind, id, json = {}) {
   return request("POST", pathOf([kind, "submit", id]), {
     headers: { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()} ${Math.random()}` },
-    json: {},
+    json,
   });
 }
 

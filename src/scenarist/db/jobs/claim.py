@@ -13,12 +13,14 @@ from sqlalchemy import (
     insert,
     literal_column,
     not_,
+    null,
     or_,
     select,
     update,
 )
 
 from scenarist.db.among import any_of
+from scenarist.db.each import execute_many
 from scenarist.db.places import is_own
 from scenarist.db.sql import Query
 from scenarist.db.tables import (
@@ -29,6 +31,7 @@ from scenarist.db.tables import (
     orchestration,
     tasks,
 )
+from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import EditId, HolderId, JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import JobStatus
@@ -69,6 +72,9 @@ _CLAIM = Query(
         holder_id=bindparam("holder"),
         attempt=jobs.c.attempt + 1,
         run_at=bindparam("now"),
+        # Most tasks are not skippable; `record_reasons` corrects the others.
+        run_reason=literal_column(f"'{RunReason.NOT_SKIPPABLE}'"),
+        because=null(),
     )
     .returning(
         jobs.c.number,
@@ -119,7 +125,7 @@ _UNREPEATABLE = (
         not_(any_of(jobs.c.number, "kept")),
     )
 )
-_BLOCK = (
+BLOCK = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
     .values(
@@ -128,7 +134,14 @@ _BLOCK = (
         attempt=jobs.c.attempt - 1,
         run_at=None,
         waiting=1,
+        run_reason=None,
+        because=None,
     )
+)
+_RECORD_REASON = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(run_reason=bindparam("run_reason"), because=bindparam("because"))
 )
 _WAIT_FOR_MACHINE = insert(job_waits).values(
     job_number=bindparam("of"), kind=MACHINE, for_job=NO_JOB, for_data_node=bindparam("text")
@@ -167,7 +180,8 @@ class Claim:
     pending_since: datetime
     claimed_at: datetime
     version: str  #: of the application that accepted it, or ran its last attempt
-    made_of: str | None = None  #: the provenance of its outputs, if its task is skippable
+    made_of: str | None = None  #: the provenance of its outputs
+    cache_key: str | None = None  #: if its task takes outputs from the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +236,21 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
     ]
     claims.sort(key=lambda claim: claim.number)
     return claims
+
+
+def record_reasons(
+    connection: Connection, reasons: Sequence[tuple[Claim, RunReason, str | None]]
+) -> None:
+    """Record why jobs of skippable tasks run that this transaction claimed.
+
+    Args:
+        reasons: Each claim with the reason, and the reason in a sentence if it needs names.
+    """
+    rows = [
+        {"of": claim.number, "run_reason": reason, "because": because}
+        for claim, reason, because in reasons
+    ]
+    execute_many(connection, _RECORD_REASON, rows)
 
 
 def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
@@ -288,7 +317,7 @@ def block_for_machine(connection: Connection, waiting: Sequence[tuple[Claim, str
         waiting: Each claim with a description of the machine that it waits for.
     """
     rows = [{"of": claim.number, "text": awaited} for claim, awaited in waiting]
-    connection.execute(_BLOCK, rows)
+    connection.execute(BLOCK, rows)
     connection.execute(_WAIT_FOR_MACHINE, rows)
 
 

@@ -31,6 +31,8 @@ from scenarist.db.paging import (
 from scenarist.db.sql import Query
 from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
+from scenarist.domain.explanations import SENTENCES
+from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
 from scenarist.domain.named_files import file_path
@@ -190,6 +192,15 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
     return waits
 
 
+def _explain(row: Any) -> str | None:
+    """Return why a job ran or was skipped; None if it did neither, or that was not recorded."""
+    if row.status == JobStatus.SKIPPED:
+        return None if row.reason is None else str(row.reason)
+    if row.run_reason is None:
+        return None
+    return row.because or SENTENCES.get(RunReason(row.run_reason))
+
+
 def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     waits = _waits_of(connection, rows)
     subscribers_by_entity = (
@@ -209,6 +220,8 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             waiting_for=tuple(waits.get(row.number, ())),
             stacktrace=() if row.stacktrace is None else (row.stacktrace,),
             reason=row.reason,
+            run_reason=None if row.run_reason is None else RunReason(row.run_reason),
+            because=_explain(row),
             created_at=row.created_at,
             run_at=row.run_at,
             finished_at=row.finished_at,
@@ -217,6 +230,8 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             version=row.version,
             function=row.function,
             code_digest=row.code_digest,
+            cache_key=row.cache_key,
+            cached_from=row.cached_from,
         )
         for row in rows
     ]

@@ -1,6 +1,7 @@
 """What decides whether a skippable task has to run: the present values of its outputs."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,19 +26,31 @@ def find_outputs(
         edit = edits.get(node.data_node_id)
         if edit is None:
             return None
-        return CurrentOutput(
-            written_at=edit.created_at,
-            made_of=edit.made_of,
-            validity=node.validity,
-            is_in_place=(
-                is_in_place(node.storage_type, node.properties, edit.stamp, find_file)
-                and not _has_moved(recipe, edit)
-                and not _is_replaced(node, writes)
-            ),
-            is_of_other_code=_is_of_other_code(recipe, edit),
+        is_here = is_in_place(node.storage_type, node.properties, edit.stamp, find_file)
+        return make_output(
+            recipe, edit, node.validity, is_in_place=is_here and not _is_replaced(node, writes)
         )
 
     return [[make(recipe, node) for node in recipe.outputs] for recipe in recipes]
+
+
+def make_output(
+    recipe: TaskRecipe, edit: LastEdit, validity: timedelta | None, *, is_in_place: bool
+) -> CurrentOutput:
+    """Return the value of an output of a task, seen with what the task is now.
+
+    Args:
+        is_in_place: Whether nothing else is at the place where it was written.
+    """
+    return CurrentOutput(
+        written_at=edit.created_at,
+        made_of=edit.made_of,
+        validity=validity,
+        is_in_place=is_in_place and not _has_moved(recipe, edit),
+        is_of_other_code=_is_of_other_code(recipe, edit),
+        edit_id=edit.id,
+        job_id=edit.job_id,
+    )
 
 
 def is_in_place(
@@ -51,7 +64,7 @@ def is_in_place(
 
 
 def _has_moved(recipe: TaskRecipe, edit: LastEdit) -> bool:
-    return recipe.is_live and edit.is_of_job and edit.has_moved
+    return recipe.is_live and edit.job_id is not None and edit.has_moved
 
 
 def _is_of_other_code(recipe: TaskRecipe, edit: LastEdit) -> bool:
@@ -59,7 +72,7 @@ def _is_of_other_code(recipe: TaskRecipe, edit: LastEdit) -> bool:
         return False
     if recipe.code_digest is None:
         return True  # the code cannot be read, so assume that it differs
-    return edit.is_of_job and edit.code_digest != recipe.code_digest
+    return edit.job_id is not None and edit.code_digest != recipe.code_digest
 
 
 def _is_replaced(node: TaskDataNode, writes: Mapping[str, LastWrite]) -> bool:

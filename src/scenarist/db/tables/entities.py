@@ -61,6 +61,9 @@ scenarios = Table(
     properties_column(),
     created_at_column(),
     version_column(),
+    Column("forked_from", Text),  # the scenario that it was forked from, which may be deleted
+    # What a search looks through: name, tags and identifier (domain/searching.py).
+    Column("searched_text", Text, nullable=False, server_default=text("''")),
     # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
@@ -68,6 +71,14 @@ scenarios = Table(
     Index("ix_scenarios_is_primary_created_at_number", "is_primary", "created_at", "number"),
     Index("ix_scenarios_version_created_at_number", "version", "created_at", "number"),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_scenarios_forked_from_created_at_number",
+    scenarios.c.forked_from,
+    scenarios.c.created_at,
+    scenarios.c.number,
+    sqlite_where=text("forked_from IS NOT NULL"),
+    postgresql_where=text("forked_from IS NOT NULL"),
 )
 Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)
 Index(
@@ -162,6 +173,7 @@ edits = Table(
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Column("version", Text),  # of the application that wrote it; NULL if another program did
+    Column("shared_from", Text),  # the edit whose bytes it shares, which may be deleted
     Column("figures", JSON(none_as_null=True)),  # numbers or reasons, by JSON Pointer
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
@@ -171,6 +183,23 @@ Index(
     edits.c.id,
     sqlite_where=text("job_id IS NOT NULL"),
     postgresql_where=text("job_id IS NOT NULL"),
+)
+Index(
+    "ix_edits_shared_from",
+    edits.c.shared_from,
+    sqlite_where=text("shared_from IS NOT NULL"),
+    postgresql_where=text("shared_from IS NOT NULL"),
+)
+
+# The outputs that the last job with a cache key has computed, in order; see docs/decisions/0114.
+cached_outputs = Table(
+    "cached_outputs",
+    metadata,
+    Column("key", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("stored_for", Text, nullable=False),  # the edit whose bytes they are
+    Column("job_id", Text, nullable=False),
+    PrimaryKeyConstraint("key", "position"),
 )
 
 # The last write, by a job or over REST, to each place that several data nodes may share. The row is
@@ -229,7 +258,8 @@ task_data_nodes = Table(
     Column("position", Integer, nullable=False),
     Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
     PrimaryKeyConstraint("task_id", "direction", "position"),
-    Index("ix_task_data_nodes_data_node_id", "data_node_id"),
+    # With the direction: among all tasks that use a data node, few write it.
+    Index("ix_task_data_nodes_data_node_id_direction", "data_node_id", "direction"),
 )
 
 scenario_tasks = Table(

@@ -49,6 +49,11 @@ def iter_node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFo
         ) from error
 
 
+def edit_id_of(path: str) -> str:
+    """Return the identifier of the edit for which a file was written; files are named after it."""
+    return os.path.basename(path).partition(".")[0]
+
+
 def find_request_files(folder: str, unchanged_since: datetime) -> list[str]:
     """Return the temporary files in the storage folder left by requests of a killed server.
 

@@ -18,7 +18,7 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.machine_faults import is_machine_fault
-from scenarist.domain.named_files import named_path
+from scenarist.domain.named_files import explain_compressed, named_path
 from scenarist.storage.base import (
     INLINE_FOLDER,
     INLINE_LIMIT,
@@ -32,6 +32,7 @@ from scenarist.storage.files.named import stamp_of
 from scenarist.storage.files.path_errors import explain_unwritable
 from scenarist.storage.python.objects import describe_error
 
+_TEXTS = frozenset({"csv", "json"})
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -102,6 +103,7 @@ def store_bytes(
         if path is not None:
             staged = _stage(path, data, target)
         else:
+            _require_folder(target.folder)
             names = (
                 folder_name_of(target.storage_type),
                 target.data_node_id,
@@ -272,6 +274,19 @@ def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
     return left
 
 
+def has_bytes(uri: str, size: int | None) -> bool:
+    """Whether a value's file is still there with its recorded size.
+
+    A file that a URL names is not looked at, as that would take too long: it counts as there.
+    """
+    if remote.is_url(uri):
+        return True
+    try:
+        return size is None or os.stat(uri).st_size == size
+    except OSError:
+        return False
+
+
 def open_file(uri: str) -> BinaryIO:
     """Open the file of a value to read it in pieces.
 
@@ -357,10 +372,26 @@ def _open_location(location: ValueLocation) -> Iterator[BinaryIO]:
         return
     if location.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
+    _require_plain(location.storage_type, location.uri)
     with _backend_of(location.uri).open_whole(location.uri) as file:
         if location.fingerprint is not None:
             check_fingerprint(file, location.uri, location.fingerprint)
         yield file
+
+
+def _require_folder(folder: str) -> None:
+    """Refuse to make the storage folder again: if it was moved, the values are elsewhere."""
+    if not remote.is_url(folder) and not os.path.isdir(folder):
+        raise UnavailableError(
+            f"{folder}: the storage folder is not there; put it back where it was when the server "
+            "was started"
+        )
+
+
+def _require_plain(storage_type: str, path: str) -> None:
+    """Refuse a file that other programs take to be compressed, which is known only now."""
+    if storage_type in _TEXTS and (why := explain_compressed(path)):
+        raise InvalidError(why)
 
 
 def _is_special(path: str) -> bool:
@@ -381,6 +412,7 @@ def _stage(path: str, data: bytes, target: WriteTarget) -> str:
         raise InvalidError(
             f"the path of data node {target.data_node_id}, {path}, is not a regular file; name one"
         )
+    _require_plain(target.storage_type, path)
     try:
         # Next to the target of a link, so that the rename stays within one file system.
         path = os.path.realpath(path)

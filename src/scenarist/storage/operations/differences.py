@@ -27,7 +27,7 @@ class Part(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     is_large: bool = False
 
 
-class Difference(msgspec.Struct, kw_only=True, frozen=True):
+class PlaceDifference(msgspec.Struct, kw_only=True, frozen=True):
     """A place at which values differ, with the part that each has there, in order."""
 
     pointer: str
@@ -46,7 +46,7 @@ class Differences(msgspec.Struct, kw_only=True, frozen=True):
 
     count: int
     same: list[bool]
-    first: list[Difference]
+    first: list[PlaceDifference]
     lengths: list[int | None]
 
 
@@ -106,7 +106,7 @@ def find_differences(values: Sequence[Any], *, base: int, most: int) -> Differen
         count=len(paths),
         same=same,
         first=[
-            Difference(
+            PlaceDifference(
                 pointer=format_pointer(path),
                 parts=[_to_part(_find(value, path)) for value in values],
             )

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _LIMIT = "1.7976931348623157e+308"
