@@ -145,6 +145,7 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
                 folder, records, rounds=rounds, count=size(400, 50)
             )
         ),
+        "CACHE": lambda folder: measure_reads.measure_cache(folder, count=size(1_000, 100)),
         "PAUSES": lambda folder: measure_reads.measure_pauses(
             folder, seconds=size(5, 1), many=size(1_000, 100)
         ),

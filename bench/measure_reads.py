@@ -29,6 +29,7 @@ LONGEST_PAUSE_MS = 50
 PLAN_MS = 100
 FORK = 1.2
 STALE = 1.3
+CACHED = 0.5
 LARGE = 60 * 1024
 
 
@@ -248,6 +249,38 @@ def measure_staleness(folder: Path, records: Records, *, rounds: int, count: int
             holds=ratio <= STALE,
         )
     ]
+
+
+def measure_cache(folder: Path, *, count: int) -> list[Row]:
+    """CACHE: processor time of a job whose output is in the cache, beside one that does nothing."""
+    with scenarist(folder) as server:
+        nothing = _drain_cost(folder, server, "single", count)
+        _drain_cost(folder, server, "remembered", 1)
+        taken = _drain_cost(folder, server, "remembered", count)
+    ratio = taken / nothing
+    return [
+        Row(
+            number="CACHE",
+            work="job whose output is taken from the cache, server and workers, SQLite",
+            ours=f"{taken * 1e6:,.0f} µs of the processor",
+            beside=f"job without data {nothing * 1e6:,.0f} µs",
+            ratio=ratio,
+            bar=f"at most {CACHED:g}",
+            holds=ratio <= CACHED,
+        )
+    ]
+
+
+def _drain_cost(folder: Path, server: Server, config_id: str, count: int) -> float:
+    """Return the processor seconds of a job, from the moment when all of them may start."""
+    ids = [server.create(config_id) for _ in range(count)]
+    server.http.post("/orchestration/pause").raise_for_status()
+    for scenario_id in ids:
+        server.http.post(f"/scenarios/submit/{scenario_id}").raise_for_status()
+    before = server.family_seconds()
+    server.http.post("/orchestration/resume").raise_for_status()
+    wait_for_jobs(folder, OnSqlite())
+    return (server.family_seconds() - before) / count
 
 
 def measure_pauses(folder: Path, *, seconds: float, many: int) -> list[Row]:

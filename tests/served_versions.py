@@ -51,15 +51,19 @@ class Lab:
         return made
 
 
+def run_jobs(server: Server) -> None:
+    orchestrator = server.orchestration.orchestrator
+    assert isinstance(orchestrator, Orchestrator)
+    while orchestrator.step():
+        pass
+
+
 def submit(server: Server, scenario: Scenario) -> dict[str, JobStatus]:
     """Submit a scenario, run its jobs, and return their statuses by task config."""
     submission = server.services.submissions.submit(
         INES, EntityType.SCENARIO, scenario.id, SubmitOptions()
     )
-    orchestrator = server.orchestration.orchestrator
-    assert isinstance(orchestrator, Orchestrator)
-    while orchestrator.step():
-        pass
+    run_jobs(server)
     jobs = [server.services.jobs.get(INES, job_id) for job_id in submission.job_ids]
     return {job.task_id.split("_")[1]: job.status for job in jobs}
 

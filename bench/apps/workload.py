@@ -18,6 +18,10 @@ first = registry.configure_task("first", "noops:same", start, middle)
 second = registry.configure_task("second", "noops:same", middle, end)
 registry.configure_scenario("pair", [first, second], sequences={"all": [first, second]})
 
+remembered = registry.configure_data_node("memory")
+remember = registry.configure_task("remember", "noops:same", start, remembered, cache=True)
+registry.configure_scenario("remembered", [remember])
+
 slow_first = registry.configure_task("slow_first", "noops:slowly_same", start, middle)
 slow_second = registry.configure_task("slow_second", "noops:slowly_same", middle, end)
 registry.configure_scenario("slow_pair", [slow_first, slow_second])

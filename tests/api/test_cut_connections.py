@@ -267,6 +267,10 @@ CASES: dict[str, Callable[[World], Request]] = {
         f"/scenarios/{w.scenario()['id']}/inputs",
         {"json": {"named": {"number": w.number()}, "rows": [{"a": w.number()}]}},
     ),
+    "POST /scenarios/{scenario_id}/fork": lambda w: (
+        f"/scenarios/{w.scenario()['id']}/fork",
+        {"json": {"inputs": {"rows": [{"a": w.number()}]}}},
+    ),
     "PATCH /scenarios/{scenario_id}": lambda w: (
         f"/scenarios/{w.scenario()['id']}",
         {"json": {"name": "other"}},

@@ -13,6 +13,8 @@ NEED_NO_FILE = ("db/migrations/", "db/tables/", "domain/entities.py", "schemas/"
 # By file of tests: the modules of which it tests most, as folder and names. These are parts of a
 # larger whole, which is tested as one, from outside.
 TESTED_IN = {
+    "services/test_forks.py": ["db: forks", "services: fork_drafts"],
+    "services/test_sharing_law.py": ["db: sharing"],
     "api/openapi/test_document.py": [
         "api/openapi: components examples links",
     ],
@@ -38,7 +40,7 @@ TESTED_IN = {
         "client: subscribers tasks",
     ],
     "client/test_data_nodes.py": ["client: data_frames"],
-    "config/test_check.py": ["config: check_functions check_sections"],
+    "config/test_check.py": ["config: check_caching check_functions check_sections"],
     "config/test_value_schemas.py": ["config: type_names", "storage/operations: declared_types"],
     "config/test_check_locations.py": ["domain: locations"],
     "config/test_function_inspection.py": ["config: function_uses"],
@@ -84,6 +86,12 @@ TESTED_IN = {
     "orchestrator/test_clocks.py": ["services: maintenance"],
     "orchestrator/test_first_values.py": ["db/jobs: first_values"],
     "orchestrator/test_leases.py": ["db: leases", "orchestrator: lease_keeper"],
+    "orchestrator/test_caching.py": [
+        "db/jobs: caching",
+        "domain: caching",
+        "orchestrator: cached_jobs",
+        "services: planned_cache",
+    ],
     "orchestrator/test_list_plans.py": [
         "db: paging submissions",
         "db/jobs: rows",

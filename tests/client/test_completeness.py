@@ -77,6 +77,7 @@ CALLS: list[Callable[[Client], object]] = [
     lambda c: c.scenarios.config("x"),
     lambda c: c.scenarios.inputs("x"),
     lambda c: c.scenarios.write_inputs("x", {}),
+    lambda c: c.scenarios.fork("x"),
     lambda c: c.scenarios.subscribers("x").list(),
     lambda c: c.scenarios.subscribers("x").create("https://example.com"),
     lambda c: c.scenarios.subscribers("x").get("y"),

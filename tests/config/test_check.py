@@ -442,3 +442,29 @@ def test_a_type_that_workers_cannot_import_is_warned_of() -> None:
     (warning,) = registry.warnings()
     assert warning.where.endswith("DATA_NODE.far")
     assert "functions get plain data" in warning.message
+
+
+def test_tasks_that_are_never_taken_from_the_cache_are_told() -> None:
+    registry = ConfigRegistry()
+    number = registry.configure_data_node("number", default_data=1)
+    named = registry.configure_json_data_node("named", default_path="named.json")
+    table = registry.configure_sql_table_data_node("table", "d", "sqlite", "t")
+    for task_id, source, target in (
+        ("fine", number, registry.configure_data_node("made")),
+        ("to_file", number, named),
+        ("of_table", table, registry.configure_data_node("read")),
+        ("silent", number, []),
+    ):
+        registry.configure_task(task_id, "pipelines:same", source, target, cache=True)
+    registry.configure_task("versioned", "pipelines:same", number, named, cache_version="2")
+
+    found = {item.where.split(": ")[-1]: item.message for item in registry.warnings()}
+
+    never = "its outputs are never taken from the cache: "
+    assert {name: text for name, text in found.items() if name.startswith("TASK")} == {
+        "TASK.to_file": never + "it writes data node 'named' to a place that the user named",
+        "TASK.of_table": never
+        + "it reads data node 'table', whose value is kept outside and has no digest",
+        "TASK.silent": never + "it writes no data node",
+        "TASK.versioned": "cache_version has no effect without cache=True",
+    }

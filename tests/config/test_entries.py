@@ -356,3 +356,14 @@ def test_a_comparator_that_is_not_there_is_deleted_without_an_error(
     scenario.delete_comparator("orders")
 
     assert list(scenario.comparators) == ["number"]
+
+
+def test_scopes_and_frequencies_are_found_by_their_values_in_taipy() -> None:
+    scope: Any = Scope
+    frequency: Any = Frequency
+
+    assert [scope(1), scope(2), scope(3)] == [Scope.SCENARIO, Scope.CYCLE, Scope.GLOBAL]
+    assert [frequency(value) for value in range(1, 6)] == list(Frequency)
+    for value in (0, 4, True, "2"):
+        with pytest.raises(ValueError, match="is not a valid Scope"):
+            scope(value)

@@ -254,6 +254,7 @@ retries = 0
 retry_delay = "0d0h0m1s:timedelta"
 retries_after_loss = 2
 fresh = false
+cache = false
 
 [SCENARIO.plan]
 tasks = ["fit:SECTION"]

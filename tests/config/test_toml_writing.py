@@ -80,6 +80,8 @@ def registries(draw: st.DrawFn) -> ConfigRegistry:
             retry_on=draw(st.none() | st.lists(FUNCTIONS, max_size=2)),
             retries_after_loss=draw(st.integers()),
             fresh=draw(st.booleans()),
+            cache=draw(st.booleans()),
+            cache_version=draw(st.none() | TEXTS),
             **draw(PROPERTIES),
         )
         for number in range(draw(st.integers(1, 3)))

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scenarist.domain.errors import InvalidError
+from scenarist.server.reloading import require_local
 from servers import StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -146,3 +148,8 @@ def test_an_application_that_does_not_load_at_first_ends_the_command(tmp_path: P
 
     assert done.returncode == 1
     assert "No module named 'nowhere'" in done.stderr
+
+
+def test_an_executor_with_the_code_elsewhere_is_refused() -> None:
+    with pytest.raises(InvalidError, match="use the local executor"):
+        require_local("ray")

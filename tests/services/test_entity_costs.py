@@ -27,6 +27,7 @@ from scenarist.domain.listings import (
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.services.cycles import CycleService
+from scenarist.services.forks import ForkService, NewFork
 from scenarist.services.scenarios import NewScenario, ScenarioChange, ScenarioService
 from scenarist.services.sequences import SequenceChange, SequenceService
 from statements import check_two_pages, noted, scanned
@@ -50,6 +51,9 @@ class Estate:
             now=clock,
             version="test",
             zone=ZONE,
+        )
+        self.forks = ForkService(
+            database, configs(), folder=str(folder), now=clock, version="test", zone=ZONE
         )
         self.sequences = SequenceService(database, now=clock, version="test")
         self.cycles = CycleService(database, now=clock, zone=ZONE)
@@ -101,8 +105,27 @@ def test_the_hundredth_scenario_of_a_cycle_is_made_by_the_statements_of_the_seco
     assert hundredth.said == second.said
 
 
+def test_a_fork_takes_fewer_statements_than_its_source_however_often_that_is_forked(
+    estate: Estate,
+) -> None:
+    with noted(estate.database) as create:
+        source = estate.create()
+    estate.forks.fork(ANYONE, source.id, NewFork())
+    with noted(estate.database) as second:
+        estate.forks.fork(ANYONE, source.id, NewFork())
+    for _ in range(20):
+        estate.forks.fork(ANYONE, source.id, NewFork())
+
+    with noted(estate.database) as last:
+        estate.forks.fork(ANYONE, source.id, NewFork())
+
+    assert last.said == second.said
+    assert len(last.said) < len(create.said)
+
+
 def test_looking_at_a_scenario_takes_as_many_statements_as_ever(estate: Estate) -> None:
     scenario = estate.create()
+    estate.scenarios.get(ANYONE, scenario.id)  # from then on it is known what is stale
     with noted(estate.database) as before:
         estate.scenarios.get(ANYONE, scenario.id)
     for number in range(50):
@@ -159,6 +182,8 @@ def test_no_use_case_looks_through_a_whole_table(estate: Estate) -> None:
         changed = ScenarioChange(name="b", tags=["c"], properties={"d": 1})
         estate.scenarios.change(ANYONE, last.id, changed)
         estate.scenarios.promote(ANYONE, last.id)
+        fork = estate.forks.fork(ANYONE, last.id, NewFork()).eligibility.scenario
+        estate.scenarios.delete(ANYONE, fork.id)
         sequence = estate.sequences.create(ANYONE, timeless.id, "s", timeless.task_ids[:1])
         renamed = estate.sequences.change(
             ANYONE, sequence.id, SequenceChange(name="t", task_ids=[], properties={"d": 1})
@@ -193,6 +218,7 @@ WINDOW = TimeRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
         (ScenarioFilter(tag=("tagged",)), CREATION_DATE),
         (ScenarioFilter(tag=("tagged",), created=WINDOW), CREATION_DATE),
         (ScenarioFilter(version=("test",)), CREATION_DATE),
+        (ScenarioFilter(forked_from=("the first",)), CREATION_DATE),
         (ScenarioFilter(version=("test", "1.0")), CREATION_DATE),
         (ScenarioFilter(is_primary=True), CREATION_DATE),
         (ScenarioFilter(is_primary=False), CREATION_DATE),
@@ -204,6 +230,10 @@ def test_scenarios_are_found_in_order_for_each_filter_and_sort(
     scenarios = [estate.create(day=day // 2) for day in range(8)]
     if wanted.cycle_id:
         wanted = ScenarioFilter(cycle_id=(scenarios[0].cycle_id or "",))
+    if wanted.forked_from:
+        wanted = ScenarioFilter(forked_from=(scenarios[0].id,))
+        for _ in range(4):
+            estate.forks.fork(ANYONE, scenarios[0].id, NewFork())
 
     check_two_pages(
         estate.database,

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from builders import Clock
+from conftest import FreshUrl
 from scenarist.config import Application, ConfigRegistry, Outcome
+from scenarist.db import outcomes as outcome_rows
 from scenarist.domain.entities import OutcomeOfScenario, Scenario
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import (
@@ -55,6 +57,7 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
     registry = ConfigRegistry()
     given = registry.configure_json_data_node("given", default_data={"revenue": 1})
     registry.configure_data_node("budget")
+    registry.configure_data_node("copied")
     registry.configure_data_node("rate", default_data=0.5, scope=Scope.GLOBAL)
     copying = registry.configure_task("copy", "copy:copy", given, "budget")
     registry.configure_scenario("quarter", [copying], "rate", outcomes=outcomes or None)
@@ -62,6 +65,10 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
         "year", [copying], outcomes={"revenue": REVENUE} if outcomes else None
     )
     registry.configure_scenario("plain", [copying])
+    filed = registry.configure_json_data_node("filed", default_path=f"{Path.cwd()}/{{scenario.id}}")
+    reading = registry.configure_task("read", "copy:copy", filed, "copied")
+    places = {"first": Outcome(filed, "/0"), "second": Outcome(filed, "/1")}
+    registry.configure_scenario("files", [reading], outcomes=places if outcomes else None)
     return registry
 
 
@@ -74,15 +81,29 @@ def office(
 
 
 @pytest.fixture
-def server(office: Office) -> Iterator[Server]:
+def own_server(office: Office) -> Iterator[Server]:
+    """A server that has only the scenarios of one test."""
     with office.open(revenue=REVENUE, rate=Outcome("rate")) as opened:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def server(fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("office")
+    with pytest.MonkeyPatch.context() as patch, fresh_url() as url:
+        patch.chdir(folder)
+        with Office(url, folder, Clock()).open(revenue=REVENUE, rate=Outcome("rate")) as opened:
+            yield opened
+
+
 def run(server: Server, scenario: Scenario, value: Any) -> None:
     """Write the input of a scenario, and submit it."""
+    submit(server, scenario, {"given": value})
+
+
+def submit(server: Server, scenario: Scenario, inputs: dict[str, Any]) -> None:
     request = SubmitRequest(
-        ANYONE, EntityType.SCENARIO, scenario.id, SubmitOptions(), inputs={"given": value}
+        ANYONE, EntityType.SCENARIO, scenario.id, SubmitOptions(), inputs=inputs
     )
     server.services.inputs.submit(ANYONE, request)
     orchestrator = server.orchestration.orchestrator
@@ -173,7 +194,9 @@ class TestTaking:
     ) -> None:
         scenario = make(server, value)
 
-        page = server.services.jobs.list_page(ANYONE, JobFilter(), PageRequest(limit=5))
+        page = server.services.jobs.list_page(
+            ANYONE, JobFilter(entity_id=(scenario.id,)), PageRequest(limit=5)
+        )
         assert [job.status for job in page.items] == [JobStatus.COMPLETED]
         assert value_of(server, scenario) is None
         assert reason in str(reason_of(server, scenario))
@@ -194,6 +217,33 @@ class TestTaking:
 
         assert value_of(server, scenario) == 8
 
+    def test_an_append_and_an_upload_give_it_a_value(self, server: Server) -> None:
+        scenario = make(server, config_id="files")
+        node = outcome_of(server, scenario, "first").data_node_id
+        assert node is not None
+
+        server.services.values.write(ANYONE, node, [5])
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [5, None]
+        server.services.values.append(ANYONE, node, [6])
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [5, 6]
+        server.services.files.upload(ANYONE, node, b"[7]")
+        assert [value_of(server, scenario, name) for name in ("first", "second")] == [7, None]
+
+    def test_what_another_program_has_written_has_no_value(self, server: Server) -> None:
+        scenario = make(server, config_id="files")
+        node = outcome_of(server, scenario, "first").data_node_id
+        assert node is not None
+        server.services.values.write(ANYONE, node, [5])
+
+        named = server.services.data_nodes.get(ANYONE, node).properties["default_path"]
+        Path(named).write_text("[6, 7]")
+        submit(server, scenario, {})
+
+        assert value_of(server, scenario, "first") is None
+        assert reason_of(server, scenario, "first") == (
+            "another program wrote the value, and it has not been looked into"
+        )
+
     def test_a_shared_value_is_an_outcome_of_all_scenarios_that_have_it(
         self, server: Server
     ) -> None:
@@ -207,13 +257,27 @@ class TestTaking:
         later = make(server)
         assert [value_of(server, each, "rate") for each in (one, other, later)] == [0.75] * 3
 
+    def test_an_edit_that_is_recorded_by_other_means_is_looked_into(self, server: Server) -> None:
+        scenario = make(server, {"revenue": 3})
+        node = budget_of(server, scenario)
+        server.services.values.write(ANYONE, node, {"revenue": 4})
+
+        def go_back(connection: Connection) -> None:
+            first = "UPDATE data_nodes SET last_edit_id = (SELECT min(id) FROM edits WHERE "
+            connection.execute(text(f"{first} data_node_id = :id) WHERE id = :id"), {"id": node})
+            outcome_rows.refresh_nodes(connection, [node])
+
+        server.database.write(go_back)
+
+        assert value_of(server, scenario) == 3
+
     def test_outcomes_go_with_their_scenario(self, server: Server) -> None:
         scenario = make(server, {"revenue": 1})
 
         server.services.scenarios.delete(ANYONE, scenario.id)
 
-        count = text("SELECT count(*) FROM scenario_outcomes")
-        assert server.database.reader.execute(count).scalar() == 0
+        count = text("SELECT count(*) FROM scenario_outcomes WHERE scenario_id = :id")
+        assert server.database.reader.execute(count, {"id": scenario.id}).scalar() == 0
 
 
 class TestDeclaring:
@@ -233,6 +297,20 @@ class TestDeclaring:
 
             run(server, large, {**LARGE, "revenue": 6})
             assert value_of(server, large) == 6
+
+    def test_scenarios_that_have_an_outcome_do_not_get_it_again(self, office: Office) -> None:
+        with office.open() as server:
+            make(server)
+        with office.open(revenue=REVENUE) as server:
+            make(server)
+
+            added = server.database.write(
+                lambda connection: outcome_rows.add_missing(
+                    connection, "quarter", "revenue", REVENUE.as_declared()
+                )
+            )
+
+        assert added == 0
 
     def test_a_changed_place_is_taken_from_then_on(self, office: Office) -> None:
         with office.open(revenue=REVENUE) as server:
@@ -270,32 +348,34 @@ class TestDeclaring:
 
 
 class TestListing:
-    def test_scenarios_without_a_value_come_last_in_both_directions(self, server: Server) -> None:
+    def test_scenarios_without_a_value_come_last_in_both_directions(
+        self, own_server: Server
+    ) -> None:
         values = [{"revenue": 2}, None, {"revenue": -3}, {"revenue": 2}, {"nothing": 0}]
-        ids = [make(server, value).id for value in values]
-        make(server, config_id="plain")
+        ids = [make(own_server, value).id for value in values]
+        make(own_server, config_id="plain")
 
-        assert listed(server) == [ids[at] for at in (2, 0, 3, 1, 4)]
-        assert listed(server, "-outcomes.revenue") == [ids[at] for at in (3, 0, 2, 4, 1)]
+        assert listed(own_server) == [ids[at] for at in (2, 0, 3, 1, 4)]
+        assert listed(own_server, "-outcomes.revenue") == [ids[at] for at in (3, 0, 2, 4, 1)]
 
-    def test_scenarios_of_several_configs_are_sorted_together(self, server: Server) -> None:
-        one = make(server, {"revenue": 2})
-        other = make(server, {"revenue": 1}, "year")
+    def test_scenarios_of_several_configs_are_sorted_together(self, own_server: Server) -> None:
+        one = make(own_server, {"revenue": 2})
+        other = make(own_server, {"revenue": 1}, "year")
 
-        assert listed(server) == [other.id, one.id]
-        assert listed(server, config_id=("quarter",)) == [one.id]
+        assert listed(own_server) == [other.id, one.id]
+        assert listed(own_server, config_id=("quarter",)) == [one.id]
 
-    def test_bounds_are_inclusive(self, server: Server) -> None:
-        ids = [make(server, {"revenue": value}).id for value in (1, 2, 3)]
-        make(server)
+    def test_bounds_are_inclusive(self, own_server: Server) -> None:
+        ids = [make(own_server, {"revenue": value}).id for value in (1, 2, 3)]
+        make(own_server)
 
         def within(**bounds: float) -> dict[str, OutcomeRange]:
             return {"revenue": OutcomeRange(**bounds)}
 
         for sort in ("outcomes.revenue", "outcomes.rate", "creation_date"):
-            assert listed(server, sort, outcomes=within(least=2)) == ids[1:]
-            assert listed(server, sort, outcomes=within(most=2)) == ids[:2]
-            assert listed(server, sort, outcomes=within(least=2, most=2)) == ids[1:2]
+            assert listed(own_server, sort, outcomes=within(least=2)) == ids[1:]
+            assert listed(own_server, sort, outcomes=within(most=2)) == ids[:2]
+            assert listed(own_server, sort, outcomes=within(least=2, most=2)) == ids[1:2]
 
     @pytest.mark.parametrize(
         ("sort", "wanted"),
@@ -305,25 +385,25 @@ class TestListing:
         ],
     )
     def test_an_unknown_outcome_is_refused_with_those_that_there_are(
-        self, server: Server, sort: str, wanted: dict[str, Any]
+        self, own_server: Server, sort: str, wanted: dict[str, Any]
     ) -> None:
         with pytest.raises(InvalidError, match="no outcome 'revenues'; there are: revenue, rate"):
-            listed(server, sort, **wanted)
+            listed(own_server, sort, **wanted)
 
-    def test_an_outcome_of_another_config_is_refused(self, server: Server) -> None:
+    def test_an_outcome_of_another_config_is_refused(self, own_server: Server) -> None:
         with pytest.raises(
             InvalidError,
             match="scenarios of config year have no outcome 'rate'; there are: revenue",
         ):
-            listed(server, "outcomes.rate", config_id=("year",))
+            listed(own_server, "outcomes.rate", config_id=("year",))
 
 
 class TestCosts:
-    def test_a_page_reads_as_many_rows_as_it_shows(self, server: Server) -> None:
+    def test_a_page_reads_as_many_rows_as_it_shows(self, own_server: Server) -> None:
         for value in range(30):
-            make(server, {"revenue": value % 7})
+            make(own_server, {"revenue": value % 7})
         bounds = {"revenue": OutcomeRange(least=1, most=5)}
-        service = server.services.scenarios
+        service = own_server.services.scenarios
 
         for sort in ("outcomes.revenue", "-outcomes.revenue"):
             for wanted in (
@@ -332,7 +412,7 @@ class TestCosts:
                 ScenarioFilter(outcomes=bounds),
             ):
                 check_two_pages(
-                    server.database,
+                    own_server.database,
                     partial(service.list_page, ANYONE, wanted),
                     PageRequest(
                         limit=2, sort=sort.removeprefix("-"), is_descending=sort.startswith("-")

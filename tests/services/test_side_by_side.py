@@ -26,15 +26,21 @@ RITA = Actor("rita", frozenset({Role.READER}))
 LARGE = pd.DataFrame({"day": [f"day {at}" for at in range(9_000)], "sold": range(9_000)})
 
 
-@pytest.fixture
-def server(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.chdir(tmp_path)
-    settings = Settings(database=f"sqlite:///{tmp_path}/one.db", storage=str(tmp_path / "data"))
-    application = Application(registry=make_registry(tmp_path), search_path=())
-    with composition.open_server(
-        application, settings, make_executor=InlineExecutor, now=clock
-    ) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("side by side")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    settings = Settings(database=f"sqlite:///{folder}/one.db", storage=str(folder / "data"))
+    application = Application(registry=make_registry(folder), search_path=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with composition.open_server(
+            application, settings, make_executor=InlineExecutor, now=Clock()
+        ) as opened:
+            yield opened
 
 
 def make_registry(folder: Path) -> ConfigRegistry:
@@ -115,12 +121,12 @@ def test_a_large_table_is_compared_by_a_worker(server: Server) -> None:
 
 
 def test_a_file_that_others_may_change_is_compared_as_it_is_now(
-    server: Server, tmp_path: Path
+    server: Server, folder: Path
 ) -> None:
     one, other = make(server, named=1), make(server, named=1)
     assert by_name(compare(server, one, other)) == {}
 
-    (tmp_path / f"{other.id}.json").write_text("2")
+    (folder / f"{other.id}.json").write_text("2")
 
     named = by_name(compare(server, one, other))["named"]
     assert named.details is not None
@@ -146,9 +152,9 @@ def test_scenarios_of_different_configs_are_compared(server: Server) -> None:
     assert "rows" not in found
 
 
-def test_values_that_cannot_be_read_say_why(server: Server, tmp_path: Path) -> None:
+def test_values_that_cannot_be_read_say_why(server: Server, folder: Path) -> None:
     one, other = make(server, named=1), make(server, named=1)
-    (tmp_path / f"{other.id}.json").write_text("no JSON")
+    (folder / f"{other.id}.json").write_text("no JSON")
 
     named = by_name(compare(server, one, other))["named"]
 

@@ -17,6 +17,7 @@ from scenarist.domain.errors import ChangedError, ConflictError, NotFoundError
 from scenarist.domain.listings import (
     AuditFilter,
     DataNodeListFilter,
+    SubmissionFilter,
     TaskFilter,
 )
 from scenarist.domain.permissions import Actor, Role
@@ -33,8 +34,19 @@ from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
 from scenarist.services.eligibility import Eligibility
 from scenarist.services.scenarios import NewScenario
-from scenarist.services.submit_requests import SubmitOptions
-from served_versions import ALL, INES, Declare, Lab, get, nodes_of, submit, upgrade, value_of
+from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
+from served_versions import (
+    ALL,
+    INES,
+    Declare,
+    Lab,
+    get,
+    nodes_of,
+    run_jobs,
+    submit,
+    upgrade,
+    value_of,
+)
 
 
 @pytest.fixture
@@ -184,6 +196,37 @@ def test_a_data_node_of_another_scope_is_replaced_and_the_former_one_keeps_its_v
     assert (values, former.id) == ([2, 100], shared)
 
 
+def test_a_data_node_that_is_shared_no_longer_starts_with_the_value_that_it_had(lab: Lab) -> None:
+    def shares(registry: ConfigRegistry) -> None:
+        adds(registry)
+        registry.configure_data_node("right", default_data=2, scope=Scope.GLOBAL)
+        bulky = registry.configure_json_data_node("bulky", default_data="x", scope=Scope.GLOBAL)
+        registry.configure_scenario("plan", [*registry.tasks.values()], [bulky])
+
+    def owns(registry: ConfigRegistry) -> None:
+        shares(registry)
+        for name in ("right", "bulky"):
+            registry.data_nodes[name].scope = Scope.SCENARIO
+
+    made = lab.make(shares)
+    with lab.serve(shares) as server:
+        shared = nodes_of(server, made)
+        server.services.values.write(INES, shared["right"], 5)
+        server.services.values.write(INES, shared["bulky"], "y" * 100_000)
+    with lab.serve(owns) as server:
+        upgrade(server, made)
+        own = nodes_of(server, made)
+        server.services.values.write(INES, own["right"], 6)
+        values = [value_of(server, nodes["right"]) for nodes in (shared, own)]
+        bulky = value_of(server, own["bulky"])
+        statuses = submit(server, made)
+
+    assert own["right"] != shared["right"]
+    assert values == [5, 6]
+    assert bulky == "y" * 100_000
+    assert statuses == {"add": JobStatus.COMPLETED}
+
+
 def test_tasks_that_scenarios_share_are_attached_and_not_changed_for_others(lab: Lab) -> None:
     def shares(registry: ConfigRegistry) -> None:
         prices = registry.configure_data_node("prices", default_data=3, scope=Scope.GLOBAL)
@@ -303,6 +346,8 @@ def test_an_upgrade_is_refused_while_a_submission_is_under_way(lab: Lab) -> None
 
             assert refusal.value.reason == "submission_under_way"
         assert get(server, made) == made
+    with lab.serve(adds) as server:
+        assert upgrade(server, made).changes == []
 
 
 def test_a_scenario_whose_config_is_gone_is_refused_with_the_reason(lab: Lab) -> None:
@@ -395,6 +440,41 @@ def test_an_upgrade_is_audited_checks_what_is_expected_and_tells_of_each_entity(
     assert [entry.operation for entry in audited if entry.entity_id == made.id] == (
         ["upgradeScenario"] * 2
     )
+
+
+def test_a_retry_of_a_submission_from_before_an_upgrade_says_to_submit_anew(lab: Lab) -> None:
+    with lab.serve(adds) as server:
+        made = server.services.scenarios.create(INES, NewScenario(config_id="plan"))
+        server.services.values.write(INES, nodes_of(server, made)["left"], "no number")
+        assert submit(server, made) == {"add": JobStatus.FAILED}
+    with lab.serve(adds_three) as server:
+        upgrade(server, made)
+        (former,) = server.services.submissions.list_page(
+            INES, SubmissionFilter(entity_id=(made.id,)), ALL
+        ).items
+        retry = SubmitRequest(
+            INES, EntityType.SCENARIO, made.id, SubmitOptions(), retry_of=former.id
+        )
+        (refused,) = server.services.submissions.submit_many([retry])
+
+    assert isinstance(refused, ConflictError)
+    assert refused.message.endswith("so submit it anew instead")
+
+
+def test_submissions_of_a_task_that_was_replaced_stay_listed_with_the_scenario(lab: Lab) -> None:
+    made = lab.make(adds)
+    with lab.serve(adds) as server:
+        submission = server.services.submissions.submit(
+            INES, EntityType.TASK, made.task_ids[0], SubmitOptions()
+        )
+        run_jobs(server)
+    with lab.serve(adds_three) as server:
+        upgrade(server, made)
+        listed = server.services.submissions.list_page(
+            INES, SubmissionFilter(scenario_id=(made.id,)), ALL
+        ).items
+
+    assert [item.id for item in listed] == [submission.id]
 
 
 NODES = ("a", "b", "c", "d")

@@ -15,12 +15,23 @@ from scenarist.server.settings import RETENTION_SETTINGS
 
 group = App(name="db", help="Maintain the database.")
 
+cache = App(name="cache", help="Maintain the cache of outputs.")
+
 if TYPE_CHECKING:
     PruneOptions = Options
 else:
     PruneOptions = derive_options("database", "storage", *RETENTION_SETTINGS)
 
 _DEFAULT_PRUNE_OPTIONS = PruneOptions()
+
+
+@cache.command
+def clear(*, database: DatabaseUrl = None) -> None:
+    """Forget all outputs that jobs could take from the cache; values stay."""
+    from scenarist.server import admin
+
+    cleared = admin.clear_cache(read_option_settings(database=database))
+    print(f"Cleared {cleared} outputs from the cache.")
 
 
 @group.command
@@ -59,6 +70,7 @@ def prune(*, options: PruneOptions = _DEFAULT_PRUNE_OPTIONS, dry_run: Switch = N
         f"{pruned.events} transactions of events",
         f"{pruned.audit} rows of the audit",
         f"{pruned.edits} edits with {pruned.files} files",
+        f"{pruned.cached} entries of the cache without values",
         f"{pruned.leftovers} files that no record refers to",
     ):
         print(f"  {line}")

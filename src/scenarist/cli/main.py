@@ -28,6 +28,7 @@ app.command(serving.check)
 app.command(drawing.graph)
 for group in (
     databases.group,
+    databases.cache,
     importing.group,
     identities.users,
     identities.keys,

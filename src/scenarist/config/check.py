@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenarist.config.check_authentication import check_authentication
+from scenarist.config.check_caching import find_cache_warnings
 from scenarist.config.check_functions import check_functions
 from scenarist.config.check_locations import (
     check_placeholders,
@@ -96,6 +97,7 @@ def find_warnings(declarations: Declarations) -> list[ConfigProblem]:
             nodes, declarations.tasks.values(), declarations.scenarios.values()
         ),
         *_find_type_warnings(nodes),
+        *(ConfigProblem(*found) for found in find_cache_warnings(declarations.tasks.values())),
     ]
     return [
         ConfigProblem(f"{origin}: {item.where}" if origin else item.where, item.message)

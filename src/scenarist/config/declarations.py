@@ -142,6 +142,8 @@ class Declarations:
             retry_on=draft.take_names("retry_on", resolve_exception_names, base.retry_on),
             retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
             fresh=draft.take("fresh", as_bool, base.fresh),
+            cache=draft.take("cache", as_bool, base.cache),
+            cache_version=draft.take("cache_version", as_text, base.cache_version) or None,
             properties=draft.merge_properties(base.properties, TASK_KEYS),
             declarations=self,
         )

@@ -151,6 +151,7 @@ class TaskConfig(Entry):
         retry_on: Exceptions by name, ``package.module:Name``; empty for all.
         retries_after_loss: How often it runs again after its process was lost.
         fresh: Whether each of its jobs gets its own process.
+        cache: Whether its outputs are taken from an earlier job with the same cache key.
     """
 
     family: ClassVar[str] = "TASK"
@@ -164,6 +165,8 @@ class TaskConfig(Entry):
     retry_on: tuple[str, ...] = ()
     retries_after_loss: int = LOST_LIMIT - 1
     fresh: bool = False
+    cache: bool = False
+    cache_version: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     declarations: EntryDeclarations | None = field(default=None, repr=False)
 

@@ -134,6 +134,8 @@ class ConfigRegistry(DataNodeRegistry):
         retry_on: Exceptions | None = None,
         retries_after_loss: int | str | None = None,
         fresh: bool | str | None = None,
+        cache: bool | str | None = None,
+        cache_version: str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare a task.
@@ -152,6 +154,10 @@ class ConfigRegistry(DataNodeRegistry):
             retries_after_loss: How often it runs again after its process was lost. With 0 it runs
                 at most once, even if the server is lost.
             fresh: Whether each of its jobs gets its own process.
+            cache: Whether its outputs are taken from any earlier job that computed them from the
+                same contents with the same code.
+            cache_version: Part of what must be the same; change it when something else changes that
+                the outputs depend on, such as the version of a library.
         """
         self._declarations.require_open()
         given = {
@@ -165,6 +171,8 @@ class ConfigRegistry(DataNodeRegistry):
             "retry_on": retry_on,
             "retries_after_loss": retries_after_loss,
             "fresh": fresh,
+            "cache": cache,
+            "cache_version": cache_version,
             **properties,
         }
         task = self._declarations.declare_task(id, given, find_caller_position())
@@ -185,6 +193,8 @@ class ConfigRegistry(DataNodeRegistry):
         retry_on: Exceptions | None = None,
         retries_after_loss: int | str | None = None,
         fresh: bool | str | None = None,
+        cache: bool | str | None = None,
+        cache_version: str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare the defaults of the tasks that are configured after this call."""

@@ -1,6 +1,6 @@
 """Rows of data nodes and of their edits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -242,15 +242,23 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     if not new:
         return
     add_edits_only(connection, new)
-    newest = {edit.data_node_id: edit.id for edit in new}
+    set_last_edits(connection, {edit.data_node_id: edit.id for edit in new})
+    record_writes(connection, new)
+    if any(edit.figures or edit.rendition is None for edit in new):
+        record_figures(connection, new)
+
+
+def set_last_edits(connection: Connection, newest: Mapping[DataNodeId, EditId]) -> None:
+    """Make edits the values of their data nodes.
+
+    Args:
+        newest: The edits by data node.
+    """
     execute_many(
         connection,
         _SET_LAST_EDIT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
-    record_writes(connection, new)
-    if any(edit.figures or edit.rendition is None for edit in new):
-        record_figures(connection, new)
 
 
 def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:

@@ -49,6 +49,9 @@ _TOO_LARGE = (
     "now; the next run or write gives it a value"
 )
 
+_MOST_AT_ONCE = 200
+"""Rows that are refreshed by one statement: each may take a value of 64 KiB from the database."""
+
 _rows = scenario_outcomes
 _RECORD = (
     update(_rows)
@@ -105,7 +108,7 @@ _ADD_OF_ONE = insert(_rows).from_select(
 _ADD_OF_CONFIG = insert(_rows).from_select(
     _COLUMNS, _TO_ADD.where(scenarios.c.config_id == bindparam("config_id")), include_defaults=False
 )
-_REMOVE = delete(_rows).where(_rows.c.scenario_id == bindparam("of"))
+_FORGET_ALL = delete(_rows).where(_rows.c.scenario_id == bindparam("of"))
 _FORGET = delete(_rows).where(
     _rows.c.config_id == bindparam("config_id"),
     _rows.c.name == bindparam("name"),
@@ -135,6 +138,7 @@ _OUTDATED = (
     .limit(bindparam("limit"))
 )
 _OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
+_OUTDATED_OF_NODES = _OUTDATED.where(any_of(_rows.c.data_node_id, "ids"))
 _OUTDATED_OF_CONFIG = _OUTDATED.where(
     _rows.c.config_id == bindparam("config_id"), _rows.c.name == bindparam("name")
 )
@@ -207,16 +211,15 @@ def read(connection: Connection, scenario_ids: Sequence[str]) -> dict[tuple[str,
     }
 
 
-def add(connection: Connection, scenario_id: str, outcomes: Mapping[str, DeclaredOutcome]) -> None:
-    """Add the outcomes of a new scenario, with the figures of the values that it has."""
+def renew(
+    connection: Connection, scenario_id: str, outcomes: Mapping[str, DeclaredOutcome]
+) -> None:
+    """Give a scenario outcomes in place of those that it has, with the figures of its values."""
+    connection.execute(_FORGET_ALL, {"of": scenario_id})
     for name, outcome in outcomes.items():
         connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
     of = {"scenario_id": scenario_id, "limit": len(outcomes)}
     _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
-
-
-def remove(connection: Connection, scenario_id: str) -> None:
-    connection.execute(_REMOVE, {"of": scenario_id})
 
 
 def add_missing(connection: Connection, config_id: str, name: str, outcome: DeclaredOutcome) -> int:
@@ -229,7 +232,15 @@ def add_missing(connection: Connection, config_id: str, name: str, outcome: Decl
     """
     place = {"config_id": config_id, **_to_place(name, outcome)}
     connection.execute(_FORGET, place)
-    return connection.execute(_ADD_OF_CONFIG, place).rowcount
+    counted = {"preserve_rowcount": True}
+    return connection.execute(_ADD_OF_CONFIG, place, execution_options=counted).rowcount
+
+
+def refresh_nodes(connection: Connection, data_node_ids: Sequence[str]) -> None:
+    """Take the figures of data nodes whose present edits were not added by `add_edits`."""
+    of = {"ids": list(data_node_ids), "limit": _MOST_AT_ONCE}
+    while _refresh(connection, connection.execute(_OUTDATED_OF_NODES, of).fetchall()):
+        pass
 
 
 def refresh_some(connection: Connection, config_id: str, name: str, *, limit: int) -> bool:

@@ -8,29 +8,48 @@ file, and name that edit; nobody needs the file once all of these edits are dele
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, union_all
+from sqlalchemy import Connection, Insert, bindparam, func, insert, null, select, union_all
 
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import outcomes as outcome_rows
 from scenarist.db.among import any_of
 from scenarist.db.sql import Query
 from scenarist.db.tables import edits
-from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.locations import is_replaced_in_place
 
-_OF_THE_COPY = {
+_OF_A_COPY = {
     edits.c.id: bindparam("copy_id", type_=edits.c.id.type),
     edits.c.data_node_id: bindparam("node_id", type_=edits.c.data_node_id.type),
     edits.c.made_of: bindparam("provenance", type_=edits.c.made_of.type),
     edits.c.shared_from: func.coalesce(edits.c.shared_from, edits.c.id),
 }
-_COPY = insert(edits).from_select(
-    [column.name for column in edits.c],
-    select(*(_OF_THE_COPY.get(column, column) for column in edits.c)).where(
-        edits.c.id == bindparam("source_id")
-    ),
-    include_defaults=False,
-)
+_OF_AN_OUTPUT = _OF_A_COPY | {
+    column: bindparam(f"new_{column.name}", type_=column.type)
+    for column in (edits.c.created_at, edits.c.job_id, edits.c.code_digest, edits.c.version)
+}
+_OF_AN_OUTPUT |= {
+    column: null() for column in (edits.c.actor, edits.c.author, edits.c.author_id, edits.c.comment)
+}
+# The bytes are as a job with the same cache key has written them for such a data node.
+_OF_AN_OUTPUT[edits.c.kept_as] = null()
+
+
+def _make_copying(changed: Mapping[Any, Any]) -> Insert:
+    return insert(edits).from_select(
+        [column.name for column in edits.c],
+        select(*(changed.get(column, column) for column in edits.c)).where(
+            edits.c.id == bindparam("source_id")
+        ),
+        include_defaults=False,
+    )
+
+
+_COPY = _make_copying(_OF_A_COPY)
+_COPY_AS_OUTPUT = _make_copying(_OF_AN_OUTPUT)
 _USERS = Query(
     union_all(
         select(edits.c.id).where(any_of(edits.c.id, "ids")),
@@ -67,6 +86,17 @@ class EditCopy:
     made_of: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputCopy:
+    """An edit to be copied as what a job has written."""
+
+    copy: EditCopy
+    job_id: JobId
+    created_at: datetime
+    code_digest: str | None
+    version: str
+
+
 def is_system_named(data_node_id: str, uri: str) -> bool:
     """Whether a value's file is in the folder that the server makes for its data node."""
     return data_node_id in uri.replace("\\", "/").split("/")[:-1]
@@ -92,17 +122,40 @@ def add_copies(connection: Connection, copies: Sequence[EditCopy]) -> None:
 
     They keep the time, the job, the author, the version and the code of the copied edits.
     """
-    rows = [
+    if copies:
+        connection.execute(_COPY, [_copy_values(copy) for copy in copies])
+
+
+def add_output_copies(connection: Connection, copies: Sequence[OutputCopy]) -> None:
+    """Store copies of edits as the outputs of jobs, and make them the values of their data nodes.
+
+    They share the bytes and what describes these.
+    """
+    if not copies:
+        return
+    values = [
         {
-            "copy_id": copy.id,
-            "node_id": copy.data_node_id,
-            "source_id": copy.source_id,
-            "provenance": copy.made_of,
+            **_copy_values(item.copy),
+            "new_created_at": item.created_at,
+            "new_job_id": item.job_id,
+            "new_code_digest": item.code_digest,
+            "new_version": item.version,
         }
-        for copy in copies
+        for item in copies
     ]
-    if rows:
-        connection.execute(_COPY, rows)
+    connection.execute(_COPY_AS_OUTPUT, values)
+    newest = {item.copy.data_node_id: item.copy.id for item in copies}
+    data_node_rows.set_last_edits(connection, newest)
+    outcome_rows.refresh_nodes(connection, list(newest))
+
+
+def _copy_values(copy: EditCopy) -> dict[str, Any]:
+    return {
+        "copy_id": copy.id,
+        "node_id": copy.data_node_id,
+        "source_id": copy.source_id,
+        "provenance": copy.made_of,
+    }
 
 
 def find_unneeded(connection: Connection, files: Sequence[SharedFile]) -> list[str]:

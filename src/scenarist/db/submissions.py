@@ -34,6 +34,7 @@ from scenarist.db.tables import (
     scenarios,
     sequences,
     submissions,
+    tasks,
 )
 from scenarist.db.tables.columns import to_timestamp
 from scenarist.domain.entities import Submission
@@ -106,6 +107,8 @@ def _select_submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
     return union_all(
         select(scenarios.c.id).where(is_one_of(scenarios.c.id, scenario_ids)),
         select(sequences.c.id).where(is_one_of(sequences.c.scenario_id, scenario_ids)),
+        # Its own ones, also those that an upgrade has detached.
+        select(tasks.c.id).where(is_one_of(tasks.c.owner_id, scenario_ids)),
         select(scenario_tasks.c.task_id).where(
             is_one_of(scenario_tasks.c.scenario_id, scenario_ids)
         ),

@@ -50,12 +50,16 @@ class DeclaredTask:
         inputs: The config ids of the data nodes that it reads, in order.
         outputs: The config ids of the data nodes that it writes, in order.
         code_digest: The digest of its function's code; None if the code cannot be read.
+        cache: Whether its outputs are taken from an earlier job with the same cache key.
+        cache_version: Part of its cache keys.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     behaviour: Behaviour
     code_digest: str | None
+    cache: bool = False
+    cache_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

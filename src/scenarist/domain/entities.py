@@ -251,6 +251,8 @@ class Job:
     code_digest: str | None = None  #: digest of the function's code
     run_reason: RunReason | None = None  #: why its last attempt ran; None if it was skipped
     because: str | None = None  #: why it ran or was skipped, in a sentence
+    cache_key: str | None = None  #: if its task takes outputs from the cache
+    cached_from: JobId | None = None  #: the job from which its outputs were taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

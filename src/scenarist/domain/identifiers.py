@@ -56,6 +56,15 @@ def ensure_later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
     return EditId(str(UUID(int=UUID(last).int + 1)))
 
 
+def make_copy_id(source: EditId, uuid: str) -> EditId:
+    """Return the identifier of a copy of an edit, which sorts among other edits as that one does.
+
+    Args:
+        uuid: A new one, for what makes the copy unique.
+    """
+    return EditId(str(UUID(int=UUID(source).int >> 62 << 62 | UUID(uuid).int & (1 << 62) - 1)))
+
+
 def make_cycle_id(label: str, uuid: str) -> CycleId:
     return CycleId(f"CYCLE_{_NOT_SLUG.sub('_', label)}_{uuid}")
 

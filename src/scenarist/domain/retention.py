@@ -31,6 +31,7 @@ class PruneCounts:
     audit: int = 0  #: rows of the audit
     edits: int = 0
     files: int = 0  #: files with the values of these edits
+    cached: int = 0  #: cache keys whose outputs no edit has any more
     leftovers: int = 0
 
     @property

@@ -14,6 +14,11 @@ class OrderedEnum(StrEnum):
         """The place of the member in this order, from 1 on."""
         return list(type(self)).index(self) + 1
 
+    @classmethod
+    def _missing_(cls, value: object) -> "OrderedEnum | None":
+        """Return the member with a rank, which is its value with Taipy."""
+        return next((member for member in cls if type(value) is int and member.rank == value), None)
+
     def __lt__(self, other: object) -> bool:
         return self.rank < other.rank if isinstance(other, type(self)) else NotImplemented
 
@@ -98,6 +103,7 @@ class PlannedAction(StrEnum):
 
     RUN = "RUN"
     SKIP = "SKIP"
+    TAKE = "TAKE"  #: its outputs from the cache
     WAIT = "WAIT"  #: for a first value of an input
     FAIL = "FAIL"  #: the value of an input is gone, or was replaced for another data node
 

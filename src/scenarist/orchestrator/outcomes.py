@@ -6,12 +6,15 @@ from datetime import datetime
 
 import structlog
 
+from scenarist.db.jobs.caching import CachedOutputs
 from scenarist.db.jobs.claim import Claim, LostAttempt
 from scenarist.db.jobs.complete import Completion
 from scenarist.db.jobs.recipes import TaskRecipe
+from scenarist.db.sharing import EditCopy, OutputCopy
+from scenarist.domain.caching import explain_cached
 from scenarist.domain.entities import Edit
 from scenarist.domain.freshness import WHY_SKIPPED
-from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.identifiers import DataNodeId, EditId, make_uuid
 from scenarist.domain.lifecycle import (
     SUSPECT_FROM,
     JobEvent,
@@ -99,6 +102,7 @@ def build_completion(
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
         lost_together=int(event is JobEvent.LOST_TOGETHER),
+        cache_key=claim.cache_key,
         is_suspect=is_suspect(claim),
         function=recipe.function,
         code_digest=recipe.code_digest,
@@ -169,6 +173,33 @@ def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Complet
         reason=WHY_SKIPPED,
         version=_find_other_version(claim, recipe),
         task_config_id=recipe.config_id,
+    )
+
+
+def complete_cached(
+    claim: Claim, recipe: TaskRecipe, cached: CachedOutputs, now: datetime
+) -> Completion:
+    """Build the completion of a job whose outputs are taken from the cache."""
+    return replace(
+        complete_skipped(claim, recipe, now),
+        reason=explain_cached(cached.job_id),
+        cache_key=claim.cache_key,
+        cached_from=cached.job_id,
+        copies=[
+            OutputCopy(
+                copy=EditCopy(
+                    id=EditId(make_uuid(now)),
+                    data_node_id=end.data_node_id,
+                    source_id=output.edit_id,
+                    made_of=claim.made_of,
+                ),
+                job_id=claim.id,
+                created_at=now,
+                code_digest=recipe.code_digest,
+                version=recipe.version or claim.version,
+            )
+            for end, output in zip(recipe.outputs, cached.outputs, strict=True)
+        ],
     )
 
 

@@ -49,6 +49,17 @@ class Job(Struct, kw_only=True, frozen=True):
         str | None,
         Meta(description="Digest of the code of the function and of the modules it imports."),
     ]
+    cache_key: Annotated[
+        str | None,
+        Meta(
+            description="Digest of all that its outputs depend on; null unless its task takes "
+            "outputs from the cache."
+        ),
+    ]
+    cached_from: Annotated[
+        str | None,
+        Meta(description="The job whose outputs it took from the cache, if it did not run."),
+    ]
     creation_date: datetime
     submitted_at: datetime
     run_at: Annotated[datetime | None, Meta(description="Start of its last attempt.")]

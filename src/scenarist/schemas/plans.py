@@ -33,8 +33,8 @@ class PlannedTask(Struct, kw_only=True, frozen=True):
     action: Annotated[
         PlannedAction,
         Meta(
-            description="RUN, SKIP, WAIT for a first value of an input, or FAIL because the value "
-            "of an input is gone."
+            description="RUN, SKIP, TAKE its outputs from the cache, WAIT for a first value of an "
+            "input, or FAIL because the value of an input is gone."
         ),
     ]
     reason: Annotated[RunReason | None, Meta(description="Why it would run.")]

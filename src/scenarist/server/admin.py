@@ -15,6 +15,7 @@ from scenarist.db import audit, migrate
 from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
+from scenarist.db.jobs import caching
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.import_report import ImportReport
 from scenarist.domain.listings import PageRequest
@@ -201,6 +202,22 @@ def prune(settings: Settings, *, is_dry_run: bool) -> PruneCounts:
             database, folder=get_storage_location(settings), now=_now, pause=time.sleep
         )
         return service.prune(_build_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
+
+
+def clear_cache(settings: Settings) -> int:
+    """Forget all outputs that jobs could take from the cache; return how many there were.
+
+    Raises:
+        NotFoundError: There is no database.
+        UnavailableError: The database cannot be used; says why.
+    """
+
+    def work(connection: Connection) -> int:
+        audit.record_allowed(connection, _build_operator("cache clear"), None, _now())
+        return caching.clear(connection)
+
+    with open_database(settings) as database:
+        return database.write(work)
 
 
 def shrink(settings: Settings) -> int:

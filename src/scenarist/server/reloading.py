@@ -22,7 +22,7 @@ from typing import Literal, TextIO
 
 import structlog
 
-from scenarist.domain.errors import UnavailableError
+from scenarist.domain.errors import InvalidError
 from scenarist.server.http_server import open_listener
 
 _POLL_SECONDS = 0.25
@@ -256,10 +256,10 @@ def require_local(executor: str) -> None:
     """Refuse an executor whose workers do not get their code from this process.
 
     Raises:
-        UnavailableError: It is another than the local one.
+        InvalidError: It is another than the local one.
     """
     if executor != "local":
-        raise UnavailableError(
+        raise InvalidError(
             f"--reload is for development on one machine, and the executor {executor!r} has the "
             "code of the application elsewhere; use the local executor, or restart the server"
         )

@@ -28,6 +28,8 @@ def load_declared(application: Application, version: str | None = None) -> Decla
                     ),
                 ]
             ),
+            cache=config.cache,
+            cache_version=config.cache_version,
         )
         for config in application.registry.tasks.values()
     }

@@ -17,6 +17,7 @@ from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
 from scenarist.db.named_files import make_file_edit
 from scenarist.db.places import delete_places, find_last_writes
+from scenarist.db.sharing import EditCopy, add_copies
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -195,6 +196,7 @@ class EntityBuilder:
         owners: Owner of the entities of each scope; those of other scopes have no owner.
         owner: Values of the placeholders in paths and other properties.
         outputs: Configs of data nodes that tasks write: they start without a value.
+        inherited: Edits whose values new data nodes start with instead of a first value, by config.
     """
 
     connection: Connection
@@ -210,10 +212,12 @@ class EntityBuilder:
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
     owner: Owner = Owner()  # noqa: RUF009 - frozen
     outputs: Collection[str] = ()
+    inherited: Mapping[str, ids.EditId] = field(default_factory=dict)
 
     def find_or_create_data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
         placement = make_placement(config, self.owner)
+        source_id = self.inherited.get(config.id)
         node = DataNode(
             id=self._choose_node_id(config.id),
             config_id=config.id,
@@ -223,7 +227,7 @@ class EntityBuilder:
             parent_ids=(),
             properties=placement.properties,
             validity=placement.validity,
-            last_edit_id=None,
+            last_edit_id=None if source_id is None else ids.EditId(make_uuid(self.now)),
             last_edited_at=None,
             being_written_by=None,
             created_at=self.now,
@@ -234,6 +238,12 @@ class EntityBuilder:
         node_id, is_new = data_node_rows.find_or_create(self.connection, node)
         if is_new:
             self.log_created(EntityKind.DATA_NODE, node_id)
+            if source_id is not None and node.last_edit_id is not None:
+                copy = EditCopy(
+                    id=node.last_edit_id, data_node_id=node.id, source_id=source_id, made_of=None
+                )
+                add_copies(self.connection, [copy])
+                return node_id
             first = self.make_first_edit(node, config.properties, key=config.id)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id

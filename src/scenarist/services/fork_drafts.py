@@ -17,7 +17,14 @@ from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import Cycle, DataNode, Edit, Scenario, Task
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.freshness import digest_provenance
-from scenarist.domain.identifiers import DataNodeId, EditId, ScenarioId, TaskId, make_uuid
+from scenarist.domain.identifiers import (
+    DataNodeId,
+    EditId,
+    ScenarioId,
+    TaskId,
+    make_copy_id,
+    make_uuid,
+)
 from scenarist.domain.locations import Owner, is_replaced_in_place
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityKind, Scope
 from scenarist.services.factory import EntityBuilder
@@ -61,7 +68,6 @@ class ForkDraft:
     node_ids: Mapping[str, DataNodeId]
     not_shared: list[NotShared] = field(default_factory=list)
     _sources: Mapping[DataNodeId, SourceNode] = field(init=False)
-    _copy_ids: Mapping[EditId, EditId] = field(init=False)
     _tasks: Sequence[Task] = field(init=False)
     _writers: dict[DataNodeId, list[Task]] = field(default_factory=dict)
     # By the identifier in the source: that in the fork.
@@ -76,7 +82,6 @@ class ForkDraft:
     def __post_init__(self) -> None:
         connection, owner, cycle = self.builder.connection, self.owner, self.owner.cycle
         self._sources = find_source_nodes(connection, self.source.data_node_ids)
-        self._copy_ids = self._make_copy_ids()
         self._tasks = task_rows.get_many(connection, self.source.task_ids)
         for task in self._tasks:
             for node_id in task.output_ids:
@@ -102,7 +107,7 @@ class ForkDraft:
             item.node.config_id: self._nodes[node_id] for node_id, item in self._sources.items()
         }
 
-    def store(self) -> Scenario:
+    def store(self) -> None:
         """Store the fork; the number of statements does not depend on what it consists of."""
         connection = self.builder.connection
         for node_id in self.source.data_node_ids:
@@ -116,7 +121,7 @@ class ForkDraft:
             self.builder.log_created(EntityKind.DATA_NODE, node.id)
         for task in new_tasks:
             self.builder.log_created(EntityKind.TASK, task.id)
-        return self._store_scenario()
+        self._store_scenario()
 
     def find_inputs_that_may_differ(
         self, given: Sequence[str]
@@ -138,16 +143,6 @@ class ForkDraft:
         """Whether no other program can change the value of a data node of the source."""
         node = self._sources[node_id].node
         return not is_replaced_in_place(node.storage_type, node.properties)
-
-    def _make_copy_ids(self) -> Mapping[EditId, EditId]:
-        """Return an identifier for the copy of each edit.
-
-        They are in the order of the edits: an input that was written after a value still was.
-        """
-        present = [item.node.last_edit_id for item in self._sources.values()]
-        edit_ids = sorted(edit_id for edit_id in present if edit_id is not None)
-        copy_ids = sorted(EditId(make_uuid(self.builder.now)) for _ in edit_ids)
-        return dict(zip(edit_ids, copy_ids, strict=True))
 
     def _draft_node(self, item: SourceNode) -> DataNodeId:
         """Return the data node of the fork in place of one of the source."""
@@ -178,7 +173,7 @@ class ForkDraft:
         if source.last_edit_id is not None and can_be_shared(
             source.storage_type, source.properties, item.kept_as
         ):
-            edit_id = self._copy_ids[source.last_edit_id]
+            edit_id = make_copy_id(source.last_edit_id, make_uuid(builder.now))
             node = replace(node, last_edit_id=edit_id)
             self._same[source.id] = (source.last_edit_id, edit_id)
             self._shared.append(source.id)
@@ -302,7 +297,7 @@ class ForkDraft:
                 made_of.append(digest_provenance(new_id, [new for _, new in read]))
         return " ".join(made_of) or recorded
 
-    def _store_scenario(self) -> Scenario:
+    def _store_scenario(self) -> None:
         source, owner, builder = self.source, self.owner, self.builder
         sequences = tuple(
             entities.Sequence(
@@ -340,7 +335,6 @@ class ForkDraft:
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)
             builder.log_created(EntityKind.SEQUENCE, sequence.id)
-        return scenario
 
 
 def _explain_place(*, is_common: bool, has_value: bool) -> str:

@@ -78,7 +78,6 @@ class ForkService:
         self,
         database: Database,
         registry: ConfigRegistry,
-        *,
         folder: str,
         now: Callable[[], datetime],
         version: str,
@@ -146,7 +145,8 @@ class ForkService:
         connection = builder.connection
         node_ids = {} if inputs is None else inputs.node_ids
         draft = ForkDraft(builder, self._registry, source, owner, node_ids)
-        add_outcomes(connection, draft.store(), self._declared)
+        draft.store()
+        add_outcomes(connection, owner.id, source.config_id, self._declared)
         builder.require_prepared()
         if inputs is not None:
             inputs.record(connection, draft.nodes_by_config)

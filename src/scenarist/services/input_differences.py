@@ -136,14 +136,12 @@ class ValuesToCompare:
         return _is_empty(one) and _is_empty(other)
 
     def _is_surely_same(self, scenario_id: str) -> bool:
-        """Whether a value is that of the base, or has the same bytes."""
+        """Whether a value is that of the base, as of a shared data node, or has the same bytes."""
         one, other = self.readable[scenario_id], self.readable[self._base]
-        if scenario_id == self._base:
+        if one.data_node_id == other.data_node_id:
             return True
         if not (_is_kept_here(one) and _is_kept_here(other)):
             return False
-        if one.edit_id == other.edit_id:
-            return True
         return one.digest is not None and (one.digest, one.storage_type, one.properties) == (
             other.digest,
             other.storage_type,

@@ -44,6 +44,21 @@ def with_outcomes(
     ]
 
 
+def add_outcomes(
+    connection: Connection,
+    scenario_id: str,
+    config_id: str,
+    declared: DeclaredConfigs | None,
+) -> None:
+    """Give a scenario its outcomes, with the numbers of the values that its data nodes have.
+
+    For a new scenario, or one that has got other data nodes; takes no statement without outcomes.
+    """
+    outcomes = {} if declared is None else declared.outcomes.get(config_id, {})
+    if outcomes:
+        outcome_rows.renew(connection, scenario_id, outcomes)
+
+
 def find_configs_of_sort(
     declared: DeclaredConfigs | None, wanted: ScenarioFilter, request: PageRequest
 ) -> list[str]:
@@ -69,23 +84,6 @@ def find_configs_of_sort(
     if not configs:
         raise _make_unknown_error(name, among, wanted, "sort")
     return configs
-
-
-def add_outcomes(
-    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None
-) -> None:
-    """Store the outcomes of a new scenario, with the figures of the values that it has."""
-    outcomes = {} if declared is None else declared.outcomes
-    if scenario.config_id in outcomes:
-        outcome_rows.add(connection, scenario.id, outcomes[scenario.config_id])
-
-
-def replace_outcomes(
-    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None
-) -> None:
-    """Take the outcomes of a scenario anew, whose data nodes may be other ones now."""
-    outcome_rows.remove(connection, scenario.id)
-    add_outcomes(connection, scenario, declared)
 
 
 def fill_outcomes(database: Database, declared: DeclaredConfigs) -> None:

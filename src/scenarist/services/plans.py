@@ -12,6 +12,7 @@ from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.jobs.skipping import find_outputs
 from scenarist.db.plans import NodeState
 from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.caching import Content
 from scenarist.domain.explanations import (
     ValueWrite,
     WrittenOutputs,
@@ -31,6 +32,7 @@ from scenarist.domain.locations import describe_replacement
 from scenarist.domain.named_files import file_path
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import EntityType, PlannedAction
+from scenarist.services.planned_cache import PlannedCache
 from scenarist.services.submit_requests import (
     OrderedTask,
     SubmitOptions,
@@ -118,10 +120,12 @@ class _Value:
     Args:
         edit_id: None if it does not exist yet.
         change: Why it is not the recorded value, in a sentence; None if it is.
+        content: Its content, if it does not exist yet but is in the cache.
     """
 
     edit_id: EditId | None
     change: str | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class _Draft:
     durations: Mapping[str, timedelta] = field(init=False)
     writers: dict[DataNodeId, TaskPlan] = field(default_factory=dict)
     writes_at: dict[str, DataNodeId] = field(default_factory=dict)
+    cache: PlannedCache = field(init=False)
 
     def __post_init__(self) -> None:
         used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
@@ -161,6 +166,7 @@ class _Draft:
             self.connection, [self.recipes[task_id] for task_id in skippable], find_file_state
         )
         self.outputs = dict(zip(skippable, found, strict=True))
+        self.cache = PlannedCache(self.connection, self.force)
         self.durations = plans.estimate_runs(self.connection, [task.id for task in self.tasks])
         for node_id in self.given:
             if (place := self.nodes[node_id].place) is not None:
@@ -176,13 +182,28 @@ class _Draft:
             found = [value for value in values if isinstance(value, _Value)]
             reason = self._find_reason(task, recipe, found)
             action = PlannedAction.SKIP if reason is None else PlannedAction.RUN
-            planned = self._make(task, action, reason, self._explain(reason, task, recipe, found))
+            because = self._explain(reason, task, recipe, found)
+            taken = None if reason is None else self._find_taken(task, recipe, found)
+            if taken is not None:
+                action, reason, because = PlannedAction.TAKE, None, taken
+            elif reason is not None and recipe.cache_fault is not None:
+                because += f"; it is never taken from the cache, as {recipe.cache_fault}"
+            planned = self._make(task, action, reason, because)
         if planned.action is not PlannedAction.SKIP:
             for node_id in task.outputs:
                 self.writers[node_id] = planned
                 if (place := self.nodes[node_id].place) is not None:
                     self.writes_at[place] = node_id
         return planned
+
+    def _find_taken(
+        self, task: OrderedTask, recipe: TaskRecipe, inputs: Sequence[_Value]
+    ) -> str | None:
+        """Return why the outputs of a task are taken from the cache; None if they are not."""
+        if recipe.cached_as is None:
+            return None
+        read = [(value.edit_id, value.content) for value in inputs]
+        return self.cache.find(task, recipe.cached_as, read)
 
     def _make(
         self, task: OrderedTask, action: PlannedAction, reason: RunReason | None, because: str
@@ -195,6 +216,9 @@ class _Draft:
         if writer is not None:
             if writer.action is PlannedAction.RUN:
                 return _Value(None, f"task {writer.config_id!r} runs before it")
+            if writer.action is PlannedAction.TAKE:
+                because = f"the outputs of task {writer.config_id!r} are taken from the cache"
+                return _Value(None, because, self.cache.contents.get(node.id))
             return _NoValue(writer.action, f"it reads what task {writer.config_id!r} would write")
         written_for = None if node.place is None else self.writes_at.get(node.place)
         if written_for is not None and written_for != node.id:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from scenarist.db import audit, deletions
 from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
+from scenarist.db.jobs import caching
 from scenarist.db.pruning import FinishedSubmission, OldEdit
 from scenarist.db.sharing import count_users
 from scenarist.domain.identifiers import EditId
@@ -91,6 +92,7 @@ class PruningService:
             run.prune_audit(now - retention.audit)
         if retention.edits is not None:
             run.prune_edits(retention.edits)
+        run.prune_cache()
         if retention.leftovers is not None:
             run.prune_orphans(self._folder, now - retention.leftovers)
         run.prune_request_files(self._folder, now - _MAX_REQUEST_TIME)
@@ -156,6 +158,12 @@ class _PruningRun:
                 self.pruned.edits += gone
                 self.pruned.files += len(files)
                 self._remove(files)
+
+    def prune_cache(self) -> None:
+        """Forget outputs in the cache whose bytes no edit has any more."""
+        for some in _batch(caching.iter_lost_keys(self._database.reader), _ROWS_PER_TRANSACTION):
+            work = partial(caching.delete_keys, keys=some)
+            self.pruned.cached += self._delete_unless_dry(work, len(some))
 
     def _find_unneeded(self, old: Sequence[OldEdit]) -> list[str]:
         """Return the files that no edit would need any more once these are deleted as well."""

@@ -333,7 +333,7 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(builder.connection, scenario)
-        add_outcomes(builder.connection, scenario, self._declared)
+        add_outcomes(builder.connection, scenario.id, config.id, self._declared)
         builder.log_created(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(builder.connection, sequence)

@@ -170,7 +170,8 @@ class TaskFinder:
             else _find_tasks_to_retry(batch, request)
         )
         tasks = self._order(batch.connection, task_ids)
-        _check_declared(request.entity_id, [task.fault for task in tasks if task.fault is not None])
+        faults = [task.fault for task in tasks if task.fault is not None]
+        _check_declared(request.entity_id, faults, is_retry=request.retry_of is not None)
         _check_locks(batch.locks, tasks)
         if len(tasks) > JOBS_LIMIT:
             raise InvalidError(
@@ -227,7 +228,7 @@ def _check_locks(locks: Mapping[str, WriteLock], tasks: Sequence[OrderedTask]) -
                 )
 
 
-def _check_declared(entity_id: str, faults: Sequence[str]) -> None:
+def _check_declared(entity_id: str, faults: Sequence[str], *, is_retry: bool = False) -> None:
     """Refuse tasks that cannot run because the application has changed their declaration.
 
     Raises:
@@ -235,6 +236,8 @@ def _check_declared(entity_id: str, faults: Sequence[str]) -> None:
     """
     if faults:
         more = f" (and {len(faults) - 1} more of its tasks)" if len(faults) > 1 else ""
+        if is_retry:
+            more += "; a retry runs the tasks of the former submission, so submit it anew instead"
         raise ConflictError(
             f"{entity_id} cannot be submitted: {faults[0]}{more}", code="application_changed"
         )

@@ -11,10 +11,12 @@ from scenarist.db import drift as drift_rows
 from scenarist.db import inputs as input_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db import upgrades as upgrade_rows
+from scenarist.db.forks import find_source_nodes
+from scenarist.db.sharing import can_be_shared
 from scenarist.domain.behaviours import format_wiring
 from scenarist.domain.entities import NodeOfScenario, Scenario, Task
 from scenarist.domain.errors import ConflictError, InvalidError
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId
+from scenarist.domain.identifiers import CycleId, DataNodeId, EditId, ScenarioId, TaskId
 from scenarist.domain.locations import Owner, digest_wiring
 from scenarist.domain.upgrades import ScenarioUpgrade, StructureChange, UpgradeAction
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityKind, Scope
@@ -32,6 +34,7 @@ class UpgradeDraft:
         owner: Values of the placeholders in the places of its data nodes.
         nodes: The data nodes that it has to have, by config; None for one to create.
         tasks: The same of its tasks.
+        inherited: The values with which new data nodes of a narrower scope start, by config.
         without_value: Own data nodes to give a first value, since no task writes them any more.
         sequences: Sequences to change or to create, by name: the configs or ids of their tasks.
     """
@@ -43,6 +46,7 @@ class UpgradeDraft:
     owner: Owner = field(init=False)
     nodes: dict[str, DataNodeId | None] = field(default_factory=dict)
     tasks: dict[str, TaskId | None] = field(default_factory=dict)
+    inherited: dict[str, EditId] = field(default_factory=dict)
     without_value: list[DataNodeConfig] = field(default_factory=list)
     sequences: dict[str, Sequence[str]] = field(default_factory=dict)
     changes: list[StructureChange] = field(default_factory=list)
@@ -129,9 +133,10 @@ class UpgradeDraft:
     ) -> None:
         if former is not None:
             action = UpgradeAction.REPLACED
-            because = (
-                f"its scope was {former.scope} and is declared as {config.scope} now; its value "
-                f"stays with the former data node, {former.id}"
+            because = f"its scope was {former.scope} and is declared as {config.scope} now; " + (
+                "the new data node starts with its value"
+                if existing is None and self._inherit(config, former)
+                else f"its value stays with the former data node, {former.id}"
             )
         elif existing is not None:
             action = UpgradeAction.ATTACHED
@@ -146,6 +151,23 @@ class UpgradeDraft:
             because,
             former=former,
         )
+
+    def _inherit(self, config: DataNodeConfig, former: NodeOfScenario) -> bool:
+        """Let a new data node start with the value of the one that it replaces, if it may.
+
+        The value of a narrower scope is not that of others, and a place that a user named cannot
+        be shared.
+        """
+        source = find_source_nodes(self.connection, [former.id])[former.id]
+        edit_id = source.node.last_edit_id
+        if (
+            config.scope > former.scope
+            or edit_id is None
+            or not can_be_shared(former.storage_type, former.properties, source.kept_as)
+        ):
+            return False
+        self.inherited[config.id] = edit_id
+        return True
 
     def _note_first_value(self, config: DataNodeConfig, node: NodeOfScenario) -> None:
         """Note that an input gets its first value; one that scenarios share stays as it is."""

@@ -25,7 +25,7 @@ from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.deletions import refuse_unfinished
 from scenarist.services.eligibility import Eligibility, EligibilityReader
 from scenarist.services.factory import EntityBuilder, EntityFactory
-from scenarist.services.outcomes import replace_outcomes
+from scenarist.services.outcomes import add_outcomes
 from scenarist.services.upgrade_drafts import UpgradeDraft
 
 Expect = Callable[[Eligibility], None]
@@ -99,7 +99,7 @@ class UpgradeService:
             audit.record_allowed(connection, actor, scenario_id, builder.now)
             upgrade = _Application(builder, draft, self._version).apply()
             if upgrade.changes:
-                replace_outcomes(connection, draft.scenario, self._declared)
+                add_outcomes(connection, scenario_id, draft.scenario.config_id, self._declared)
             return self._find_eligibility(connection, scenario_id), upgrade
 
         eligibility, upgrade = self._factory.create(actor, work)
@@ -119,12 +119,14 @@ class UpgradeService:
             raise ConflictError(
                 f"scenario {scenario.id} cannot be upgraded: {fault}", code="application_changed"
             )
-        refuse_unfinished(
-            connection,
-            f"scenario {scenario.id}",
-            (scenario.id, *(sequence.id for sequence in scenario.sequences)),
-        )
-        return UpgradeDraft(connection, scenario, config)
+        draft = UpgradeDraft(connection, scenario, config)
+        if draft.changes:
+            refuse_unfinished(
+                connection,
+                f"scenario {scenario.id}",
+                (scenario.id, *(sequence.id for sequence in scenario.sequences)),
+            )
+        return draft
 
     def _find_eligibility(self, connection: Connection, scenario_id: str) -> Eligibility:
         return self._eligibility.read(connection, _get(connection, scenario_id))
@@ -149,6 +151,7 @@ class _Application:
             return draft.upgrade
         config, scenario = draft.config, draft.scenario
         builder.owners, builder.owner = draft.owners, draft.owner
+        builder.inherited = draft.inherited
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {
             node.id: draft.nodes[node.id] or builder.find_or_create_data_node(node)

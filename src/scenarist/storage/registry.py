@@ -13,7 +13,13 @@ from scenarist.storage.external.s3 import S3Storage
 from scenarist.storage.external.sql import SqlStorage
 from scenarist.storage.external.sql_table import SqlTableStorage
 from scenarist.storage.files.named import explain_missing, find_file_state, require_file_state
-from scenarist.storage.files.value_files import FileReplacement, discard, publish, remove_files
+from scenarist.storage.files.value_files import (
+    FileReplacement,
+    discard,
+    has_bytes,
+    publish,
+    remove_files,
+)
 from scenarist.storage.formats.csv import CsvStorage
 from scenarist.storage.formats.excel import ExcelStorage
 from scenarist.storage.formats.json import JsonStorage
@@ -29,6 +35,7 @@ __all__ = [
     "explain_missing",
     "find_file_state",
     "find_storage",
+    "has_bytes",
     "named_path",
     "publish",
     "read_json",

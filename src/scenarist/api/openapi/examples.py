@@ -69,6 +69,9 @@ _BY_NAME: Document = {
 # Fields that are usually null.
 _USUALLY_NULL = {
     "retry_of",
+    "forked_from",
+    "cache_key",
+    "cached_from",
     "paused_at",
     "paused_by",
     "reason",

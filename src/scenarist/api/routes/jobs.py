@@ -70,6 +70,8 @@ def to_schema(job: entities.Job) -> schemas.Job:
         stacktrace=list(job.stacktrace),
         function=job.function,
         code_digest=job.code_digest,
+        cache_key=job.cache_key,
+        cached_from=job.cached_from,
         creation_date=job.created_at,
         submitted_at=job.created_at,
         run_at=job.run_at,

@@ -203,6 +203,10 @@ function JobView({ job }) {
             "Cancel requested",
             html`<${Timestamp} at=${job.cancel_requested_at} />`,
           ],
+          job.cached_from !== null && [
+            "Taken from",
+            html`<${EntityLink} id=${job.cached_from} />`,
+          ],
           ["Version", html`<${Version} version=${job.version} parts=${["jobs"]} />`],
           ["Identifier", html`<code>${job.id}</code>`],
         ]}

@@ -12,6 +12,7 @@ import { html, useState } from "./view.js";
 const ACTIONS = {
   RUN: ["runs", "RUNNING"],
   SKIP: ["is skipped", "SKIPPED"],
+  TAKE: ["is taken from the cache", "SKIPPED"],
   WAIT: ["waits", "BLOCKED"],
   FAIL: ["fails", "FAILED"],
 };

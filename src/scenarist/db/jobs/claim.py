@@ -125,7 +125,7 @@ _UNREPEATABLE = (
         not_(any_of(jobs.c.number, "kept")),
     )
 )
-_BLOCK = (
+BLOCK = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
     .values(
@@ -181,6 +181,7 @@ class Claim:
     claimed_at: datetime
     version: str  #: of the application that accepted it, or ran its last attempt
     made_of: str | None = None  #: the provenance of its outputs
+    cache_key: str | None = None  #: if its task takes outputs from the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +317,7 @@ def block_for_machine(connection: Connection, waiting: Sequence[tuple[Claim, str
         waiting: Each claim with a description of the machine that it waits for.
     """
     rows = [{"of": claim.number, "text": awaited} for claim, awaited in waiting]
-    connection.execute(_BLOCK, rows)
+    connection.execute(BLOCK, rows)
     connection.execute(_WAIT_FOR_MACHINE, rows)
 
 

@@ -10,11 +10,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import any_of
 from scenarist.db.each import execute_many, pipeline
+from scenarist.db.jobs import caching
 from scenarist.db.jobs.propagate import FinishedJob, make_job_event, propagate
+from scenarist.db.sharing import OutputCopy, add_output_copies
 from scenarist.db.sql import Query
 from scenarist.db.tables import job_logs, jobs
 from scenarist.domain.entities import Edit, Event
-from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus
 
@@ -47,6 +49,9 @@ class Completion:
     code_digest: str | None = None
     version: str | None = None  #: of the application that ran it, if another one accepted it
     has_run: bool = True  #: False if it was skipped or refused when it was claimed
+    cache_key: str | None = None  #: under which its outputs are found again
+    cached_from: JobId | None = None  #: the job from which its outputs were taken
+    copies: Sequence[OutputCopy] = ()  #: its outputs, if they were taken from the cache
     is_suspect: bool = False  #: a suspect (decision 93), whose end other suspects wait for
     # Not recorded; for metrics only.
     task_config_id: str = ""
@@ -160,7 +165,9 @@ def complete_attempts(
     changes = [make_job_event(item.job_id, item.submission_id, item.status) for item in accepted]
     if not ended:
         return RecordedCompletions(accepted, changes)
-    written = [edit.data_node_id for edit in edits]
+    with_key = [item for item in ended if item.cache_key is not None]
+    taken = _record_cached(connection, with_key) if with_key else []
+    written = [*(edit.data_node_id for edit in edits), *taken]
     changes += [
         Event(kind=EntityKind.DATA_NODE, id=node_id, change=ChangeType.UPDATED)
         for node_id in written
@@ -172,6 +179,29 @@ def complete_attempts(
         written_nodes=written,
     )
     return RecordedCompletions(accepted, changes)
+
+
+def _record_cached(connection: Connection, ended: Sequence[Completion]) -> list[DataNodeId]:
+    """Record what jobs have put into the cache, or taken from it; return what the latter write."""
+    caching.record_outputs(
+        connection,
+        {
+            item.cache_key: item.edits
+            for item in ended
+            if item.cache_key is not None and item.status is JobStatus.COMPLETED
+        },
+    )
+    caching.set_origins(
+        connection,
+        [
+            (item.number, item.cache_key, item.cached_from)
+            for item in ended
+            if item.cache_key is not None and item.cached_from is not None
+        ],
+    )
+    copies = [copy for item in ended for copy in item.copies]
+    add_output_copies(connection, copies)
+    return [item.copy.data_node_id for item in copies]
 
 
 def _to_finished_job(item: Completion) -> FinishedJob:

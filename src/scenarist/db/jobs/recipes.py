@@ -11,7 +11,8 @@ from scenarist.db.among import any_of
 from scenarist.db.sql import Query
 from scenarist.db.tables import data_nodes, task_data_nodes, tasks
 from scenarist.db.tasks import INPUT
-from scenarist.domain.behaviours import DeclaredConfigs
+from scenarist.domain.behaviours import DeclaredConfigs, DeclaredTask
+from scenarist.domain.caching import CachedEnd, digest_cached_task, find_cache_fault
 from scenarist.domain.identifiers import DataNodeId, TaskId
 
 _CACHE_LIMIT = 10_000
@@ -57,6 +58,8 @@ class TaskRecipe:
         code_digest: Digest of the declared function's code; None when the code cannot be read.
         version: The version of the application that runs it; None if it is not known.
         mismatch: Why the declaration does not fit the task, so that it cannot run.
+        cached_as: See `digest_cached_task`; None if its outputs are not taken from the cache.
+        cache_fault: Why they are not, although the task is declared so.
     """
 
     config_id: str
@@ -75,6 +78,8 @@ class TaskRecipe:
     code_digest: str | None = None
     version: str | None = None
     mismatch: str | None = None
+    cached_as: str | None = None
+    cache_fault: str | None = None
 
 
 class RecipeCache:
@@ -138,7 +143,25 @@ class RecipeCache:
             "inputs": read,
             "outputs": written,
         }
-        return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
+        live = replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
+        return _with_cache(live, now) if now.cache else live
+
+
+def _with_cache(recipe: TaskRecipe, now: DeclaredTask) -> TaskRecipe:
+    inputs, outputs = (
+        [
+            CachedEnd(node.config_id, node.storage_type, node.properties, node.declared_type)
+            for node in nodes
+        ]
+        for nodes in (recipe.inputs, recipe.outputs)
+    )
+    fault = find_cache_fault(inputs, outputs, now.code_digest)
+    if fault is not None or now.code_digest is None:
+        return replace(recipe, cache_fault=fault)
+    digest = digest_cached_task(
+        recipe.function, now.code_digest, now.cache_version, inputs, outputs
+    )
+    return replace(recipe, cached_as=digest)
 
 
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:

@@ -230,6 +230,8 @@ def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             version=row.version,
             function=row.function,
             code_digest=row.code_digest,
+            cache_key=row.cache_key,
+            cached_from=row.cached_from,
         )
         for row in rows
     ]

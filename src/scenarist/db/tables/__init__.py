@@ -6,6 +6,7 @@ paged by it, and jobs are claimed by it. Times are microseconds since 1970 in UT
 
 from scenarist.db.tables.columns import metadata
 from scenarist.db.tables.entities import (
+    cached_outputs,
     cycles,
     data_nodes,
     edits,
@@ -53,6 +54,7 @@ from scenarist.db.tables.jobs import (
 __all__ = [
     "audit",
     "audit_retention",
+    "cached_outputs",
     "chores",
     "credential_changes",
     "cycles",

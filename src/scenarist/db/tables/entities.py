@@ -191,6 +191,17 @@ Index(
     postgresql_where=text("shared_from IS NOT NULL"),
 )
 
+# The outputs that the last job with a cache key has computed, in order; see docs/decisions/0114.
+cached_outputs = Table(
+    "cached_outputs",
+    metadata,
+    Column("key", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("stored_for", Text, nullable=False),  # the edit whose bytes they are
+    Column("job_id", Text, nullable=False),
+    PrimaryKeyConstraint("key", "position"),
+)
+
 # The last write, by a job or over REST, to each place that several data nodes may share. The row is
 # deleted when another program is found to have written there since.
 places = Table(
@@ -247,7 +258,8 @@ task_data_nodes = Table(
     Column("position", Integer, nullable=False),
     Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
     PrimaryKeyConstraint("task_id", "direction", "position"),
-    Index("ix_task_data_nodes_data_node_id", "data_node_id"),
+    # With the direction: among all tasks that use a data node, few write it.
+    Index("ix_task_data_nodes_data_node_id_direction", "data_node_id", "direction"),
 )
 
 scenario_tasks = Table(

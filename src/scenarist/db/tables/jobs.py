@@ -99,6 +99,8 @@ jobs = Table(
     Column("waits_after", TimestampColumn),
     Column("run_reason", Text),  # why its last attempt ran: see `RunReason`
     Column("because", Text),  # the same in a sentence, where the reason alone does not say it
+    Column("cache_key", Text),  # of its last attempt, if its task takes outputs from the cache
+    Column("cached_from", Text),  # the job from which its outputs were taken
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
@@ -117,6 +119,13 @@ Index(
     jobs.c.holder_id,
     sqlite_where=text("status = 'RUNNING'"),
     postgresql_where=text("status = 'RUNNING'"),
+)
+_RUNNING_WITH_KEY = "status = 'RUNNING' AND cache_key IS NOT NULL"
+Index(
+    "ix_jobs_cache_key",
+    jobs.c.cache_key,
+    sqlite_where=text(_RUNNING_WITH_KEY),
+    postgresql_where=text(_RUNNING_WITH_KEY),
 )
 _WAITING = "status IN ('BLOCKED', 'PENDING')"
 Index(

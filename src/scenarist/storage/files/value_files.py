@@ -274,6 +274,19 @@ def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
     return left
 
 
+def has_bytes(uri: str, size: int | None) -> bool:
+    """Whether a value's file is still there with its recorded size.
+
+    A file that a URL names is not looked at, as that would take too long: it counts as there.
+    """
+    if remote.is_url(uri):
+        return True
+    try:
+        return size is None or os.stat(uri).st_size == size
+    except OSError:
+        return False
+
+
 def open_file(uri: str) -> BinaryIO:
     """Open the file of a value to read it in pieces.
 

@@ -1,4 +1,4 @@
-"""Forks of scenarios, and edits that share the bytes of others."""
+"""Forks of scenarios, edits that share the bytes of others, and the cache of outputs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,3 +19,21 @@ def upgrade() -> None:
         is_there = sa.text(f"{columns[0]} IS NOT NULL")
         ordered = columns + (["created_at", "number"] if table == "scenarios" else [])
         op.create_index(name, table, ordered, sqlite_where=is_there, postgresql_where=is_there)
+    op.add_column("jobs", sa.Column("cache_key", _TEXT))
+    op.add_column("jobs", sa.Column("cached_from", _TEXT))
+    is_running = sa.text("status = 'RUNNING' AND cache_key IS NOT NULL")
+    op.create_index(
+        "ix_jobs_cache_key",
+        "jobs",
+        ["cache_key"],
+        sqlite_where=is_running,
+        postgresql_where=is_running,
+    )
+    op.create_table(
+        "cached_outputs",
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("stored_for", _TEXT, nullable=False),
+        sa.Column("job_id", _TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("key", "position", name=op.f("pk_cached_outputs")),
+    )

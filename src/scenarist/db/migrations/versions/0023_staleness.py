@@ -28,6 +28,12 @@ _RECORD = sa.text("UPDATE edits SET made_of = :made_of WHERE id = :edit_id")
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("run_reason", _TEXT))
     op.add_column("jobs", sa.Column("because", _TEXT))
+    op.drop_index("ix_task_data_nodes_data_node_id", "task_data_nodes")
+    op.create_index(
+        "ix_task_data_nodes_data_node_id_direction",
+        "task_data_nodes",
+        ["data_node_id", "direction"],
+    )
     _record_what_values_were_made_of(op.get_bind())
 
 
