@@ -37,6 +37,12 @@ class Eligibility:
     promote: tuple[str, ...]
     staleness: Staleness
 
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The reasons by action, without actions that are possible now."""
+        reasons = {"submit": self.submit, "delete": self.delete, "promote": self.promote}
+        return {action: list(why) for action, why in reasons.items() if why}
+
 
 class EligibilityReader:
     """Reads what is known of a scenario beside its records: eligibility, outcomes, stale values.

@@ -112,17 +112,12 @@ def to_full_schema(request: AnyRequest, eligibility: Eligibility) -> schemas.Sce
     """Return the schema of a scenario, with what can be done with it now."""
     scenario = eligibility.scenario
     allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
-    reasons = {
-        "submit": eligibility.submit,
-        "delete": eligibility.delete,
-        "promote": eligibility.promote,
-    }
     return msgspec.structs.replace(
         to_schema(scenario, allowed),
         is_submittable=not eligibility.submit,
         is_deletable=not eligibility.delete,
         is_promotable=not eligibility.promote,
-        reasons={what: list(why) for what, why in reasons.items() if why},
+        reasons=eligibility.reasons,
         stale=[
             schemas.StaleDataNode(
                 data_node_id=data_node_id, config_id=node.config_id, because=node.because
