@@ -45,7 +45,7 @@ TESTED_IN = {
     "config/test_check_locations.py": ["domain: locations"],
     "config/test_function_inspection.py": ["config: function_uses"],
     "cli/test_taipy_changes.py": ["config: taipy_stand_in"],
-    "config/test_taipy_modules.py": ["config: taipy_names unbound_names"],
+    "config/test_taipy_modules.py": ["config: taipy_names"],
     "config/test_registry.py": ["config: data_nodes declarations drafts known_classes origins"],
     "config/test_toml_reading.py": ["config: overriding"],
     "console/test_pages.py": ["console: vendoring"],
@@ -62,7 +62,7 @@ TESTED_IN = {
     "e2e/test_reloading.py": ["server: reloading"],
     "e2e/test_start.py": [
         "cli: serving",
-        "server: composition paths",
+        "server: composition paths service_setup",
         "system: file_modes",
     ],
     "e2e/test_traces.py": ["observability: tracing", "orchestrator: spans"],

@@ -429,7 +429,6 @@ async def submit_scenario(
 
 
 def to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
-    """Return the body of a GET of a scenario."""
     return schemas.OneScenario(scenario=to_full_schema(request, eligibility))
 
 
