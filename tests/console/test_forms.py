@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -301,3 +302,18 @@ def test_changed_inputs_are_written_with_the_submit_that_reads_them(
     told = scenario["node_of"]["told"]
     assert asking.http.get(f"{asking.address}/api/v1/datanodes/{told}/read").json()["data"] == 0.25
     console.button("Submit", console.page.locator(".heading")).wait_for()
+
+
+def test_a_file_is_uploaded_as_the_value_of_an_input(
+    asking: StartedServer, open_console: OpenConsole, tmp_path: Path
+) -> None:
+    scenario = asking.create("asking")
+    (tmp_path / "sold.csv").write_text("region,sold\nnorth,3\nsouth,4\n")
+    console = open_console(asking, f"scenarios/{scenario['id']}")
+
+    console.press("Upload sold")
+    console.dialog().get_by_label("File").set_input_files(tmp_path / "sold.csv")
+    console.press("Upload", console.dialog())
+
+    field(console, "sold, row 2").wait_for()
+    assert field(console, "sold, row 2").input_value() == "4"

@@ -62,7 +62,7 @@ def build_services(  # noqa: PLR0913 - the dependencies of all services
     placed: dict[str, Any] = {"folder": folder, "now": now}
     dated: dict[str, Any] = {"now": now, "version": version, "declared": declared}
     canceller = Canceller(database, now=now)
-    writer = ValueWriter(database, now=now, version=version)
+    writer = ValueWriter(database, now=now, version=version, declared=declared)
     compute = build_compute(lambda: orchestrator.worker_calls)
     read = build_compute(lambda: orchestration.value_calls)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)

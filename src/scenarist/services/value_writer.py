@@ -14,6 +14,7 @@ from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
 from scenarist.db.jobs import propagate
 from scenarist.db.locks import set_lock
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
 from scenarist.domain.identifiers import EditId, ensure_later_edit_id
@@ -21,6 +22,7 @@ from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.edits import make_edit
 from scenarist.services.locks import check_writable, get_data_node
+from scenarist.services.staleness import StalenessReader
 from scenarist.services.value_reader import version_of
 from scenarist.storage.base import WrittenValue
 from scenarist.storage.registry import FileReplacement, discard
@@ -62,12 +64,21 @@ class ValueWriter:
 
     Args:
         version: The version of the application, with which edits are labelled.
+        declared: What the application declares now; None to use tasks as recorded.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime], version: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        version: str,
+        declared: DeclaredConfigs | None = None,
+    ) -> None:
         self._database = database
         self._now = now
         self._version = version
+        self._staleness = StalenessReader(declared)
 
     def check(
         self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
@@ -85,7 +96,10 @@ class ValueWriter:
             edit = None
             if node.last_edit_id is not None:
                 edit = edit_rows.find(connection, node.id, node.last_edit_id)
-            options.expect(node, None if edit is None else version_of(node, edit))
+            stale = self._staleness.find_of_node(connection, node.id)
+            # As clients see it: whether its value is stale is a part of what they read.
+            known = replace(node, staleness=stale.find(node.id))
+            options.expect(known, None if edit is None else version_of(node, edit))
         return node
 
     def record(

@@ -47,12 +47,12 @@ async function readConfig(id) {
   try {
     return (await request("GET", pathOf(["configs", "scenarios", id]))).config;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return { inputs: [] };
+    if (error instanceof ApiError && error.status === 404) return { inputs: [], outcomes: {} };
     throw error;
   }
 }
 
-function columnsOf({ inputs, outcomes = {} }) {
+function columnsOf({ inputs, outcomes }) {
   return [
     ...Object.entries(outcomes).map(([name, { title, unit }]) => ({
       key: `out:${encodeURIComponent(name)}`,
@@ -102,7 +102,7 @@ export function ColumnChooser({ columns, choose }) {
 /** The value of a scenario in a column. */
 export function ColumnCell({ column, scenario }) {
   if (column.outcome !== undefined) {
-    return html`<${OutcomeValue} outcome=${scenario.outcomes?.[column.outcome]} />`;
+    return html`<${OutcomeValue} outcome=${scenario.outcomes[column.outcome]} />`;
   }
   const value = column.path.reduce((found, part) => found?.[part], scenario.inputs?.[column.input]);
   return value === undefined ? html`<span class="quiet">–</span>` : shorten(formatValue(value));

@@ -76,7 +76,6 @@ function Differences({ ids, base, scenarios, parameters, setParameters }) {
     pathOf(["scenarios", "compare"], { ids, base, all: parameters.all }),
     ofKind("SCENARIO", "DATA_NODE", "JOB"),
   );
-  if (found.error?.status === 405) return null; // a server without this comparison
   return html`<${Loaded} resource=${found}>
       ${({ inputs, outcomes }) => html`
         <div class="filters">

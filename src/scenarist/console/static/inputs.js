@@ -8,9 +8,10 @@ import { useResource } from "./resources.js";
 import { shapeOf } from "./schemas.js";
 import { listenToSession } from "./session.js";
 import { html, useEffect, useRef, useState } from "./view.js";
+import { UploadDialog } from "./writing.js";
 
 const KEPT_HERE = ["csv", "excel", "json", "parquet", "pickle", "in_memory"];
-const FILES = ["csv", "excel", "parquet"];
+const FILES = ["csv", "excel", "json", "parquet"];
 const SHARED = {
   CYCLE: "Shared with the other scenarios of its cycle.",
   GLOBAL: "Shared with all scenarios.",
@@ -44,10 +45,13 @@ listenToSession(({ state, id }) => {
 });
 
 /** Copy what is typed into one form to another into which nothing is typed. */
-export function keepDrafts(key, from) {
+export function copyDrafts(key, from) {
   const isEmpty = Object.keys(kept.get(key) ?? {}).length === 0;
   if (isEmpty && kept.has(from)) kept.set(key, kept.get(from));
 }
+
+/** Forget what is typed into a form that is not shown now. */
+export const forgetDrafts = (key) => kept.delete(key);
 
 /** Read the declared inputs of a scenario config; null when the application no longer has it. */
 export function useInputConfigs(configId) {
@@ -303,21 +307,29 @@ function HiddenValue({ input }) {
 }
 
 function Notes({ input, drafts, isFixed, isHidden }) {
-  const { scope, is_read_only, storage_type, dataNodeId } = input;
-  const canUpload = FILES.includes(storage_type) && !isFixed && !isHidden;
+  const [isUploading, setUploading] = useState(false);
+  const { scope, is_read_only, storage_type, dataNodeId, schema } = input;
+  const isTable = storage_type !== "json" || isHidden || schema?.type === "array";
+  const canUpload = FILES.includes(storage_type) && isTable && !isFixed;
   const notes = [
     is_read_only && "Read-only.",
     SHARED[scope],
     canUpload && dataNodeId === null && "A file can be uploaded once the scenario exists.",
   ].filter(Boolean);
   return html`
-    ${(notes.length > 0 || canUpload) &&
-    html`<small class="quiet"
-      >${notes.join(" ")}
-      ${canUpload &&
-      dataNodeId !== null &&
-      html` <${EntityLink} id=${dataNodeId} text="Upload a file" />`}</small
-    >`}
+    ${notes.length > 0 && html`<small class="quiet">${notes.join(" ")}</small>`}
+    ${canUpload &&
+    dataNodeId !== null &&
+    html`<p class="upload">
+      <button type="button" aria-label=${`Upload ${input.title}`} onClick=${() => setUploading(true)}>
+        Upload a file
+      </button>
+    </p>`}
+    ${isUploading &&
+    html`<${UploadDialog}
+      node=${{ id: dataNodeId, name: input.title, storage_type }}
+      close=${() => setUploading(false)}
+    />`}
     ${drafts.isContested(input) &&
     html`<small class="hint" role="status">
       Others have written it since you began. Saving replaces their value:

@@ -2,8 +2,8 @@
 
 import { pathOf, request } from "./api.js";
 import { Dialog, EntityLink, ErrorMessage, Field, Form } from "./components.js";
-import { nameOf } from "./format.js";
-import { InputFields, keepDrafts, toNewInputs, useDrafts, useInputConfigs } from "./inputs.js";
+import { nameOf, plural } from "./format.js";
+import { copyDrafts, forgetDrafts, InputFields, toNewInputs, useDrafts, useInputConfigs } from "./inputs.js";
 import { navigate } from "./router.js";
 import { html, useState } from "./view.js";
 
@@ -61,8 +61,17 @@ export function NewScenario({ configs, config, close }) {
       <//>
       <${ErrorMessage} error=${declared.error} />
       <${InputFields} key=${configId} id="new" inputs=${inputs} drafts=${drafts} />
+      <${UndoButton} drafts=${drafts} />
     <//>
   <//>`;
+}
+
+function UndoButton({ drafts }) {
+  const count = drafts.changed.length;
+  if (count === 0) return null;
+  return html`<button type="button" onClick=${drafts.discard}>
+    Undo ${plural(count, "changed input")}
+  </button>`;
 }
 
 /** A button that forks a scenario; what is typed into its inputs goes into the fork. */
@@ -70,7 +79,7 @@ export function ForkButton({ scenario, inputs }) {
   const [isOpen, setOpen] = useState(false);
   const key = `fork of ${scenario.id}`;
   const open = () => {
-    keepDrafts(key, scenario.id);
+    copyDrafts(key, scenario.id);
     setOpen(true);
   };
   return html`<button type="button" onClick=${open}>Fork</button>
@@ -102,6 +111,7 @@ function ForkDialog({ scenario, inputs, draftsKey, close }) {
       throw drafts.explain(error, ["inputs"]);
     }
     drafts.discard();
+    forgetDrafts(scenario.id); // they are in the fork now
     if ((made.not_shared ?? []).length > 0) setForked(made);
     else open(made);
   }
@@ -139,6 +149,7 @@ function ForkDialog({ scenario, inputs, draftsKey, close }) {
         <input name="tags" autocomplete="off" defaultValue=${scenario.tags.join(", ")} />
       <//>
       <${InputFields} id="fork" inputs=${given} drafts=${drafts} />
+      <${UndoButton} drafts=${drafts} />
     <//>
   <//>`;
 }

@@ -123,7 +123,6 @@ function ScenarioView({ scenario, refresh }) {
         ${ready &&
         parts.tasks.data.length > 0 &&
         html`<${ScenarioGraph}
-          scenario=${scenario}
           parts=${parts}
           sequences=${sequences}
           group=${group}
@@ -256,8 +255,8 @@ function ForkedFrom({ scenario: { id, forked_from } }) {
 
 /** The figures by which the scenario is judged, and whether they are of its present inputs. */
 function Outcomes({ scenario }) {
-  const outcomes = Object.entries(scenario.outcomes ?? {});
-  const stale = scenario.stale ?? [];
+  const outcomes = Object.entries(scenario.outcomes);
+  const { stale } = scenario;
   if (outcomes.length === 0 && stale.length === 0) return null;
   return html`<section class="card outcomes" aria-label="Outcomes">
     ${outcomes.length > 0 &&
@@ -320,7 +319,7 @@ function EditDialog({ scenario, close }) {
   <//>`;
 }
 
-function ScenarioGraph({ scenario, parts, sequences, group, selected, opened, choose }) {
+function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
   const appearances = useMemo(() => {
     const jobOf = new Map((parts.jobs.data ?? []).map((job) => [job.task_id, job]));
     const found = new Map();

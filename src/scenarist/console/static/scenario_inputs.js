@@ -60,9 +60,9 @@ export function InputPanel({ scenario, known }) {
     }}
   >
     <${InputFields} id=${scenario.id} inputs=${inputs} drafts=${drafts} isDisabled=${!can("edit")} />
-    <${ErrorMessage} error=${save.error} />
     ${can("edit") &&
     html`<div class="buttons">
+      <${ErrorMessage} error=${save.error} />
       <button type="submit" class="primary" disabled=${count === 0 || save.isBusy}>Save inputs</button>
       ${count > 0 && html`<button type="button" onClick=${drafts.discard}>Undo</button>`}
       <span class="quiet" role="status">${count > 0 && `${plural(count, "input")} changed`}</span>
