@@ -22,7 +22,7 @@ TESTED_IN = {
     "api/routes/test_data_nodes.py": ["api: edit_params", "services: data_nodes"],
     "api/routes/test_files.py": ["services: files incoming", "storage/operations: uploading"],
     "api/routes/test_metrics.py": ["api: request_metrics", "observability: prometheus"],
-    "api/routes/test_side_by_side.py": ["api: outcome_bounds"],
+    "api/routes/test_side_by_side.py": ["api: outcomes"],
     "api/routes/test_subscribers.py": ["services: subscribers"],
     "api/routes/test_tasks.py": ["db: tasks provenance", "services: tasks"],
     "api/test_app.py": ["api: problems responses", "api/routes: health"],
