@@ -184,6 +184,16 @@ def test_scenarios_are_upgraded_one_by_one_or_all_of_a_config(shell: Shell, scen
     )
 
 
+def test_a_scenario_is_forked_with_another_input(shell: Shell, scenario: str) -> None:
+    fork = shell.line("scenario", "fork", scenario, "--name", "other", "--input", "start=4")
+
+    shown = shell.json("scenario", "show", fork)
+    listed = shell.json("scenario", "list", "--forked-from", scenario)
+    assert (shown["forked_from"], shown["name"]) == (scenario, "other")
+    assert [found["id"] for found in listed] == [fork]
+    assert shell.json("datanode", "read", node_of(shell, fork, "start")) == 4
+
+
 def test_a_submission_is_watched_line_by_line_where_there_is_no_terminal(
     shell: Shell, scenario: str
 ) -> None:

@@ -166,21 +166,72 @@ def test_a_module_goes_on_with_no_wrong_value(use: str, capsys: pytest.CaptureFi
     out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
 
     assert "my-app.py:23: DATA_NODE.a a: " in out
-    assert "my-app.py: what follows my-app.py:2" in out
-    assert "z z" not in out
+    assert "DATA_NODE.z z: 'z z' is not a valid id" in out
     assert not Path("written.txt").exists()
+
+
+def test_what_depends_on_a_line_that_did_not_run_is_told_to_be_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("my-app.py").write_text(
+        f"{DECLARED}made = tp.get('x')\nname = 'b b'\nother = made.name\n"
+        "Config.configure_data_node(name)\nConfig.configure_data_node(other)\n"
+        "class Own(made): pass\n@made\ndef own(): pass\nmade = 'c c'\n"
+        "Config.configure_data_node(made)\nConfig.configure_task('t', own)\n"
+    )
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "DATA_NODE.b b: " in out
+    assert "DATA_NODE.c c: " in out
+    assert "my-app.py: my-app.py:27, and what depends on it, could not be loaded" in out
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_known"),
+    [
+        ("def build(): Config.configure_data_node('z z')\ndef main(): build()\nmain()\n", True),
+        ("class Own:\n    def __init__(self): Config.configure_data_node('z z')\nOwn()\n", True),
+        ("for name in ['z z']: Config.configure_data_node(name)\n", False),
+        ("def build(): Config.configure_data_node('z z')\nif made: build()\n", False),
+        ("import near_steps\nnear_steps.double(1)\n", False),
+    ],
+)
+def test_declarations_of_functions_below_a_line_that_did_not_run_are_found_or_told(
+    rest: str, is_known: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my-app.py").write_text(f"{DECLARED}made = tp.get('x')\n{rest}")
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert ("DATA_NODE.z z: " in out, "could not be loaded" in out) == (is_known, not is_known)
+
+
+def test_a_module_whose_last_lines_use_entities_is_known_wholly(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("my-app.py").write_text(
+        f"{DECLARED}made = [tp.create_scenario(x)]\nfor one in made: tp.submit(one)\nprint(made)\n"
+    )
+
+    out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
+
+    assert "could not be loaded" not in out
+    assert "declares no" not in out
 
 
 def test_a_module_that_another_one_stopped_is_not_told_to_fail(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Path("near_steps.py").write_text("import taipy as tp\nmade = tp.get('x')\n" + STEPS)
-    Path("my-app.py").write_text(SERVED.replace("near_steps\n", "near_steps\nnear_steps.double\n"))
+    stopped = "import taipy as tp\nmade = tp.get('x')\nif made: from taipy import Config\n"
+    declaring = "Config.configure_data_node('b')\n"
+    Path("near_steps.py").write_text(f"{stopped}{declaring}{STEPS}names = list(made)\n")
+    Path("my-app.py").write_text(SERVED.replace("near_steps\n", "near_steps\nnear_steps.names\n"))
 
     out, _ = refusal_of("--from-taipy", "my-app.py", capsys=capsys)
 
     assert "AttributeError" not in out
-    assert "my-app.py: what follows near_steps.py:2 could not be loaded" in out
+    assert "my-app.py: near_steps.py:4, and what depends on it, could not be loaded" in out
 
 
 def test_a_function_of_taipy_that_a_module_calls_in_its_own_is_told(

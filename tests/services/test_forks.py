@@ -246,6 +246,20 @@ def test_only_what_depends_on_the_given_inputs_runs_in_a_fork(server: Server) ->
     assert value_of(server, source, "raised") == 4
 
 
+def test_what_is_stale_in_a_fork_is_since_its_own_change(server: Server, clock: Clock) -> None:
+    source = make(server)
+    run(server, source)
+    clock.advance(datetime.timedelta(minutes=1))
+
+    made = fork(server, source, left=2)
+
+    found = made.eligibility.staleness
+    stale = {item.config_id: item.because for item in found.stale.values()}
+    assert stale.keys() == {"total", "raised"}
+    assert all("'left'" in because for because in stale.values())
+    assert node_of(server, made.eligibility.scenario, "long").id in found.fresh
+
+
 def test_a_fork_tells_which_inputs_differ(server: Server) -> None:
     source = make(server)
 

@@ -31,7 +31,7 @@ from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
-from statements import check_two_pages, noted
+from statements import GROWING, check_two_pages, noted, scanned
 
 REVENUE = Outcome("budget", "/revenue", unit="€", direction="maximize", title="Revenue")
 LARGE = {"rows": ["x" * 1000] * 100}
@@ -289,8 +289,8 @@ class TestDeclaring:
         with office.open(revenue=REVENUE) as server:
             assert value_of(server, small) == 5
             assert reason_of(server, large) == (
-                "the value was written before this outcome was declared, and is too large to be "
-                "looked into now; the next run or write gives it a value"
+                "the value was written without a look for this outcome, and is too large for one "
+                "now; the next run or write gives it a value"
             )
             assert "has no value yet" in str(reason_of(server, empty))
             assert listed(server, config_id=("quarter",)) == [small.id, large.id, empty.id]
@@ -418,6 +418,21 @@ class TestCosts:
                         limit=2, sort=sort.removeprefix("-"), is_descending=sort.startswith("-")
                     ),
                 )
+
+    def test_no_statement_for_outcomes_looks_through_a_whole_table(
+        self, own_server: Server
+    ) -> None:
+        with noted(own_server.database) as statements:
+            scenario = make(own_server, {"revenue": 1})
+            own_server.services.scenarios.get(ANYONE, scenario.id)
+            own_server.services.scenarios.delete(ANYONE, scenario.id)
+
+        plans = {
+            said: plan for said, plan in statements.plans().items() if "scenario_outcomes" in said
+        }
+        assert len(plans) >= 5
+        faults = {said: steps for said, plan in plans.items() if (steps := scanned(plan, GROWING))}
+        assert faults == {}
 
     def test_an_application_without_outcomes_takes_no_statement_for_them(
         self, office: Office

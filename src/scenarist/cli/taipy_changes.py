@@ -24,7 +24,6 @@ from scenarist.system.search_path import extend_search_path
 
 _FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")
 _PLACE = re.compile(r"(.+\.py):(\d+): ")
-_DECLARING = re.compile(rb"\b(configure_|set_default_|load\(|override\()")
 _ARGUMENT_FAULTS = ("there is no key ", "a lambda ")
 _ENTRY = re.compile(r".*: ([A-Z_]+)(?:\.([^.]+))?(?:\.(.+))?", re.DOTALL)
 
@@ -99,37 +98,29 @@ def _check_declarations(
         lines = change.lines if _is_left(change) else ()
         listed[change.file] = listed.get(change.file, frozenset()).union(lines)
     extend_search_path([str(folder) for folder in folders])
-    with standing_in_for_taipy(listed) as ended:
+    with standing_in_for_taipy(listed) as left_out:
         try:
             loaded = load_app(application)
         except InvalidError as error:
-            if ended:  # it lacks what would have followed
-                return [], [_describe_end(application, ended)]
+            if left_out:  # it lacks what would have been declared
+                return [], [_describe_rest(application, left_out)]
             return [ConfigProblem(application, error.message)], []
         problems = [
             problem for problem in loaded.registry.check() if not _is_listed(problem, listed)
         ]
-        # A module of functions that another one uses declares nothing.
-        if not ended and b"Config" in file.read_bytes():
-            faults = find_declaration_faults(loaded)
-            problems += [ConfigProblem(application, fault) for fault in faults]
-    declares = any(_declares_below(path, line) for path, line in ended.items())
-    return problems, [_describe_end(application, ended)] if declares else []
+    # A module of functions that another one uses declares nothing.
+    if not left_out and b"Config" in file.read_bytes():
+        faults = find_declaration_faults(loaded)
+        problems += [ConfigProblem(application, fault) for fault in faults]
+    return problems, [_describe_rest(application, left_out)] if left_out else []
 
 
-def _describe_end(application: str, ended: Mapping[Path, int]) -> str:
-    places = ", ".join(f"{shorten_path(path)}:{line}" for path, line in ended.items())
+def _describe_rest(application: str, left_out: Mapping[Path, int]) -> str:
+    places = ", ".join(f"{shorten_path(path)}:{line}" for path, line in left_out.items())
     return (
-        f"{application}: what follows {places} could not be loaded; run this again after the "
-        "changes above, as further ones may be found there"
+        f"{application}: {places}, and what depends on it, could not be loaded; run this again "
+        "after the changes above, as further ones may be found there"
     )
-
-
-def _declares_below(file: Path, line: int) -> bool:
-    """Whether a module may declare something in what follows a line."""
-    data = file.read_bytes()
-    last = find_statement_lines(ast.parse(data), line)[-1]
-    return any(_DECLARING.search(item) for item in data.splitlines()[last:])
 
 
 def _is_listed(problem: ConfigProblem, listed: Mapping[Path, frozenset[int]]) -> bool:

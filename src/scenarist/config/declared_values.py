@@ -78,14 +78,14 @@ class NamedValues(dict[str, Any]):
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Replace the values with declared ones. A list that was handed out goes on in use."""
-        lists = {name: self.get(name, found) for name, found in values.items()}
+        taken = dict(values)
         for name, found in values.items():
-            if not isinstance(found, DeclaredList):
-                lists[name] = found
-            elif lists[name] is not found:
-                lists[name].take(found)
+            present = self.get(name)
+            if isinstance(present, DeclaredList) and present is not found:
+                present.take(found)
+                taken[name] = present
         super().clear()
-        super().update(lists)
+        super().update(taken)
 
     def __missing__(self, name: str) -> Any:
         if self._make_missing is None:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ _WITHOUT_RESULT = frozenset(
 )
 """Names whose calls give nothing that the rest of a module reads."""
 
+_DECLARING = re.compile(r"\b(configure_|set_default_|override\()|\bC\w*\.load\(")
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
 
 class MissingNameError(BaseException):
     """A module needs the result of a name that Scenarist does not have.
@@ -47,17 +51,17 @@ def standing_in_for_taipy(listed: ListedLines) -> Iterator[dict[Path, int]]:
 
     Servers and pages do nothing when they are started. A module ends where it needs the result of
     another name, as it would go on with a wrong value. If the line is a listed one, what was
-    declared until then is kept.
+    declared until then is kept, and what follows is still declared unless it depends on that line.
 
     Yields:
-        The line at which each module ended, as far as there are any.
+        The first line of each module that may declare something and did not run.
     """
     hidden = {name: sys.modules.pop(name) for name in _list_loaded()}
-    ended: dict[Path, int] = {}
-    finder = _TaipyFinder(listed, ended)
+    left_out: dict[Path, int] = {}
+    finder = _TaipyFinder(listed, left_out)
     sys.meta_path.insert(0, finder)
     try:
-        yield ended
+        yield left_out
     finally:
         sys.meta_path.remove(finder)
         for name in _list_loaded():
@@ -80,9 +84,9 @@ def _list_loaded() -> list[str]:
 
 
 class _TaipyFinder(MetaPathFinder):
-    def __init__(self, listed: ListedLines, ended: dict[Path, int]) -> None:
+    def __init__(self, listed: ListedLines, left_out: dict[Path, int]) -> None:
         self._listed = listed
-        self._ended = ended
+        self._left_out = left_out
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -95,19 +99,19 @@ class _TaipyFinder(MetaPathFinder):
         file = Path(spec.origin).resolve() if spec is not None and spec.origin else None
         if spec is None or file is None or file not in self._listed:
             return None
-        spec.loader = _OwnLoader(fullname, str(spec.origin), self._listed[file], self._ended)
+        spec.loader = _OwnLoader(fullname, str(spec.origin), self._listed[file], self._left_out)
         return spec
 
 
 class _OwnLoader(SourceFileLoader):
-    """Loads a module up to the first listed line that fails."""
+    """Loads a module; after the first listed line that fails, only what it declares."""
 
     def __init__(
-        self, fullname: str, path: str, lines: frozenset[int], ended: dict[Path, int]
+        self, fullname: str, path: str, lines: frozenset[int], left_out: dict[Path, int]
     ) -> None:
         super().__init__(fullname, path)
         self._lines = lines
-        self._ended = ended
+        self._left_out = left_out
 
     def exec_module(self, module: ModuleType) -> None:
         try:
@@ -118,11 +122,116 @@ class _OwnLoader(SourceFileLoader):
             if at:
                 tree = ast.parse(Path(self.path).read_bytes())
                 if not self._lines.isdisjoint(find_statement_lines(tree, at[0])):
-                    self._ended[Path(self.path).resolve()] = at[0]
+                    line = _declare_rest(module, tree, self.path, at[0])
+                    if line is not None:
+                        self._left_out[Path(self.path).resolve()] = line
                     return
             if isinstance(error, MissingNameError):
                 raise InvalidError(str(error)).with_traceback(error.__traceback__) from None
             raise
+
+
+def _declare_rest(module: ModuleType, tree: ast.Module, path: str, failed: int) -> int | None:
+    """Run the declarations, definitions and constants below a line that failed.
+
+    A statement that depends on one that did not run is left out, and so is every other one, as it
+    may do something that is meant to follow the line.
+
+    Returns:
+        The line of the first statement left out that may declare something.
+    """
+    first = next(at for at, item in enumerate(tree.body) if (item.end_lineno or 0) >= failed)
+    futures = [
+        item
+        for item in tree.body
+        if isinstance(item, ast.ImportFrom) and item.module == "__future__"
+    ]
+    declaring, foreign = _list_declaring(tree), _list_foreign(tree)
+    missing: set[str] = set()
+    left_out: int | None = None
+    for at, item in enumerate(tree.body[first:]):
+        declares = _declares(item) or _uses(item, declaring)
+        may_run = at and not _uses(item, missing) and _may_follow(item, declares=declares)
+        if may_run and _run(ast.Module([*futures, item], []), path, module):
+            missing -= _list_bound(item)
+            continue
+        missing |= _list_bound(item)
+        may_declare = declares or (_calls(item) and _uses(item, foreign))
+        if may_declare and left_out is None and not isinstance(item, _DEFINITIONS):
+            left_out = item.lineno
+    return left_out
+
+
+def _list_declaring(tree: ast.Module) -> set[str]:
+    """Return the names of the functions and classes of a module that declare something."""
+    found: set[str] = set()
+    definitions = [item for item in tree.body if isinstance(item, _DEFINITIONS)]
+    for _ in definitions:  # those that call others of them
+        found.update(
+            item.name for item in definitions if _declares(item) or found & _list_read(item)
+        )
+    return found
+
+
+def _list_foreign(tree: ast.Module) -> set[str]:
+    """Return the names that a module imports from modules which may declare something."""
+    found: set[str] = set()
+    for item in tree.body:
+        if isinstance(item, ast.Import | ast.ImportFrom):
+            for alias in item.names:
+                home = (getattr(item, "module", None) or alias.name).partition(".")[0]
+                if home != "taipy" and home not in sys.stdlib_module_names:
+                    found.add(alias.asname or alias.name.partition(".")[0])
+    return found
+
+
+def _declares(item: ast.stmt) -> bool:
+    return _DECLARING.search(ast.unparse(item)) is not None
+
+
+def _calls(item: ast.stmt) -> bool:
+    return any(isinstance(part, ast.Call) for part in ast.walk(item))
+
+
+def _run(tree: ast.Module, path: str, module: ModuleType) -> bool:
+    """Run statements of a module; return whether they did not fail."""
+    try:
+        exec(compile(tree, path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - its own
+    except (Exception, MissingNameError):  # noqa: BLE001 - of something that did not run before
+        return False
+    return True
+
+
+def _may_follow(item: ast.stmt, *, declares: bool) -> bool:
+    """Whether a statement declares, defines or imports something, or names a value."""
+    if isinstance(item, ast.Assign | ast.AnnAssign | ast.Expr):
+        return declares or not _calls(item)
+    return isinstance(item, (*_DEFINITIONS, ast.Import, ast.ImportFrom))
+
+
+def _uses(item: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement reads one of some names when it runs."""
+    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return not _list_read(item).isdisjoint(names)
+
+
+def _list_read(item: ast.stmt) -> set[str]:
+    return {
+        part.id
+        for part in ast.walk(item)
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Store)
+    }
+
+
+def _list_bound(item: ast.stmt) -> set[str]:
+    if isinstance(item, _DEFINITIONS):
+        return {item.name}
+    return {
+        part.id
+        for part in ast.walk(item)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    }
 
 
 class _StandInLoader(Loader):

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
+    Select,
     and_,
     bindparam,
     case,
@@ -21,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    union,
     update,
 )
 
@@ -45,8 +46,8 @@ from scenarist.system.json_decoding import decode_json
 
 _FOUND_THERE = "another program wrote the value, and it has not been looked into"
 _TOO_LARGE = (
-    "the value was written before this outcome was declared, and is too large to be looked into "
-    "now; the next run or write gives it a value"
+    "the value was written without a look for this outcome, and is too large for one now; the next "
+    "run or write gives it a value"
 )
 
 _MOST_AT_ONCE = 200
@@ -78,36 +79,48 @@ _READ = Query(
     .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
     .where(any_of(_rows.c.scenario_id, "ids"))
 )
-_links = union(
-    select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id).join(
-        task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id
-    ),
-    select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id),
-).subquery()
-_TO_ADD = (
-    select(
-        scenarios.c.id,
-        bindparam("name", type_=_rows.c.name.type),
-        scenarios.c.config_id,
-        scenarios.c.number,
-        func.min(data_nodes.c.id),
-        bindparam("pointer", type_=_rows.c.pointer.type),
-    )
-    .join(_links, _links.c.scenario_id == scenarios.c.id)
-    .join(data_nodes, data_nodes.c.id == _links.c.data_node_id)
+# The data node of a config that a scenario has, through its tasks or by itself.
+_of_tasks = (
+    select(func.min(data_nodes.c.id))
+    .select_from(scenario_tasks)
+    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(
+        scenario_tasks.c.scenario_id == scenarios.c.id,
         data_nodes.c.config_id == bindparam("node_config"),
-        ~exists().where(_rows.c.scenario_id == scenarios.c.id, _rows.c.name == bindparam("name")),
     )
-    .group_by(scenarios.c.id, scenarios.c.config_id, scenarios.c.number)
+    .correlate(scenarios)
 )
-_COLUMNS = ("scenario_id", "name", "config_id", "number", "data_node_id", "pointer")
-_ADD_OF_ONE = insert(_rows).from_select(
-    _COLUMNS, _TO_ADD.where(scenarios.c.id == bindparam("scenario_id")), include_defaults=False
+_additional = (
+    select(func.min(data_nodes.c.id))
+    .select_from(scenario_data_nodes)
+    .join(data_nodes, data_nodes.c.id == scenario_data_nodes.c.data_node_id)
+    .where(
+        scenario_data_nodes.c.scenario_id == scenarios.c.id,
+        data_nodes.c.config_id == bindparam("node_config"),
+    )
+    .correlate(scenarios)
 )
-_ADD_OF_CONFIG = insert(_rows).from_select(
-    _COLUMNS, _TO_ADD.where(scenarios.c.config_id == bindparam("config_id")), include_defaults=False
-)
+_LACKING = select(
+    scenarios.c.id,
+    bindparam("name", type_=_rows.c.name.type).label("name"),
+    scenarios.c.config_id,
+    scenarios.c.number,
+    func.coalesce(_of_tasks.scalar_subquery(), _additional.scalar_subquery()).label("node_id"),
+    bindparam("pointer", type_=_rows.c.pointer.type).label("pointer"),
+).where(~exists().where(_rows.c.scenario_id == scenarios.c.id, _rows.c.name == bindparam("name")))
+
+
+def _make_adding(lacking: Select[Any]) -> Insert:
+    """Return the statement that adds rows for scenarios without them, if they have the node."""
+    columns = ("scenario_id", "name", "config_id", "number", "data_node_id", "pointer")
+    found = lacking.subquery()
+    wanted = select(found).where(found.c.node_id.is_not(None))
+    return insert(_rows).from_select(columns, wanted, include_defaults=False)
+
+
+_ADD_OF_ONE = _make_adding(_LACKING.where(scenarios.c.id == bindparam("scenario_id")))
+_ADD_OF_CONFIG = _make_adding(_LACKING.where(scenarios.c.config_id == bindparam("config_id")))
 _FORGET_ALL = delete(_rows).where(_rows.c.scenario_id == bindparam("of"))
 _FORGET = delete(_rows).where(
     _rows.c.config_id == bindparam("config_id"),
@@ -140,8 +153,10 @@ _OUTDATED = (
 _OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
 _OUTDATED_OF_NODES = _OUTDATED.where(any_of(_rows.c.data_node_id, "ids"))
 _OUTDATED_OF_CONFIG = _OUTDATED.where(
-    _rows.c.config_id == bindparam("config_id"), _rows.c.name == bindparam("name")
-)
+    _rows.c.config_id == bindparam("config_id"),
+    _rows.c.name == bindparam("name"),
+    _rows.c.scenario_id > bindparam("after"),
+).order_by(_rows.c.scenario_id)
 _REFRESH = (
     update(_rows)
     .where(
@@ -243,14 +258,21 @@ def refresh_nodes(connection: Connection, data_node_ids: Sequence[str]) -> None:
         pass
 
 
-def refresh_some(connection: Connection, config_id: str, name: str, *, limit: int) -> bool:
-    """Take figures of an outcome from the present values that were not looked into yet.
+def refresh_some(
+    connection: Connection, config_id: str, name: str, *, after: str, limit: int
+) -> str | None:
+    """Take figures of an outcome from present values that were not looked into yet.
+
+    Args:
+        after: Only of scenarios whose identifiers come after this one.
 
     Returns:
-        Whether there may be more than these.
+        The scenario after which to go on; None if these were all.
     """
-    of = {"config_id": config_id, "name": name, "limit": limit}
-    return _refresh(connection, connection.execute(_OUTDATED_OF_CONFIG, of).fetchall())
+    of = {"config_id": config_id, "name": name, "after": after, "limit": limit}
+    rows = connection.execute(_OUTDATED_OF_CONFIG, of).fetchall()
+    _refresh(connection, rows)
+    return rows[-1].scenario_id if len(rows) == limit else None
 
 
 def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:

@@ -19,12 +19,14 @@ class CachedEnd:
 
     Args:
         declared_type: The type in which a function gets its value, as text.
+        figures: Places of the numbers that outcomes take from its value as it is written.
     """
 
     config_id: str
     storage_type: str
     properties: Mapping[str, Any]
     declared_type: str | None = None
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,15 @@ def digest_cached_task(
 ) -> str:
     """Return a digest of what is the same in all cache keys of a task."""
     ends = [
-        [[end.storage_type, _without_places(end.properties), end.declared_type] for end in some]
+        [
+            [
+                end.storage_type,
+                _without_places(end.properties),
+                end.declared_type,
+                sorted(end.figures),
+            ]
+            for end in some
+        ]
         for some in (inputs, outputs)
     ]
     return _digest(function, code_digest, cache_version, *ends)

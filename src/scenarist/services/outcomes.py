@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -103,10 +104,12 @@ def _fill(database: Database, config_id: str, name: str, outcome: DeclaredOutcom
     )
     if count:
         _log.info("scenarios have got an outcome", config=config_id, outcome=name, scenarios=count)
-    while database.write(
-        lambda connection: outcome_rows.refresh_some(connection, config_id, name, limit=_AT_ONCE)
-    ):
-        pass
+    after: str | None = ""
+    while after is not None:
+        refresh = partial(
+            outcome_rows.refresh_some, config_id=config_id, name=name, after=after, limit=_AT_ONCE
+        )
+        after = database.write(refresh)
 
 
 def _to_outcome(declared: DeclaredOutcome, row: OutcomeRow | None) -> OutcomeOfScenario:

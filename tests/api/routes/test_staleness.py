@@ -60,3 +60,23 @@ def test_the_tag_of_a_scenario_changes_when_values_become_stale(
     assert response.status_code == 200
     guard = {"If-Match": response.headers["etag"]}
     assert server.http.patch(path, json={"name": "late"}, headers=guard).status_code == 200
+
+
+def test_a_fork_is_as_fresh_as_its_source_until_its_own_inputs_change(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    server.submit(chain["sequences"]["all of it"]["id"])
+    path = f"/api/v1/scenarios/{chain['id']}/fork"
+
+    same = server.http.post(path, json={}).json()["scenario"]
+    other = server.http.post(path, json={"inputs": {"start": 5}}).json()["scenario"]
+
+    assert same["stale"] == []
+    assert [node["config_id"] for node in other["stale"]] == ["middle", "end"]
+    assert all("'start' was written at" in node["because"] for node in other["stale"])
+    (end,) = (node for node in same["data_nodes"] if "_end_" in node)
+    assert server.http.get(f"/api/v1/datanodes/{end}").json()["datanode"]["is_stale"] is False
+
+    later = server.http.post(f"/api/v1/scenarios/{other['id']}/fork", json={}).json()["scenario"]
+    assert [node["config_id"] for node in later["stale"]] == ["middle", "end"]
+    assert scenario_of(server, chain)["stale"] == []

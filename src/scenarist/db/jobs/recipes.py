@@ -150,7 +150,13 @@ class RecipeCache:
 def _with_cache(recipe: TaskRecipe, now: DeclaredTask) -> TaskRecipe:
     inputs, outputs = (
         [
-            CachedEnd(node.config_id, node.storage_type, node.properties, node.declared_type)
+            CachedEnd(
+                node.config_id,
+                node.storage_type,
+                node.properties,
+                node.declared_type,
+                node.figures,
+            )
             for node in nodes
         ]
         for nodes in (recipe.inputs, recipe.outputs)
