@@ -165,11 +165,10 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         created=params.read_created_range(request),
         outcomes=read_outcome_ranges(request),
     )
-    tags_of = services.scenarios.authorized_tags
     return respond_with_list(
         request,
         partial(services.scenario_lists.list_page, actor, wanted, columns),
-        add_columns(lambda scenario: to_schema(scenario, tags_of(scenario.config_id)), columns),
+        add_columns(to_schema, services.scenarios.authorized_tags, columns),
         params.make_paging(),
     )
 
