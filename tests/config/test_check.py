@@ -454,6 +454,11 @@ def test_tasks_that_are_never_taken_from_the_cache_are_told() -> None:
         ("to_file", number, named),
         ("of_table", table, registry.configure_data_node("read")),
         ("silent", number, []),
+        (
+            "daily",
+            number,
+            registry.configure_data_node("daily_made", validity_period=timedelta(days=1)),
+        ),
     ):
         registry.configure_task(task_id, "pipelines:same", source, target, cache=True)
     registry.configure_task("versioned", "pipelines:same", number, named, cache_version="2")
@@ -465,6 +470,7 @@ def test_tasks_that_are_never_taken_from_the_cache_are_told() -> None:
         "TASK.to_file": never + "it writes data node 'named' to a place that the user named",
         "TASK.of_table": never
         + "it reads data node 'table', whose value is kept outside and has no digest",
+        "TASK.daily": never + "it writes data node 'daily_made', which has a validity period",
         "TASK.silent": never + "it writes no data node",
         "TASK.versioned": "cache_version has no effect without cache=True",
     }

@@ -89,6 +89,7 @@ def serious_faults(console: Console) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(180)  # every view
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_checker_of_accessibility_finds_nothing_serious_in_any_view(
     busy: StartedServer, views: dict[str, str], open_console: OpenConsole, scheme: str

@@ -71,6 +71,7 @@ def test_the_example_of_signing_in_runs(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("rita\n", "")
 
 
+@pytest.mark.timeout(180)  # twenty processes, one after the other
 def test_the_lines_of_the_shell_run(heating: StartedServer, tmp_path: Path) -> None:
     lines = "\n".join(
         block

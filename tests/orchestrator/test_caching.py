@@ -71,7 +71,6 @@ class Office:
     """Scenarios of an application, and an orchestrator whose steps a test takes."""
 
     def __init__(self, database: Database, clock: Clock, folder: Path, **how: Any) -> None:
-        (folder / "data").mkdir()
         self.world = World(database, clock, folder / "data")
         self.folder = folder
         self.redeclare(**how)

@@ -102,6 +102,7 @@ class World:
         self.database = database
         self.clock = clock
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)  # as a server does when it starts
         self.ended: list[str] = []
         self.gone: set[str] = set()  # processes that have ended
         self._processes = 0

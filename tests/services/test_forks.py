@@ -296,6 +296,18 @@ def test_a_large_input_is_given_to_a_fork(server: Server, folder: Path) -> None:
     assert len(files_of(folder)) == len(before) + 1
 
 
+def test_an_input_is_written_to_the_place_that_a_fork_has_for_itself(
+    server: Server, folder: Path
+) -> None:
+    source = make(server, "filed")
+    before = set(folder.glob("SCENARIO*"))
+
+    made = forked(server, source, own=5)
+
+    assert value_of(server, made, "own") == 5
+    assert set(folder.glob("SCENARIO*")) - before == {folder / f"{made.id}.json"}
+
+
 def scenarios(server: Server, *, forked_from: Sequence[str] = ()) -> list[str]:
     wanted = ScenarioFilter(forked_from=tuple(forked_from))
     return [item.id for item in server.services.scenarios.list_page(INES, wanted, ALL).items]

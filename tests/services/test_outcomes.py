@@ -29,6 +29,7 @@ from scenarist.orchestrator.loop import Orchestrator
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
+from scenarist.services.forks import NewFork
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 from statements import GROWING, check_two_pages, noted, scanned
@@ -58,6 +59,7 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
     given = registry.configure_json_data_node("given", default_data={"revenue": 1})
     registry.configure_data_node("budget")
     registry.configure_data_node("copied")
+    registry.configure_data_node("kept")
     registry.configure_data_node("rate", default_data=0.5, scope=Scope.GLOBAL)
     copying = registry.configure_task("copy", "copy:copy", given, "budget")
     registry.configure_scenario("quarter", [copying], "rate", outcomes=outcomes or None)
@@ -65,6 +67,9 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
         "year", [copying], outcomes={"revenue": REVENUE} if outcomes else None
     )
     registry.configure_scenario("plain", [copying])
+    stored = registry.configure_task("store", "copy:copy", given, "kept", cache=True)
+    kept = {"revenue": Outcome("kept", "/revenue")}
+    registry.configure_scenario("stored", [stored], outcomes=kept if outcomes else None)
     filed = registry.configure_json_data_node("filed", default_path=f"{Path.cwd()}/{{scenario.id}}")
     reading = registry.configure_task("read", "copy:copy", filed, "copied")
     places = {"first": Outcome(filed, "/0"), "second": Outcome(filed, "/1")}
@@ -270,6 +275,23 @@ class TestTaking:
         server.database.write(go_back)
 
         assert value_of(server, scenario) == 3
+
+    def test_a_fork_has_the_outcomes_of_its_source(self, server: Server) -> None:
+        scenario = make(server, {**LARGE, "revenue": 9})
+
+        fork = server.services.forks.fork(ANYONE, scenario.id, NewFork()).eligibility.scenario
+
+        assert fork.outcomes["revenue"].value == 9
+        assert value_of(server, fork) == 9
+
+    def test_outputs_from_the_cache_have_outcomes(self, server: Server) -> None:
+        made = [make(server, {**LARGE, "revenue": 11}, "stored") for _ in range(2)]
+
+        page = server.services.jobs.list_page(
+            ANYONE, JobFilter(entity_id=(made[1].id,)), PageRequest(limit=5)
+        )
+        assert [job.status for job in page.items] == [JobStatus.SKIPPED]
+        assert [value_of(server, scenario) for scenario in made] == [11, 11]
 
     def test_outcomes_go_with_their_scenario(self, server: Server) -> None:
         scenario = make(server, {"revenue": 1})

@@ -145,6 +145,7 @@ class TestSearching:
         ("text", "said"),
         [
             ("  ", "give at least one word"),
+            ("a\x00b", "has characters that are not printable"),
             (" ".join("abcdefghi"), "9 words; give at most 8"),
             ("x" * 257, "257 characters; give at most 256"),
         ],

@@ -1,6 +1,6 @@
 """Search and columns of the list of scenarios: its query parameters, and what entries have more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -49,9 +49,16 @@ class ColumnParams(DatedListParams):
 
 
 def add_columns(
-    to_schema: Callable[[entities.Scenario], schemas.Scenario], columns: ScenarioColumns
+    to_schema: Callable[[entities.Scenario, Sequence[str] | None], schemas.Scenario],
+    authorized_tags: Callable[[str], Sequence[str] | None],
+    columns: ScenarioColumns,
 ) -> Callable[[ListedScenario], schemas.Scenario]:
-    """Return a function that builds an entry of a list, with the columns that were asked for."""
+    """Return a function that builds an entry of a list, with the columns that were asked for.
+
+    Args:
+        to_schema: Builds an entry of a scenario and the tags that it may have.
+        authorized_tags: Returns the tags that a scenario config allows; None for any.
+    """
 
     def to_entry(listed: ListedScenario) -> schemas.Scenario:
         found: dict[str, Any] = {}
@@ -61,7 +68,7 @@ def add_columns(
             found["inputs"] = {
                 name: msgspec.Raw(text.encode()) for name, text in listed.inputs.items()
             }
-        entry = to_schema(listed.scenario)
+        entry = to_schema(listed.scenario, authorized_tags(listed.scenario.config_id))
         return msgspec.structs.replace(entry, **found) if found else entry
 
     return to_entry

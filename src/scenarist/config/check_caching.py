@@ -19,4 +19,12 @@ def find_cache_warnings(tasks: Iterable[TaskConfig]) -> Iterator[tuple[str, str]
 
 
 def _to_ends(nodes: Iterable[DataNodeConfig]) -> list[CachedEnd]:
-    return [CachedEnd(node.id, node.storage_type, node.properties) for node in nodes]
+    return [
+        CachedEnd(
+            node.id,
+            node.storage_type,
+            node.properties,
+            expires=node.validity_period is not None,
+        )
+        for node in nodes
+    ]

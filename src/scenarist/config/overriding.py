@@ -5,7 +5,7 @@ from typing import Any
 
 from scenarist.config.keys import PROPERTIES
 
-_TABLES = ("sequences", "comparators", PROPERTIES)
+_TABLES = ("sequences", "comparators", "outcomes", PROPERTIES)
 """The keys whose values are merged name by name."""
 
 

@@ -145,7 +145,11 @@ _DELETE_EDITS = delete(edits).where(any_of(edits.c.id, "ids"))
 # One statement, as the bytes of an edit that is deleted meanwhile may be shared before.
 _RECORDED = union_all(
     select(edits.c.uri).where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None)),
-    select(edits.c.uri).where(any_of(edits.c.shared_from, "edit_ids"), edits.c.uri.is_not(None)),
+    select(edits.c.uri).where(
+        edits.c.shared_from.is_not(None),
+        any_of(edits.c.shared_from, "edit_ids"),
+        edits.c.uri.is_not(None),
+    ),
 )
 _BEING_WRITTEN = (
     select(job_holds.c.data_node_id)

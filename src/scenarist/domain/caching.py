@@ -20,6 +20,7 @@ class CachedEnd:
     Args:
         declared_type: The type in which a function gets its value, as text.
         figures: Places of the numbers that outcomes take from its value as it is written.
+        expires: Whether its values are valid for a limited time only.
     """
 
     config_id: str
@@ -27,6 +28,7 @@ class CachedEnd:
     properties: Mapping[str, Any]
     declared_type: str | None = None
     figures: tuple[str, ...] = ()
+    expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def find_cache_fault(
     for end in outputs:
         if is_replaced_in_place(end.storage_type, end.properties):
             return f"it writes data node {end.config_id!r} to a place that the user named"
+        if end.expires:
+            return f"it writes data node {end.config_id!r}, which has a validity period"
     for end in inputs:
         if end.storage_type in EXTERNAL_STORAGE_TYPES:
             return (

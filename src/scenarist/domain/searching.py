@@ -23,11 +23,13 @@ def split_search(text: str) -> tuple[str, ...]:
     """Return the words of a search, each of which must be found.
 
     Raises:
-        InvalidError: It has no words, too many of them, or is too long.
+        InvalidError: It has no words, too many, characters that no name has, or is too long.
     """
     words = tuple(dict.fromkeys(fold(text).split()))
     if not words:
         raise _refuse("give at least one word")
+    if not "".join(words).isprintable():
+        raise _refuse("has characters that are not printable")
     if len(words) > MOST_WORDS:
         raise _refuse(f"{len(words)} words; give at most {MOST_WORDS}")
     if len(text) > LONGEST_SEARCH:

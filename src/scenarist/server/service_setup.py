@@ -40,6 +40,7 @@ from scenarist.services.value_maker import ValueMaker
 from scenarist.services.value_schemas import ValueSchemas
 from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
+from scenarist.services.worker_calls import CallInWorker
 
 
 def build_services(  # noqa: PLR0913 - the dependencies of all services
@@ -52,24 +53,20 @@ def build_services(  # noqa: PLR0913 - the dependencies of all services
     authorization: AuthComponents,
     now: Callable[[], datetime],
 ) -> Services:
-    """Build the services of a server.
-
-    Args:
-        folder: Where values are stored, unless their config names a path.
-    """
-    registry, orchestrator = application.registry, orchestration.orchestrator
-    version, declared, zone = orchestration.versions.version, orchestration.declared, settings.zone
+    """Build the services of a server; values without a path of their own are in the folder."""
+    registry, zone = application.registry, settings.zone
+    version, declared = orchestration.versions.version, orchestration.declared
     placed: dict[str, Any] = {"folder": folder, "now": now}
     dated: dict[str, Any] = {"now": now, "version": version, "declared": declared}
+    owned = {**dated, "folder": folder}
     canceller = Canceller(database, now=now)
     writer = ValueWriter(database, now=now, version=version, declared=declared)
-    compute = build_compute(lambda: orchestrator.worker_calls)
-    read = build_compute(lambda: orchestration.value_calls)
+    compute, read = _build_computes(orchestration)
     limits, schemas = read_value_limits(settings), ValueSchemas(registry.data_nodes)
     of_values = {**placed, "limits": limits, "figures": declared.figures}
     maker = ValueMaker(read, schemas=schemas, figures=declared.figures, **placed)
-    scenarios = ScenarioService(database, registry, folder=folder, zone=zone, **dated)
-    forks = ForkService(database, registry, folder=folder, zone=zone, **dated)
+    scenarios = ScenarioService(database, registry, zone=zone, **owned)
+    forks = ForkService(database, registry, zone=zone, **owned)
     plans = PlanService(database, now=now, declared=declared)
     submissions = SubmissionService(database, canceller, **dated)
     drift = DriftService(database, registry, now=now, declared=declared)
@@ -85,20 +82,16 @@ def build_services(  # noqa: PLR0913 - the dependencies of all services
         comparisons=ComparisonService(database, registry, compute, **placed),
         side_by_side=SideBySideService(database, registry, read, declared=declared, **placed),
         sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(database, registry, folder=folder, **dated),
-        data_nodes=DataNodeService(database, registry, folder=folder, **dated),
+        tasks=TaskService(database, registry, **owned),
+        data_nodes=DataNodeService(database, registry, **owned),
         values=ValueService(database, writer, read, schemas, **of_values),
         files=FileService(database, writer, read, schemas, **of_values),
         limits=limits,
         edits=EditService(database),
         plans=plans,
-        upgrades=UpgradeService(
-            database, registry, folder=folder, on_upgraded=drift.forget, **dated
-        ),
+        upgrades=UpgradeService(database, registry, on_upgraded=drift.forget, **owned),
         submissions=submissions,
-        jobs=JobService(
-            database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
-        ),
+        jobs=_build_job_service(database, orchestration, canceller, now),
         orchestration=_build_orchestration_service(database, orchestration, now),
         subscribers=_build_subscriber_service(database, settings, authorization, now),
         event_log=EventLogService(database),
@@ -109,6 +102,26 @@ def build_services(  # noqa: PLR0913 - the dependencies of all services
         users=authorization.users,
         keys=authorization.keys,
         audit=authorization.audit,
+    )
+
+
+def _build_computes(runtime: OrchestratorRuntime) -> tuple[CallInWorker, CallInWorker]:
+    """Return what calls functions in workers that run jobs, and in those that read values."""
+    return (
+        build_compute(lambda: runtime.orchestrator.worker_calls),
+        build_compute(lambda: runtime.value_calls),
+    )
+
+
+def _build_job_service(
+    database: Database,
+    runtime: OrchestratorRuntime,
+    canceller: Canceller,
+    now: Callable[[], datetime],
+) -> JobService:
+    orchestrator = runtime.orchestrator
+    return JobService(
+        database, canceller, now=now, executor_fault=lambda: orchestrator.executor_fault
     )
 
 

@@ -120,10 +120,13 @@ class ForkService:
         name = None if new.name is None else validate_name(new.name)
         created_at = None if new.created_at is None else to_utc(new.created_at)
 
+        # The same in each attempt: values may be prepared for places that contain it.
+        uuid = make_uuid(self._now())
+
         def work(builder: EntityBuilder) -> Fork:
             source = _get(builder.connection, scenario_id)
             owner = ForkOwner(
-                id=ids.make_scenario_id(source.config_id, make_uuid(builder.now)),
+                id=ids.make_scenario_id(source.config_id, uuid),
                 name=name,
                 tags=self._choose_tags(source, new),
                 properties=self._choose_properties(source, new),

@@ -24,8 +24,8 @@ from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.configs import describe_input
+from scenarist.services.eligibility import EligibilityReader
 from scenarist.services.input_differences import InputSideBySide, ValuesToCompare
-from scenarist.services.outcomes import with_outcomes
 from scenarist.services.value_reader import make_json_location
 from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
 from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
@@ -111,7 +111,7 @@ class SideBySideService:
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._declared = declared
+        self._eligibility = EligibilityReader(declared, now)
 
     def compare(
         self,
@@ -140,7 +140,10 @@ class SideBySideService:
         """
         actor.require(Permission.READ)
         connection = self._database.reader
-        scenarios = with_outcomes(connection, _load(connection, scenario_ids), self._declared)
+        scenarios = [
+            self._eligibility.read(connection, scenario).scenario
+            for scenario in _load(connection, scenario_ids)
+        ]
         chosen = scenario_ids[0] if base is None else base
         if chosen not in scenario_ids:
             raise _refuse("base", f"the base {chosen[:100]!r} is none of the compared scenarios")

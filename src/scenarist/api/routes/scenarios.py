@@ -18,7 +18,7 @@ from scenarist.api.bodies import body_of
 from scenarist.api.bulkheads import BulkheadKind, run_apart, run_in_bulkhead
 from scenarist.api.deletions import DryRun, respond_to_delete
 from scenarist.api.openapi.components import LOCATION_HEADER, describe_responses
-from scenarist.api.outcome_bounds import OUTCOME_BOUNDS, read_outcome_ranges
+from scenarist.api.outcomes import OUTCOME_BOUNDS, read_outcome_ranges, to_outcome_schemas
 from scenarist.api.paging import Sort
 from scenarist.api.requests import (
     EDIT,
@@ -93,18 +93,7 @@ def to_schema(
         creation_date=scenario.created_at,
         version=scenario.version,
         forked_from=scenario.forked_from,
-        outcomes={
-            name: schemas.OutcomeOfScenario(
-                value=outcome.value,
-                unit=outcome.declared.unit,
-                direction=outcome.declared.direction,
-                title=outcome.declared.title,
-                data_node_id=outcome.data_node_id,
-                is_stale=outcome.is_stale,
-                reason=outcome.reason,
-            )
-            for name, outcome in scenario.outcomes.items()
-        },
+        outcomes=to_outcome_schemas(scenario.outcomes),
     )
 
 
@@ -176,11 +165,10 @@ def list_scenarios(request: AnyRequest, params: NamedDependency[ScenarioListPara
         created=params.read_created_range(request),
         outcomes=read_outcome_ranges(request),
     )
-    tags_of = services.scenarios.authorized_tags
     return respond_with_list(
         request,
         partial(services.scenario_lists.list_page, actor, wanted, columns),
-        add_columns(lambda scenario: to_schema(scenario, tags_of(scenario.config_id)), columns),
+        add_columns(to_schema, services.scenarios.authorized_tags, columns),
         params.make_paging(),
     )
 
@@ -429,7 +417,6 @@ async def submit_scenario(
 
 
 def to_body(request: AnyRequest, eligibility: Eligibility) -> schemas.OneScenario:
-    """Return the body of a GET of a scenario."""
     return schemas.OneScenario(scenario=to_full_schema(request, eligibility))
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    func,
     insert,
     literal_column,
     select,
@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from scenarist.db.among import any_of
+from scenarist.db.among import any_of, text_rows
 from scenarist.db.each import execute_many
 from scenarist.db.jobs.claim import BLOCK, Claim
 from scenarist.db.sql import Query
@@ -36,29 +36,25 @@ _CONTENTS = Query(
         any_of(edits.c.id, "ids")
     )
 )
-_own, _sharing = edits.alias("own"), edits.alias("sharing")
-_HAS_BYTES = func.coalesce(
-    select(_own.c.id).where(_own.c.id == cached_outputs.c.stored_for).scalar_subquery(),
-    select(_sharing.c.id)
-    .where(_sharing.c.shared_from == cached_outputs.c.stored_for)
-    .limit(1)
-    .scalar_subquery(),
-)
+_BYTES = (edits.c.id, edits.c.uri, edits.c.size, edits.c.digest, edits.c.python_type)
 _FIND = Query(
-    select(
-        cached_outputs.c.key,
-        cached_outputs.c.job_id,
-        edits.c.id,
-        edits.c.uri,
-        edits.c.size,
-        edits.c.digest,
-        edits.c.python_type,
-    )
-    .select_from(cached_outputs)
-    .outerjoin(edits, edits.c.id == _HAS_BYTES)
+    select(cached_outputs.c.key, cached_outputs.c.job_id, cached_outputs.c.stored_for, *_BYTES)
+    .outerjoin(edits, edits.c.id == cached_outputs.c.stored_for)
     .where(any_of(cached_outputs.c.key, "keys"))
     .order_by(cached_outputs.c.key, cached_outputs.c.position)
 )
+_deleted = text_rows("ids")
+_SHARERS = Query(
+    select(
+        _deleted.c.value,
+        select(edits.c.id)
+        .where(edits.c.shared_from == _deleted.c.value)
+        .limit(1)
+        .scalar_subquery()
+        .label("sharer"),
+    )
+)
+_FIND_BYTES = Query(select(*_BYTES).where(any_of(edits.c.id, "ids")))
 _NEW = insert_or_update(cached_outputs)
 _RECORD = _NEW.on_conflict_do_update(
     index_elements=[cached_outputs.c.key, cached_outputs.c.position],
@@ -120,17 +116,30 @@ def find_cached(
     connection: Connection, keys: Sequence[str], has_bytes: FindBytes
 ) -> dict[str, CachedOutputs]:
     """Return the outputs in the cache whose bytes are all still there, by cache key."""
-    found: dict[str, CachedOutputs] = {}
     rows = _FIND.fetch(connection, {"keys": list(dict.fromkeys(keys))})
-    for (key, job_id), each in groupby(rows, key=lambda row: (row[0], row[1])):
+    sharers = _find_sharers(connection, [row.stored_for for row in rows if row.id is None])
+    found: dict[str, CachedOutputs] = {}
+    for (key, job_id), each in groupby(rows, key=lambda row: (row.key, row.job_id)):
         outputs = []
-        for _, _, edit_id, uri, size, digest, python_type in each:
-            if edit_id is None or (uri is not None and not has_bytes(uri, size)):
+        for row in each:
+            edit = row if row.id is not None else sharers.get(row.stored_for)
+            if edit is None or (edit.uri is not None and not has_bytes(edit.uri, edit.size)):
                 break
-            outputs.append(CachedOutput(EditId(edit_id), Content(digest, python_type)))
+            content = Content(edit.digest, edit.python_type)
+            outputs.append(CachedOutput(EditId(edit.id), content))
         else:
             found[key] = CachedOutputs(JobId(job_id), tuple(outputs))
     return found
+
+
+def _find_sharers(connection: Connection, deleted: Sequence[str]) -> dict[str, Any]:
+    """Return an edit that has the bytes of each deleted one, if there is any."""
+    if not deleted:
+        return {}
+    sharers = dict(_SHARERS.fetch(connection, {"ids": list(dict.fromkeys(deleted))}))
+    ids = [sharer for sharer in sharers.values() if sharer is not None]
+    known = {row.id: row for row in _FIND_BYTES.fetch(connection, {"ids": ids})}
+    return {edit_id: known[sharer] for edit_id, sharer in sharers.items() if sharer in known}
 
 
 def record_outputs(connection: Connection, computed: Mapping[str, Sequence[Edit]]) -> None:

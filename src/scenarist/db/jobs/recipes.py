@@ -156,6 +156,7 @@ def _with_cache(recipe: TaskRecipe, now: DeclaredTask) -> TaskRecipe:
                 node.properties,
                 node.declared_type,
                 node.figures,
+                expires=node.validity is not None,
             )
             for node in nodes
         ]

@@ -1,8 +1,11 @@
-"""Query parameters that bound outcomes of scenarios, such as ``outcomes.revenue_min``."""
+"""Outcomes of scenarios in responses, and in query parameters such as ``outcomes.revenue_min``."""
 
 import math
+from collections.abc import Mapping
 
+from scenarist import schemas
 from scenarist.api.requests import AnyRequest
+from scenarist.domain.entities import OutcomeOfScenario
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import OUTCOMES
 from scenarist.domain.outcomes import OutcomeRange
@@ -11,6 +14,23 @@ OUTCOME_BOUNDS = {"parameter_prefix": OUTCOMES}
 """Value of ``opt`` of a handler that takes these parameters, whose names are not known before."""
 
 _LEAST, _MOST = "_min", "_max"
+
+
+def to_outcome_schemas(
+    outcomes: Mapping[str, OutcomeOfScenario],
+) -> dict[str, schemas.OutcomeOfScenario]:
+    return {
+        name: schemas.OutcomeOfScenario(
+            value=outcome.value,
+            unit=outcome.declared.unit,
+            direction=outcome.declared.direction,
+            title=outcome.declared.title,
+            data_node_id=outcome.data_node_id,
+            is_stale=outcome.is_stale,
+            reason=outcome.reason,
+        )
+        for name, outcome in outcomes.items()
+    }
 
 
 def read_outcome_ranges(request: AnyRequest) -> dict[str, OutcomeRange]:
