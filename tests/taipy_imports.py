@@ -51,7 +51,7 @@ class Import:
     actor: Actor = ADMIN
 
     def __post_init__(self) -> None:
-        self.values.mkdir()
+        self.values.mkdir(exist_ok=True)
 
     def run(
         self,

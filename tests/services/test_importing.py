@@ -817,7 +817,8 @@ def test_the_folder_of_the_records_may_be_named_instead(taipy: Import) -> None:
 def test_what_is_imported_does_not_differ_from_the_application(taipy: Import) -> None:
     taipy.registry = declare(validity_period="2d")
     shared = taipy.source.node("shared", "s", scope="GLOBAL")
-    taipy.source.plan(month=1, additional_data_nodes=[shared])
+    extra = taipy.source.node("extra", storage_type="in_memory")
+    taipy.source.plan(month=1, additional_data_nodes=[shared, extra])
     taipy.run()
 
     declared = load_declared(Application(taipy.registry, ()))

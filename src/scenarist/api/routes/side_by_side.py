@@ -21,9 +21,7 @@ from scenarist.services.side_by_side import FigureSideBySide, TableSideBySide
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SideBySideParams:
-    ids: Annotated[
-        list[str] | None, QueryParameter(description="A scenario; repeated for each, 2 to 20.")
-    ] = None
+    ids: Annotated[list[str], QueryParameter(description="A scenario; repeated for each, 2 to 20.")]
     base: Annotated[
         str | None,
         QueryParameter(
@@ -61,7 +59,7 @@ def compare_side_by_side(
     """
     result = services_of(request).side_by_side.compare(
         actor_of(request),
-        params.ids or [],
+        params.ids,
         base=params.base,
         with_equal=params.with_equal,
         table=params.data_node,
