@@ -338,7 +338,9 @@ def test_what_the_submit_would_write_replaces_what_is_at_the_same_place(
 
     task, other = world.make(build)
 
-    (plan,) = world.plans.plan(ANYONE, EntityType.TASK, task, check_inputs=lambda _: {other: UNKNOWN})
+    (plan,) = world.plans.plan(
+        ANYONE, EntityType.TASK, task, check_inputs=lambda _: {other: UNKNOWN}
+    )
 
     assert plan.action is FAIL
     assert "'other'" in plan.because or str(other) in plan.because
