@@ -18,6 +18,7 @@ from scenarist.db.jobs import recipes
 from scenarist.db.locks import set_lock
 from scenarist.db.tables import data_nodes, jobs
 from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
+from scenarist.domain.caching import Content
 from scenarist.domain.errors import ConflictError, DeniedError, NotFoundError
 from scenarist.domain.freshness import RunReason
 from scenarist.domain.identifiers import DataNodeId, TaskId
@@ -27,6 +28,7 @@ from scenarist.services.plans import PlanService, TaskPlan
 
 RUN, SKIP = PlannedAction.RUN, PlannedAction.SKIP
 WAIT, FAIL = PlannedAction.WAIT, PlannedAction.FAIL
+UNKNOWN = Content(None, None)
 
 
 class Line:
@@ -306,7 +308,7 @@ def test_what_the_submit_would_write_first_counts_as_changed(line: Line) -> None
     sequence_id = line.world._make_sequence([line.first, line.second])
 
     plan = line.world.plans.plan(
-        ANYONE, EntityType.SEQUENCE, sequence_id, check_inputs=lambda _: [line.start]
+        ANYONE, EntityType.SEQUENCE, sequence_id, check_inputs=lambda _: {line.start: UNKNOWN}
     )
 
     assert shown(plan) == [
@@ -317,7 +319,7 @@ def test_what_the_submit_would_write_first_counts_as_changed(line: Line) -> None
 
 def test_a_first_value_that_the_submit_would_write_lets_tasks_run(line: Line) -> None:
     plan = line.world.plans.plan(
-        ANYONE, EntityType.TASK, line.first, check_inputs=lambda _: [line.start]
+        ANYONE, EntityType.TASK, line.first, check_inputs=lambda _: {line.start: UNKNOWN}
     )
 
     assert [task.action for task in plan] == [RUN]
@@ -336,7 +338,9 @@ def test_what_the_submit_would_write_replaces_what_is_at_the_same_place(
 
     task, other = world.make(build)
 
-    (plan,) = world.plans.plan(ANYONE, EntityType.TASK, task, check_inputs=lambda _: [other])
+    (plan,) = world.plans.plan(
+        ANYONE, EntityType.TASK, task, check_inputs=lambda _: {other: UNKNOWN}
+    )
 
     assert plan.action is FAIL
     assert "'other'" in plan.because or str(other) in plan.because

@@ -427,6 +427,8 @@ def test_values_at_places_that_the_user_named_are_not_shared_and_the_fork_says_s
     scenario = made.eligibility.scenario
     assert [item.config_id for item in made.not_shared] == ["common", "plan", "own"]
     assert ["in common" in item.because for item in made.not_shared] == [True, True, False]
+    assert "reads what the other writes" in made.not_shared[0].because
+    assert "has no value there" in made.not_shared[1].because
     assert value_of(server, scenario, "common") == 3
     assert node_of(server, scenario, "plan").last_edit_id is None
     assert node_of(server, scenario, "own").last_edit_id is None
@@ -471,6 +473,28 @@ def test_a_value_that_was_kept_when_its_data_node_moved_is_shared(
     made = forked(server, source)
 
     assert value_of(server, made, "text") == LARGE
+
+
+def test_a_value_that_stayed_at_a_named_place_when_its_data_node_moved_is_not_shared(
+    server: Server, folder: Path
+) -> None:
+    source = make(server)
+    text = node_of(server, source, "text")
+    kept_as = {"storage_type": "json", "properties": {"default_path": str(folder / "former.json")}}
+    server.database.write(
+        lambda connection: connection.execute(
+            update(edits).where(edits.c.id == text.last_edit_id).values(kept_as=kept_as)
+        )
+    )
+
+    without = fork(server, source)
+    given = server.services.inputs.fork_scenario(INES, source.id, NewFork(), {"text": "new"})
+
+    assert [item.config_id for item in without.not_shared] == ["text"]
+    assert "at the former place" in without.not_shared[0].because
+    assert [item.name for item in without.diff] == ["text"]
+    assert given.not_shared == []
+    assert value_of(server, given.eligibility.scenario, "text") == "new"
 
 
 def test_a_scenario_and_its_fork_are_deleted_in_any_order(server: Server, folder: Path) -> None:

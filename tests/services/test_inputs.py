@@ -23,7 +23,13 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.listings import AuditFilter, PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Origin, Role
-from scenarist.domain.vocabulary import EntityType, Scope, SubmissionStatus
+from scenarist.domain.vocabulary import (
+    EntityType,
+    JobStatus,
+    PlannedAction,
+    Scope,
+    SubmissionStatus,
+)
 from scenarist.executors.inline import InlineExecutor
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.server import composition
@@ -70,7 +76,7 @@ def _registry(tmp_path: Path) -> ConfigRegistry:
     fixed = registry.configure_json_data_node("fixed", default_data=1, read_only=True)
     registry.configure_data_node("elsewhere", default_data=1)
     raised = registry.configure_data_node("raised")
-    add = registry.configure_task("add", "pipelines:add", [left, right], total)
+    add = registry.configure_task("add", "pipelines:add", [left, right], total, cache=True)
     raise_ = registry.configure_task("raise", "pipelines:increment", total, raised)
     registry.configure_task("look", "pipelines:nothing", filed)
     registry.configure_scenario(
@@ -381,6 +387,19 @@ class TestSubmitting:
         run_jobs(server)
 
         assert edits_of(server, scenario, "total") == ["9"]
+
+    def test_a_plan_takes_from_the_cache_what_the_submit_would(self, server: Server) -> None:
+        submit(server, make(server).id, {"left": 7, "right": 5})
+        run_jobs(server)
+        other, inputs = make(server), {"right": 5, "left": 7}
+
+        planned = server.services.inputs.plan(RITA, EntityType.SCENARIO, other.id, inputs)
+        submission = submit(server, other.id, inputs)
+        run_jobs(server)
+
+        job = server.services.jobs.get(RITA, submission.job_ids[0])
+        assert [task.action for task in planned] == [PlannedAction.TAKE, PlannedAction.RUN]
+        assert (job.status, job.cached_from is None) == (JobStatus.SKIPPED, False)
 
     def test_a_repeat_with_the_same_key_writes_nothing(self, server: Server) -> None:
         scenario = make(server)

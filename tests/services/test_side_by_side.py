@@ -55,6 +55,8 @@ def make_registry(folder: Path) -> ConfigRegistry:
     total = registry.configure_data_node("total")
     copying = registry.configure_task("copy", "copy:copy", growth, total)
     outcomes = {"growth": Outcome("growth", unit="%", direction="maximize")}
+    common = registry.configure_json_data_node("common", default_path=f"{folder}/common.json")
+    registry.configure_scenario("sharing", None, [common])
     registry.configure_scenario("quarter", [copying], [rows, table, named], outcomes=outcomes)
     registry.configure_scenario("other", None, [rows, total])
     return registry
@@ -141,6 +143,16 @@ def test_what_has_no_value_says_why(server: Server) -> None:
     value = named.values[other.id]
     assert (value.is_same, value.value) == (False, None)
     assert value.reason == f"data node {value.data_node_id} has no value yet"
+
+
+def test_it_is_not_known_whether_a_replaced_value_was_the_same(server: Server) -> None:
+    one, other = make(server, "sharing", common=1), make(server, "sharing", common=2)
+
+    for base, values in ((one, [True, None]), (other, [None, True])):
+        (common,) = compare(server, one, other, base=base.id).inputs
+        assert [common.values[each.id].is_same for each in (one, other)] == values
+        assert common.differs is None
+        assert all(common.values[each.id].reason for each in (one, other) if each != base)
 
 
 def test_scenarios_of_different_configs_are_compared(server: Server) -> None:

@@ -3,12 +3,14 @@
 import pickle
 import subprocess
 import sys
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
-from scenarist.storage.base import ValueLocation, WriteTarget
+from scenarist.storage.base import INLINE_FOLDER, ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage, read_json, write_value
 
 KNOWN = (
@@ -71,3 +73,31 @@ def test_a_refused_write_names_the_data_node_once(storage_type: str) -> None:
 
     assert refusal.value.message.count("DATANODE_prices_1") == 1
     assert f"cannot be written as {storage_type}: " in refusal.value.message
+
+
+@pytest.mark.parametrize("rows", [2, 20_000])
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ({}, {"/Sheet1/1/a": 1}),
+        ({"sheet_name": "A"}, {"/1/a": 1}),
+        ({"sheet_name": ["A"]}, {"/A/1/a": 1}),
+    ],
+)
+def test_figures_of_sheets_are_where_they_are_read(
+    rows: int, properties: dict[str, Any], found: dict[str, float]
+) -> None:
+    places = ("/1/a", "/Sheet1/1/a", "/A/1/a")
+    target = WriteTarget(
+        data_node_id="DATANODE_prices_1",
+        edit_id="e",
+        storage_type="excel",
+        folder=INLINE_FOLDER,
+        properties=properties,
+        figures=places,
+    )
+
+    written = write_value(pd.DataFrame({"a": range(rows)}), target)
+
+    numbers = {place: at for place, at in written.figures.items() if not isinstance(at, str)}
+    assert numbers == found

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 from scenarist import schemas
 from scenarist.api.requests import AnyRequest
@@ -59,10 +60,11 @@ def read_outcome_ranges(request: AnyRequest) -> dict[str, OutcomeRange]:
 
 
 def _read_number(parameter: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = math.nan
+    # Python also reads digits of other scripts, and 1_0 as ten.
+    if text.isascii() and "_" not in text:
+        with suppress(ValueError):
+            number = float(text)
     if not math.isfinite(number):
         raise InvalidError(
             f"{parameter} {text[:100]!r} is not a number",

@@ -1,6 +1,6 @@
 """Drafts of forks: what a fork consists of, and which bytes it shares with its source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,11 @@ from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityKind, Scop
 from scenarist.services.factory import EntityBuilder
 from scenarist.services.placement import compute_declaration, make_placement
 
+_AT_FORMER_PLACE = (
+    "its value is still at the former place of the data node, which the user named; the fork "
+    "starts without a value"
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForkOwner:
@@ -58,6 +63,7 @@ class ForkDraft:
 
     Args:
         node_ids: Identifiers that new data nodes must get, by config.
+        given: Names of inputs that get other values in the same transaction.
         not_shared: Data nodes that do not simply have the value of the source's.
     """
 
@@ -66,6 +72,7 @@ class ForkDraft:
     source: Scenario
     owner: ForkOwner
     node_ids: Mapping[str, DataNodeId]
+    given: Collection[str] = ()
     not_shared: list[NotShared] = field(default_factory=list)
     _sources: Mapping[DataNodeId, SourceNode] = field(init=False)
     _tasks: Sequence[Task] = field(init=False)
@@ -123,18 +130,12 @@ class ForkDraft:
             self.builder.log_created(EntityKind.TASK, task.id)
         self._store_scenario()
 
-    def find_inputs_that_may_differ(
-        self, given: Sequence[str]
-    ) -> list[tuple[str, DataNodeId, DataNodeId]]:
-        """Return the names of inputs, each with the data nodes of the source and of the fork.
-
-        Args:
-            given: Names of inputs that get another value.
-        """
+    def find_inputs_that_may_differ(self) -> list[tuple[str, DataNodeId, DataNodeId]]:
+        """Return the names of inputs, each with the data nodes of the source and of the fork."""
         pairs = []
         for node_id in self.source.data_node_ids:
             name, new_id = self._sources[node_id].node.config_id, self._nodes[node_id]
-            may_differ = new_id != node_id and (name in given or node_id not in self._same)
+            may_differ = new_id != node_id and (name in self.given or node_id not in self._same)
             if may_differ and node_id not in self._writers:
                 pairs.append((name, node_id, new_id))
         return pairs
@@ -179,6 +180,8 @@ class ForkDraft:
             self._shared.append(source.id)
         elif not self.is_kept_here(source.id):
             self._find_value(source, node)
+        elif source.last_edit_id is not None and node.config_id not in self.given:
+            self.not_shared.append(NotShared(node.id, node.config_id, _AT_FORMER_PLACE))
         self._new_nodes.append(node)
         return new_id
 
@@ -205,7 +208,7 @@ class ForkDraft:
         ):
             self._same[source.id] = (source.last_edit_id, found.id)
         because = _explain_place(is_common=is_common, has_value=found is not None)
-        if is_common or source.last_edit_id is not None:
+        if is_common or (source.last_edit_id is not None and node.config_id not in self.given):
             self.not_shared.append(NotShared(node.id, node.config_id, because))
 
     def _is_of_left_cycle(self, owner_id: str | None) -> bool:
@@ -339,10 +342,13 @@ class ForkDraft:
 
 def _explain_place(*, is_common: bool, has_value: bool) -> str:
     if is_common:
-        return (
-            "its value is at a place that the fork has in common with the source, so each of them "
-            "reads what the other writes there; put '{scenario.id}' into its path or name to give "
-            "each scenario a place of its own"
+        common = "its value is at a place that the fork has in common with the source"
+        what = (
+            "each of them reads what the other writes there"
+            if has_value
+            else "the fork has no value there, and what it writes replaces that of the source"
         )
+        own = "put '{scenario.id}' into its path or name to give each scenario a place of its own"
+        return f"{common}: {what}; {own}"
     start = "it starts with what is there" if has_value else "it starts without a value"
     return f"its value is at a place that the user named, which the fork has for itself; {start}"

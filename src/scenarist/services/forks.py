@@ -146,8 +146,8 @@ class ForkService:
         inputs: ValuesOfInputs | None,
     ) -> Fork:
         connection = builder.connection
-        node_ids = {} if inputs is None else inputs.node_ids
-        draft = ForkDraft(builder, self._registry, source, owner, node_ids)
+        node_ids, given = ({}, ()) if inputs is None else (inputs.node_ids, inputs.names)
+        draft = ForkDraft(builder, self._registry, source, owner, node_ids, given)
         draft.store()
         add_outcomes(connection, owner.id, source.config_id, self._declared)
         builder.require_prepared()
@@ -155,7 +155,7 @@ class ForkService:
             inputs.record(connection, draft.nodes_by_config)
         return Fork(
             eligibility=self._eligibility.read(connection, _get(connection, owner.id)),
-            diff=_find_diff(connection, draft, () if inputs is None else tuple(inputs.names)),
+            diff=_find_diff(connection, draft),
             not_shared=draft.not_shared,
         )
 
@@ -182,11 +182,9 @@ class ForkService:
         return find_or_create_cycle(builder, cycle.frequency, created_at, self._zone)
 
 
-def _find_diff(
-    connection: Connection, draft: ForkDraft, given: Sequence[str]
-) -> list[ChangedInput]:
+def _find_diff(connection: Connection, draft: ForkDraft) -> list[ChangedInput]:
     """Return the inputs that differ from those of the source, in the order of their use."""
-    pairs = draft.find_inputs_that_may_differ(given)
+    pairs = draft.find_inputs_that_may_differ()
     found = input_rows.find_present_edits(
         connection, [node_id for _, old, new in pairs for node_id in (old, new)]
     )

@@ -131,8 +131,12 @@ class ValuesToCompare:
             if found is not None:
                 return found.same[list(self.readable).index(scenario_id)]
             return True if self._is_surely_same(scenario_id) else None
-        # One of the two has no value.
+        # One of the two has no value, or another data node has replaced it.
         one, other = self._values[scenario_id], self._values[self._base]
+        if one is not None and other is not None and one.data_node_id == other.data_node_id:
+            return True
+        if _is_replaced(one) or _is_replaced(other):
+            return None
         return _is_empty(one) and _is_empty(other)
 
     def _is_surely_same(self, scenario_id: str) -> bool:
@@ -153,7 +157,7 @@ class ValuesToCompare:
     ) -> InputInScenario:
         value, reason = self._values[scenario_id], self.reasons[scenario_id]
         if reason is None and is_same is None:
-            reason = not_compared
+            reason = not_compared or self.reasons[self._base]
         if reason is None and scenario_id in self._made_in:
             reason = "a task of the scenario writes it, so it is no input there"
         if value is None:
@@ -181,6 +185,10 @@ def _explain_missing(name: str, value: NewestValue | None) -> str | None:
 
 def _is_empty(value: NewestValue | None) -> bool:
     return value is None or not value.is_written
+
+
+def _is_replaced(value: NewestValue | None) -> bool:
+    return value is not None and value.is_written and value.replaced_by is not None
 
 
 def _is_kept_here(value: NewestValue) -> bool:

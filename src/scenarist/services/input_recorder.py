@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from scenarist.domain.caching import Content
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, InDoubtError, InvalidError, TooLargeError
 from scenarist.domain.faults import ValueFault, ValuePath, make_faults_error
@@ -128,13 +129,18 @@ class InputRecorder:
             _, replacement = self._writer.add(connection, self._actor, node, value, self._options)
             self._replacements.append(replacement)
 
-    def check(self, connection: Connection, nodes: Mapping[str, DataNodeId]) -> list[DataNodeId]:
+    def check(
+        self, connection: Connection, nodes: Mapping[str, DataNodeId]
+    ) -> dict[DataNodeId, Content]:
         """Raise what `record` would raise now, without recording anything.
 
         Returns:
-            The data nodes that it would write.
+            The data nodes that it would write, with the contents that they would get.
         """
-        return [node.id for node, _ in self._make_ready(connection, nodes)]
+        return {
+            node.id: Content(value.written.digest, value.written.python_type)
+            for node, value in self._make_ready(connection, nodes)
+        }
 
     def _make_ready(
         self, connection: Connection, nodes: Mapping[str, DataNodeId]

@@ -13,6 +13,7 @@ from scenarist.db import inputs as input_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.engine import Database
+from scenarist.domain.caching import Content
 from scenarist.domain.entities import NodeOfScenario, ScenarioInput, Submission
 from scenarist.domain.errors import require_found
 from scenarist.domain.faults import ValueFault, ValuePath, make_faults_error
@@ -210,7 +211,7 @@ class InputService:
         self._check(inputs, _find_candidates(reader, scenario_id), IN_BODY)
         recorder = self._make_recorder(actor, inputs, NO_OPTIONS, IN_BODY)
 
-        def check_inputs(connection: Connection) -> list[DataNodeId]:
+        def check_inputs(connection: Connection) -> Mapping[DataNodeId, Content]:
             nodes = _list_nodes(connection, scenario_id)
             return recorder.check(connection, {node.config_id: node.id for node in nodes})
 

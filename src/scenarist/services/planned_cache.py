@@ -39,7 +39,7 @@ class PlannedCache:
         Args:
             cached_as: See `digest_cached_task`.
             inputs: The edit of each input; None for one that does not exist yet, with its content
-                if that is in the cache.
+                if that is known.
         """
         key = self._make_key(cached_as, inputs)
         if key is None:

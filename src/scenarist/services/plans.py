@@ -1,6 +1,6 @@
 """Plans: what a submit would run now, and why, without running it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -87,7 +87,7 @@ class PlanService:
         entity_id: str,
         *,
         force: bool = False,
-        check_inputs: Callable[[Connection], Collection[DataNodeId]] | None = None,
+        check_inputs: Callable[[Connection], Mapping[DataNodeId, Content]] | None = None,
     ) -> list[TaskPlan]:
         """Return what a submit of an entity would do now, in the order of its jobs.
 
@@ -95,8 +95,8 @@ class PlanService:
         are planned as running.
 
         Args:
-            check_inputs: Returns the data nodes that the submit would write first; raises if it
-                would be refused because of them.
+            check_inputs: Returns the data nodes that the submit would write first, with the
+                contents that they would get; raises if it would be refused because of them.
 
         Raises:
             NotFoundError: There is no such entity.
@@ -107,7 +107,7 @@ class PlanService:
         now = self._now()
         with self._database.snapshot() as connection:
             tasks = self._tasks.find(open_batch(connection, [request], now), request)
-            given = frozenset(() if check_inputs is None else check_inputs(connection))
+            given = {} if check_inputs is None else check_inputs(connection)
             recipes = self._recipes.read(connection, [task.id for task in tasks])
             draft = _Draft(connection, tasks, recipes, now, force=force, given=given)
             return [draft.plan(task) for task in tasks]
@@ -120,7 +120,7 @@ class _Value:
     Args:
         edit_id: None if it does not exist yet.
         change: Why it is not the recorded value, in a sentence; None if it is.
-        content: Its content, if it does not exist yet but is in the cache.
+        content: Its content, if that is known although it does not exist yet.
     """
 
     edit_id: EditId | None
@@ -139,7 +139,7 @@ class _Draft:
     """A plan in the making.
 
     Args:
-        given: The data nodes that the submit would write first.
+        given: The data nodes that the submit would write first, with their contents then.
         writers: By data node, the last task before that writes it and is not skipped.
         writes_at: The same by place where several data nodes may be stored, with the data node.
     """
@@ -149,7 +149,7 @@ class _Draft:
     recipes: Mapping[TaskId, TaskRecipe]
     now: datetime
     force: bool
-    given: Set[DataNodeId]
+    given: Mapping[DataNodeId, Content]
     nodes: Mapping[DataNodeId, NodeState] = field(init=False)
     outputs: Mapping[TaskId, Sequence[CurrentOutput | None]] = field(init=False)
     durations: Mapping[str, timedelta] = field(init=False)
@@ -244,7 +244,7 @@ class _Draft:
 
     def _find_present(self, node: NodeState) -> _Value | _NoValue:
         if node.id in self.given:
-            return _Value(None, f"the submit writes {_name(node)}")
+            return _Value(None, f"the submit writes {_name(node)}", self.given[node.id])
         if not node.is_kept_elsewhere and file_path(node.storage_type, node.properties):
             return self._find_named_file(node)
         return self._find_recorded(node)

@@ -21,7 +21,7 @@ from scenarist.storage.files.value_files import (
     remove_files,
 )
 from scenarist.storage.formats.csv import CsvStorage
-from scenarist.storage.formats.excel import ExcelStorage
+from scenarist.storage.formats.excel import ExcelStorage, as_read
 from scenarist.storage.formats.json import JsonStorage
 from scenarist.storage.formats.parquet import ParquetStorage
 from scenarist.storage.formats.pickle import InMemoryStorage, PickleStorage
@@ -123,6 +123,8 @@ def with_figures(written: WrittenValue, value: object, target: WriteTarget) -> W
     if not target.figures:
         return written
     rendition = written.rendition if written.is_complete else None
+    if target.storage_type == _EXCEL.storage_type:
+        value = as_read(value, target.properties)
     return replace(written, figures=take_figures(value, rendition, target.figures))
 
 

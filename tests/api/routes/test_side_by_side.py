@@ -87,6 +87,8 @@ def test_pages_follow_the_order_of_an_outcome(
         ("outcomes.pieces=1", "parameter_unknown", "write outcomes.NAME_min or outcomes.NAME_max"),
         ("outcomes.pieces_min=x", "invalid", "outcomes.pieces_min 'x' is not a number"),
         ("outcomes.pieces_min=inf", "invalid", "is not a number"),
+        ("outcomes.pieces_min=1_0", "invalid", "is not a number"),
+        ("outcomes.pieces_min=%D9%A3", "invalid", "is not a number"),
         ("outcomes.pieces_min=1&outcomes.pieces_min=2", "parameter_repeated", "give it once"),
         ("sort=outcome", "invalid", "sort it by creation_date, name, outcomes.NAME"),
     ],
@@ -151,3 +153,9 @@ def test_with_all_inputs_that_are_the_same_are_shown(
 )
 def test_what_cannot_be_compared_is_refused(server: StartedServer, query: str, status: int) -> None:
     assert server.http.get(f"{PATH}/compare?{query}").status_code == status
+
+
+def test_a_refused_parameter_is_called_by_its_name(server: StartedServer) -> None:
+    response = server.http.get(f"{PATH}/compare?ids=x&ids=y&all=maybe")
+
+    assert response.json()["errors"][0]["field"] == "all"

@@ -51,6 +51,14 @@ def test_values_differ_at_these_places(one: Any, other: Any, expected: list[str]
     assert sorted(places(other, one)) == sorted(expected)
 
 
+def test_places_that_differ_in_some_values_only_count_as_well() -> None:
+    most = differences.MOST_COUNTED
+    base, some, all_of_it = [0] * (2 * most), [0] * (2 * most), [1] * (2 * most)
+    some[: most // 2] = [1] * (most // 2)
+
+    assert find_differences([base, some, all_of_it], base=0, most=1).count == most
+
+
 @given(DATA, DATA)
 def test_values_are_the_same_exactly_if_they_differ_nowhere(one: Any, other: Any) -> None:
     found = find_differences([one, other], base=0, most=100)

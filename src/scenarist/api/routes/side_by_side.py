@@ -28,9 +28,8 @@ class SideBySideParams:
             description="The scenario with which the others are compared; defaults to the first."
         ),
     ] = None
-    with_equal: Annotated[
-        bool,
-        QueryParameter(name="all", description="Return also the inputs that are the same in all."),
+    all: Annotated[
+        bool, QueryParameter(description="Return also the inputs that are the same in all.")
     ] = False
     data_node: Annotated[
         str | None,
@@ -61,7 +60,7 @@ def compare_side_by_side(
         actor_of(request),
         params.ids,
         base=params.base,
-        with_equal=params.with_equal,
+        with_equal=params.all,
         table=params.data_node,
     )
     return respond(

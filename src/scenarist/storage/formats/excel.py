@@ -272,6 +272,11 @@ def _unwrap_single_sheet(sheets: dict[str, T], properties: Mapping[str, Any]) ->
     return sheets[name] if isinstance(name, str) and name else sheets
 
 
+def as_read(value: object, properties: Mapping[str, Any]) -> object:
+    """Return a value that was written in the form in which it is read: sheets by name, or one."""
+    return _unwrap_single_sheet(_split_written(value, _sheet_names(properties)), properties)
+
+
 def _split_written(value: object, names: tuple[str, ...] | None) -> dict[str, object]:
     """Return the tables to write by sheet name.
 

@@ -101,9 +101,9 @@ def find_differences(values: Sequence[Any], *, base: int, most: int) -> Differen
     for value in values:
         found = list(islice(_iter_differing(values[base], value, ()), MOST_COUNTED))
         same.append(not found)
-        paths |= dict.fromkeys(found[: MOST_COUNTED - len(paths)])
+        paths |= dict.fromkeys(found)
     return Differences(
-        count=len(paths),
+        count=min(len(paths), MOST_COUNTED),
         same=same,
         first=[
             PlaceDifference(
