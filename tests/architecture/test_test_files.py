@@ -59,7 +59,6 @@ TESTED_IN = {
         "executors/cluster: dask engine engine_main engine_process ray ray_actor worker",
     ],
     "e2e/test_pruning.py": ["cli: databases"],
-    "e2e/test_reloading.py": ["server: reloading"],
     "e2e/test_start.py": [
         "cli: serving",
         "server: composition paths service_setup",

@@ -45,6 +45,10 @@ def test_it_changes_with_each_file_that_is_imported_however_far_away(
     assert (digest(folder) != before) == (name != "unused.py")
 
 
+def test_another_function_of_the_same_module_has_another_one(folder: Path) -> None:
+    assert digest(folder, "app:run") != digest(folder, "app:walk")
+
+
 def test_nothing_of_it_is_run(folder: Path) -> None:
     (folder / "helpers.py").write_text("raise SystemExit('it was run')\n")
 

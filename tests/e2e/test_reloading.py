@@ -153,3 +153,17 @@ def test_an_application_that_does_not_load_at_first_ends_the_command(tmp_path: P
 def test_an_executor_with_the_code_elsewhere_is_refused() -> None:
     with pytest.raises(InvalidError, match="use the local executor"):
         require_local("ray")
+
+
+def test_a_package_that_does_not_load_is_watched_until_it_is_mended(
+    server: StartedServer, tmp_path: Path
+) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("def (")
+    (tmp_path / "app.py").write_text("import package\n" + APP)
+    wait_for(server, "scenarist: the changed application is not served", 1)
+
+    (package / "__init__.py").write_text("")
+
+    wait_for(server, "serving", 2)

@@ -82,7 +82,8 @@ def test_a_place_that_changed_is_told_until_a_server_has_started(
 
 def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario: str) -> None:
     assert admin.find_drift_lines(settings, application(more=True, scope="GLOBAL")) == [
-        "1 data node of 'x': existing ones keep the scope SCENARIO; new ones get the scope GLOBAL",
+        "1 data node of 'x': existing ones keep the scope SCENARIO, new ones get the scope GLOBAL; "
+        "upgrade the scenarios",
         f"1 task (such as {scenario}) cannot be run: task 't' was created as (x) -> (), but the "
         "application now declares it as (x, more) -> (); upgrade the scenario, or restore the "
         "declaration",
@@ -195,3 +196,42 @@ def recorded_properties(connection: Connection) -> dict[str, Any]:
         select(data_nodes.c.properties).where(data_nodes.c.config_id == "table")
     ).scalar_one()
     return found
+
+
+def test_a_sequence_of_other_tasks_is_told_until_it_is_upgraded(
+    settings: Settings, scenario: str
+) -> None:
+    def declare(order: int) -> Application:
+        changed = application()
+        registry = changed.registry
+        tasks = [
+            registry.configure_task(name, "pipelines:mix", registry.data_nodes["x"])
+            for name in ("t", "u")
+        ]
+        registry.configure_scenario("s", tasks, sequences={"all": tasks[::order]})
+        return changed
+
+    with composition.open_server(declare(1), settings, make_executor=InlineExecutor) as server:
+        server.services.upgrades.upgrade(Actor("edda", frozenset({Role.EDITOR})), scenario)
+
+    assert admin.find_drift_lines(settings, declare(1)) == []
+    assert admin.find_drift_lines(settings, declare(-1)) == [
+        "scenarios of 's' differ from the config: 1 has other tasks in the sequence 'all'; upgrade "
+        "them: scenarist scenario upgrade --all-of s"
+    ]
+
+
+def test_a_shared_task_that_no_scenario_has_any_more_is_to_be_deleted(
+    settings: Settings, scenario: str
+) -> None:
+    shared = application(scope="GLOBAL")
+    changed = application(scope="GLOBAL", more=True)
+    with composition.open_server(shared, settings, make_executor=InlineExecutor) as server:
+        server.services.upgrades.upgrade(Actor("edda", frozenset({Role.EDITOR})), scenario)
+    with composition.open_server(changed, settings, make_executor=InlineExecutor) as server:
+        server.services.upgrades.upgrade(Actor("edda", frozenset({Role.EDITOR})), scenario)
+
+    assert admin.find_drift_lines(settings, changed) == [
+        "1 task of no scenario cannot be run: task 't' was created as (x) -> (), but the "
+        "application now declares it as (x, more) -> (); delete it, or restore the declaration"
+    ]

@@ -563,8 +563,10 @@ def test_an_upgraded_scenario_is_made_of_what_a_new_one_is_and_keeps_its_values(
             for id in made.data_node_ids:
                 server.services.values.write(INES, id, f"value of {id}")
         with lab.serve(after) as server:
+            told = server.services.drift.list_differences(INES)[1]
             done = upgrade(server, made)
             again = upgrade(server, made)
+            left = server.services.drift.list_differences(INES)[1]
             upgraded = server.services.scenarios.get(INES, made.id)
             other = server.services.scenarios.create(INES, NewScenario(config_id="plan"))
 
@@ -575,3 +577,5 @@ def test_an_upgraded_scenario_is_made_of_what_a_new_one_is_and_keeps_its_values(
             ]
             assert not [reason for reason in upgraded.submit if "declare" in reason]
             assert done.notes == again.notes == []
+            assert bool(done.changes) == any(item.scenario_config_ids == ("plan",) for item in told)
+            assert [item.message for item in left if "of no scenario" not in item.message] == []

@@ -50,13 +50,15 @@ class CodeDigests:
     def digest_of(self, functions: Iterable[str]) -> str | None:
         """Return one digest for functions (``package.module:name``), independent of their order.
 
-        Return None if the module of one of them cannot be found or read.
+        Another function of the same module has another digest. Return None if the module of one of
+        them cannot be found or read.
         """
-        names = sorted({name.partition(":")[0] for name in functions})
+        called = sorted({*map(str, functions)})
+        names = sorted({name.partition(":")[0] for name in called})
         found = self._find_modules(names)
         if not all(name in found for name in names):
             return None
-        digest = blake2b(digest_size=16)
+        digest = blake2b(";".join((*called, "")).encode(), digest_size=16)
         for name in sorted(found):
             digest.update(f"{name}={found[name].digest};".encode())
         return digest.hexdigest()

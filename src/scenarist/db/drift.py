@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, union, update
 
 from scenarist.db.among import any_of
 from scenarist.db.tables import (
@@ -16,6 +16,7 @@ from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tasks,
     scenarios,
+    sequence_tasks,
     sequences,
     task_data_nodes,
     tasks,
@@ -105,6 +106,34 @@ _ATTACHED = (
     .where(tasks.c.config_id == bindparam("config_id"), tasks.c.wiring == bindparam("wiring"))
     .group_by(scenarios.c.config_id)
     .order_by(scenarios.c.config_id)
+)
+_OF_DECLARED_SCOPE = (
+    data_nodes.c.config_id == bindparam("config_id"),
+    data_nodes.c.scope == bindparam("scope"),
+)
+_NODES_OF_SCENARIOS = union(
+    select(scenarios.c.config_id, data_nodes.c.id)
+    .select_from(data_nodes)
+    .join(task_data_nodes, task_data_nodes.c.data_node_id == data_nodes.c.id)
+    .join(scenario_tasks, scenario_tasks.c.task_id == task_data_nodes.c.task_id)
+    .join(scenarios, scenarios.c.id == scenario_tasks.c.scenario_id)
+    .where(*_OF_DECLARED_SCOPE),
+    select(scenarios.c.config_id, data_nodes.c.id)
+    .select_from(data_nodes)
+    .join(scenario_data_nodes, scenario_data_nodes.c.data_node_id == data_nodes.c.id)
+    .join(scenarios, scenarios.c.id == scenario_data_nodes.c.scenario_id)
+    .where(*_OF_DECLARED_SCOPE),
+)
+_IS_PART = select(
+    or_(
+        select(scenario_tasks.c.task_id)
+        .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+        .where(task_data_nodes.c.data_node_id == bindparam("of"))
+        .exists(),
+        select(scenario_data_nodes.c.data_node_id)
+        .where(scenario_data_nodes.c.data_node_id == bindparam("of"))
+        .exists(),
+    )
 )
 # What the scenarios of each config have, by kind: the id of its config, or the name.
 _PARTS = {
@@ -245,6 +274,59 @@ def count_attached(
     """
     rows = connection.execute(_ATTACHED, {"config_id": config_id, "wiring": wiring})
     return [tuple(row) for row in rows]
+
+
+def find_nodes_of_scenarios(
+    connection: Connection, config_id: str, scope: Scope
+) -> list[tuple[str, DataNodeId]]:
+    """Return the data nodes of a config and scope that are part of scenarios.
+
+    Returns:
+        Each with the config of the scenarios, once for each such config.
+    """
+    rows = connection.execute(_NODES_OF_SCENARIOS, {"config_id": config_id, "scope": scope})
+    return sorted(tuple(row) for row in rows)
+
+
+def is_part_of_scenarios(connection: Connection, data_node_id: DataNodeId) -> bool:
+    """Return whether a data node is part of a scenario: of a task of it, or additional."""
+    return bool(connection.execute(_IS_PART, {"of": data_node_id}).scalar_one())
+
+
+def count_other_sequences(
+    connection: Connection, config_id: str, name: str, task_configs: Sequence[str]
+) -> int:
+    """Count the sequences of a name that do not consist of tasks of these configs, in order.
+
+    Args:
+        config_id: The config of their scenarios.
+    """
+    is_as_declared = or_(
+        False,
+        *(
+            and_(sequence_tasks.c.position == position, tasks.c.config_id == task_config)
+            for position, task_config in enumerate(task_configs)
+        ),
+    )
+    number_as_declared = (
+        select(func.coalesce(func.sum(case((is_as_declared, 1), else_=-1)), 0))
+        .select_from(sequence_tasks)
+        .join(tasks, tasks.c.id == sequence_tasks.c.task_id)
+        .where(sequence_tasks.c.sequence_id == sequences.c.id)
+        .correlate(sequences)
+        .scalar_subquery()
+    )
+    count = (
+        select(func.count())
+        .select_from(sequences)
+        .join(scenarios, scenarios.c.id == sequences.c.scenario_id)
+        .where(
+            scenarios.c.config_id == config_id,
+            sequences.c.name == name,
+            number_as_declared != len(task_configs),
+        )
+    )
+    return connection.execute(count).scalar_one()
 
 
 def count_parts(connection: Connection) -> dict[tuple[str, EntityKind], dict[str, int]]:

@@ -47,7 +47,9 @@ class Job(Struct, kw_only=True, frozen=True):
     ]
     code_digest: Annotated[
         str | None,
-        Meta(description="Digest of the code of the function and of the modules it imports."),
+        Meta(
+            description="Digest of the function: its name, its module and the modules it imports."
+        ),
     ]
     cache_key: Annotated[
         str | None,

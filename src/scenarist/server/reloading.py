@@ -22,14 +22,16 @@ from typing import Literal, TextIO
 
 import structlog
 
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.server.http_server import open_listener
 
 _POLL_SECONDS = 0.25
 _TIME_LAG = 10_000_000  # nanoseconds
-_RETIRE = b"r"
+_LOADED, _GO, _RETIRE = b"l", b"g", b"r"
 _LONGEST_MESSAGE = 1024 * 1024
 _SUFFIXES = (".py", ".toml")
+
+_STARTING = ("loading", "opening")
 
 Address = tuple[str, int]
 _Stamps = dict[str, tuple[int, int]]
@@ -55,7 +57,16 @@ class ReloadLink:
 
     @contextmanager
     def open_listener(self, address: Address) -> Iterator[socket.socket]:
-        """Return the socket on which the servers listen; the first one binds it."""
+        """Return the socket on which the servers listen; the first one binds it.
+
+        From then on the server may run jobs, so the supervisor no longer kills it if files change.
+
+        Raises:
+            UnavailableError: The port cannot be used, or the supervisor has ended.
+        """
+        self._connection.send(_LOADED)
+        if self._connection.recv(1) != _GO:
+            raise UnavailableError("the process that looks for changed files has ended")
         if self._listener is None:
             with open_listener(*address) as listener:
                 self._listener, self._address = listener, address
@@ -94,7 +105,7 @@ class _ServerProcess:
     pid: int
     connection: socket.socket
     started_at: int  #: nanoseconds
-    role: Literal["starting", "serving", "retired"] = "starting"
+    role: Literal["loading", "opening", "serving", "retired"] = "loading"
     received: bytes = b""
 
 
@@ -119,6 +130,7 @@ class Supervisor:
         self._address: Address | None = None
         self._files: Sequence[str] = ()
         self._seen: _Stamps = {}
+        self._is_refused = False  # the changed application was not served
         self._is_changing = False  # files change at the moment: wait until they do not
         self._exit_code: int | None = None
         self._signals: list[int] = []
@@ -195,8 +207,16 @@ class Supervisor:
             os._exit(code)
 
     def _receive(self, server: _ServerProcess) -> None:
-        """Take what a server says, if anything: that it is ready, once."""
-        if server.role != "starting" or not select.select([server.connection], [], [], 0)[0]:
+        """Take what a server says, if anything: that it is loaded, and that it is ready."""
+        if server.role not in _STARTING or not select.select([server.connection], [], [], 0)[0]:
+            return
+        if server.role == "loading":
+            if self._exit_code is not None:
+                os.kill(server.pid, signal.SIGTERM)  # again, since it may have come too early
+            elif server.connection.recv(1) == _LOADED:
+                server.role = "opening"
+                with contextlib.suppress(OSError):
+                    server.connection.send(_GO)  # it waits for this
             return
         data, descriptors, *_ = socket.recv_fds(server.connection, _LONGEST_MESSAGE, 1)
         server.received += data
@@ -218,7 +238,12 @@ class Supervisor:
         server.role = "serving"
         self._address = tuple(message["address"])
         self._files = message["files"]
-        self._seen = _stamp(self._files)
+        self._is_refused = False
+        self._look_at_files_of(server)
+
+    def _look_at_files_of(self, server: _ServerProcess) -> None:
+        """Look at the files as a server has loaded them, or has failed to."""
+        self._seen = _stamp(self._files, with_packages=self._is_refused)
         # A file may have changed after the server had loaded it. Times of files lag a little.
         now = time.time_ns()
         self._is_changing = any(
@@ -236,19 +261,23 @@ class Supervisor:
             if not self._exit_code:
                 self._exit_code = os.waitstatus_to_exitcode(status)
             self._stop_all()
-        elif server.role == "starting" and self._exit_code is None:
+        elif server.role in _STARTING and self._exit_code is None:
             self._on_refused()
+            self._is_refused = True
+            self._look_at_files_of(server)
 
     def _look_for_changes(self) -> None:
-        seen = _stamp(self._files)
+        if self._find("opening") is not None:
+            return  # it runs jobs already; once it serves, its files are looked at
+        seen = _stamp(self._files, with_packages=self._is_refused)
         if seen != self._seen:
             self._seen, self._is_changing = seen, True
         elif self._is_changing:
             self._is_changing = False
-            starting = self._find("starting")
-            if starting is not None:
-                os.kill(starting.pid, signal.SIGKILL)
-                starting.role = "retired"
+            loading = self._find("loading")
+            if loading is not None:
+                os.kill(loading.pid, signal.SIGKILL)
+                loading.role = "retired"
             self._fork()
 
 
@@ -265,18 +294,39 @@ def require_local(executor: str) -> None:
         )
 
 
-def _stamp(files: Iterable[str]) -> _Stamps:
-    """Return the stamps of files, and of all modules and TOML files in their folders."""
+def _stamp(files: Iterable[str], *, with_packages: bool) -> _Stamps:
+    """Return the stamps of files, and of all modules and TOML files in their folders.
+
+    Args:
+        with_packages: Also of the packages in these folders, in which a module may be faulty that
+            no server has loaded.
+    """
     found = set(files)
     for folder in {os.path.dirname(file) for file in found}:
-        with contextlib.suppress(OSError):
-            found |= {entry.path for entry in os.scandir(folder) if entry.name.endswith(_SUFFIXES)}
+        found |= _list_modules(folder, with_packages=with_packages)
     stamps: _Stamps = {}
     for file in found:
         with contextlib.suppress(OSError):
             status = Path(file).stat()
             stamps[file] = (status.st_ctime_ns, status.st_size)
     return stamps
+
+
+def _list_modules(folder: str, *, with_packages: bool) -> set[str]:
+    found: set[str] = set()
+    packages: list[str] = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.endswith(_SUFFIXES):
+                found.add(entry.path)
+            elif (
+                with_packages and entry.name.isidentifier() and entry.is_dir(follow_symlinks=False)
+            ):
+                packages.append(entry.path)
+    if with_packages and found:  # none is looked for below a folder without modules
+        for package in packages:
+            found |= _list_modules(package, with_packages=True)
+    return found
 
 
 def _flush(stream: TextIO | None) -> None:

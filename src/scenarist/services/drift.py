@@ -19,7 +19,7 @@ from scenarist.domain.locations import Owner, digest_wiring
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.redaction import redact
 from scenarist.domain.secrets import extract_secrets, get_declared_secrets, mask_properties
-from scenarist.domain.vocabulary import EntityKind
+from scenarist.domain.vocabulary import EntityKind, Scope
 from scenarist.services.declarations import find_task_fault
 from scenarist.services.placement import compute_declaration, make_placement
 
@@ -143,7 +143,7 @@ def find_drift(
             message = f"{_format_count(count, 'scenario')} cannot be submitted: {fault}"
             drift.add(EntityKind.SCENARIO, config_id, message)
         elif config_id in registry.scenarios:
-            _compare_parts(registry.scenarios[config_id], count, registry, parts, drift)
+            _compare_parts(connection, registry.scenarios[config_id], count, registry, parts, drift)
     return drift
 
 
@@ -163,22 +163,36 @@ def describe_change(item: RecordUpdate) -> str:
 
 def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drift) -> None:
     differing: set[str] = set()
-    for config_id, scope, declaration, count in drift_rows.count_declarations(connection):
+    scopes: dict[tuple[str, Scope], Scope] = {}
+    for config_id, scope, declaration, _ in drift_rows.count_declarations(connection):
         config = registry.data_nodes.get(config_id)
         if config is None:
             continue
         if declaration != compute_declaration(config):
             differing.add(config_id)
         if scope is not config.scope:
-            drift.add(
-                EntityKind.DATA_NODE,
-                config_id,
-                f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the "
-                f"scope {scope}; new ones get the scope {config.scope}",
-            )
+            scopes[config_id, scope] = config.scope
+    for (config_id, scope), declared_scope in scopes.items():
+        _add_other_scope(connection, config_id, scope, declared_scope, drift)
     for config_id in registry.data_nodes:
         if config_id in differing:
             _compare_nodes_of(connection, registry.data_nodes[config_id], drift)
+
+
+def _add_other_scope(
+    connection: Connection, config_id: str, scope: Scope, declared_scope: Scope, drift: Drift
+) -> None:
+    nodes = drift_rows.find_nodes_of_scenarios(connection, config_id, scope)
+    if not nodes:
+        return  # upgrades have detached them
+    count = len({id for _, id in nodes})
+    drift.add(
+        EntityKind.DATA_NODE,
+        config_id,
+        f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the scope "
+        f"{scope}, new ones get the scope {declared_scope}; upgrade the scenarios",
+        *dict.fromkeys(scenario_config for scenario_config, _ in nodes),
+    )
 
 
 def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Drift) -> None:
@@ -189,6 +203,8 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
         try:
             nodes.append(_make_update(config, node, owners.get(node.owner_id or "", Owner())))
         except InvalidError as error:
+            if not drift_rows.is_part_of_scenarios(connection, node.id):
+                continue  # as another scope is declared, an upgrade has detached it
             message = f"data node {node.id} is not changed: {error.message}"
             drift.add(EntityKind.DATA_NODE, config.id, message)
     drift.nodes.append(NodeDrift(config, nodes))
@@ -235,13 +251,18 @@ def _compare_tasks(
         attached = drift_rows.count_attached(connection, config_id, wiring)
         if not attached and task.owner_id is not None:
             continue  # detached by an upgrade
-        number = sum(of_config for _, of_config, _ in attached) or count
-        of = f" (such as {attached[0][2]})" if attached else ""
-        message = f"{_format_count(number, 'task')}{of} cannot be run: {fault}"
+        if attached:
+            number = sum(of_config for _, of_config, _ in attached)
+            of, advice = f" (such as {attached[0][2]})", ""
+        else:
+            number, of = count, " of no scenario"
+            fault, advice = fault.partition(";")[0], "; delete it, or restore the declaration"
+        message = f"{_format_count(number, 'task')}{of} cannot be run: {fault}{advice}"
         drift.add(EntityKind.TASK, config_id, message, *(name for name, _, _ in attached))
 
 
 def _compare_parts(
+    connection: Connection,
     config: ScenarioConfig,
     scenarios: int,
     registry: ConfigRegistry,
@@ -269,6 +290,12 @@ def _compare_parts(
             ):
                 has = f"{present[name]} {_have(present[name])}"
                 described.append(f"{has} the {noun} {name!r}, which is no longer declared")
+    for name, members in config.sequences.items():
+        count = drift_rows.count_other_sequences(
+            connection, config.id, name, [task.id for task in members]
+        )
+        if count:
+            described.append(f"{count} {_have(count)} other tasks in the sequence {name!r}")
     if described:
         message = (
             f"scenarios of {config.id!r} differ from the config: {', '.join(described)}; upgrade "
