@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
         "year", [copying], outcomes={"revenue": REVENUE} if outcomes else None
     )
     registry.configure_scenario("plain", [copying])
+    long = registry.configure_json_data_node("long", default_data=[0] * 50_000 + [7])
+    exact = registry.configure_data_node("exact", default_data={"price": Decimal("2.5")})
+    started = {"last": Outcome(long, "/50000"), "price": Outcome(exact, "/price")}
+    registry.configure_scenario(
+        "started", None, [long, exact], outcomes=started if outcomes else None
+    )
     stored = registry.configure_task("store", "copy:copy", given, "kept", cache=True)
     kept = {"revenue": Outcome("kept", "/revenue")}
     registry.configure_scenario("stored", [stored], outcomes=kept if outcomes else None)
@@ -166,6 +173,11 @@ class TestTaking:
 
         assert (found.value, found.reason) == (1200.0, None)
         assert found.declared == REVENUE.as_declared()
+
+    def test_the_values_that_a_new_scenario_starts_with_give_it_one(self, server: Server) -> None:
+        scenario = make(server, config_id="started")
+
+        assert [value_of(server, scenario, name) for name in ("last", "price")] == [7.0, 2.5]
 
     def test_a_later_run_gives_it_another(self, server: Server) -> None:
         scenario = make(server, {"revenue": 1200})

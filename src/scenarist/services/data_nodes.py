@@ -60,7 +60,9 @@ class DataNodeService:
         self._registry = registry
         self._now = now
         self._staleness = StalenessReader(declared)
-        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)

@@ -19,6 +19,7 @@ from scenarist.db.named_files import make_file_edit
 from scenarist.db.places import delete_places, find_last_writes
 from scenarist.db.sharing import EditCopy, add_copies
 from scenarist.domain import identifiers as ids
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
@@ -60,15 +61,23 @@ class EntityFactory:
 
     Args:
         folder: Where first values are stored, unless their config names a path.
+        declared: What the application declares now: outcomes take numbers from first values.
     """
 
     def __init__(
-        self, database: Database, *, folder: str, now: Callable[[], datetime], version: str
+        self,
+        database: Database,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        version: str,
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
         self._folder = folder
         self._now = now
         self._version = version
+        self._figures = {} if declared is None else declared.figures
 
     def create(self, actor: Actor, work: "Callable[[EntityBuilder], T]") -> T:
         """Call *work* in a transaction to create entities; if it fails, discard their values.
@@ -124,6 +133,7 @@ class EntityFactory:
                 written=written,
                 prepared=prepared,
                 prepare=lambda wanted: self._prepare(wanted, prepared, written),
+                figures=self._figures,
             )
             made = work(builder)
             builder.require_prepared()
@@ -197,6 +207,7 @@ class EntityBuilder:
         owner: Values of the placeholders in paths and other properties.
         outputs: Configs of data nodes that tasks write: they start without a value.
         inherited: Edits whose values new data nodes start with instead of a first value, by config.
+        figures: Places of numbers to take from first values, by config.
     """
 
     connection: Connection
@@ -213,6 +224,7 @@ class EntityBuilder:
     owner: Owner = Owner()  # noqa: RUF009 - frozen
     outputs: Collection[str] = ()
     inherited: Mapping[str, ids.EditId] = field(default_factory=dict)
+    figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find_or_create_data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
@@ -318,6 +330,7 @@ class EntityBuilder:
             storage_type=node.storage_type,
             folder=INLINE_FOLDER,
             properties=resolve_properties(node.properties),
+            figures=self.figures.get(node.config_id, ()),
         )
         value = resolve(properties["default_data"], os.environ)
         written = write_value(value, target)

@@ -89,7 +89,9 @@ class ForkService:
         self._eligibility = EligibilityReader(declared, now)
         self._now = now
         self._zone = zone
-        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
 
     def fork(
         self,

@@ -61,7 +61,7 @@ def reconcile(
             ]
         return drift.lines
 
-    factory = EntityFactory(database, folder=folder, now=now, version=version)
+    factory = EntityFactory(database, folder=folder, now=now, version=version, declared=declared)
     for difference in factory.create(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared

@@ -107,7 +107,9 @@ class ScenarioService:
         self._now = now
         self._version = version
         self._zone = zone
-        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
         """Create a scenario as `create_with_eligibility` does; return only the scenario."""

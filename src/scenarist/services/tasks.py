@@ -45,7 +45,9 @@ class TaskService:
         self._registry = registry
         self._declared = declared
         self._now = now
-        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)

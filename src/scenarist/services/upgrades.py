@@ -58,7 +58,9 @@ class UpgradeService:
         self._eligibility = EligibilityReader(declared, now)
         self._version = version
         self._on_upgraded = on_upgraded
-        self._factory = EntityFactory(database, folder=folder, now=now, version=version)
+        self._factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
 
     def upgrade(
         self,
