@@ -162,7 +162,9 @@ def test_a_lock_names_its_editor_and_its_end(shelves: StartedServer, shelf: dict
     assert locked.json()["message"] == f"Data node {shelf['notes']} was locked."
     assert node["edit_in_progress"] is True
     assert node["editor_id"] == "anna"
-    assert node == get(shelves, shelf["notes"])
+    shown = get(shelves, shelf["notes"])
+    assert node == {name: shown[name] for name in node}
+    assert shown.keys() - node.keys() == {"is_stale", "stale_because"}
     assert datetime.fromisoformat(node["editor_expiration_date"]).tzinfo is not None
 
 

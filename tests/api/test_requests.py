@@ -128,7 +128,10 @@ def test_every_filter_of_a_list_is_described_as_one_that_may_be_repeated(
     }
 
     assert single == {
-        ("/api/v1/datanodes/{data_node_id}/read", name) for name in ("join_operator", "edit_id")
+        ("/api/v1/datanodes/{data_node_id}/read", "join_operator"),
+        ("/api/v1/datanodes/{data_node_id}/read", "edit_id"),
+        ("/api/v1/scenarios", "last_submission"),
+        ("/api/v1/scenarios", "search"),
     }
 
 

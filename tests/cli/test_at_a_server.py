@@ -93,7 +93,7 @@ def test_a_scenario_is_created_listed_shown_and_deleted(shell: Shell) -> None:
     )  # fmt: skip
 
     head, row = table(shell.lines("scenario", "list", "--name", "winter"))
-    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED", "VERSION"]
+    assert head == ["ID", "NAME", "PRIMARY", "TAGS", "CREATED", "VERSION", "LAST"]
     assert row[:5] == [made, "winter", "no", "cold,", "draft"]
     assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "latest")) == 2
     assert len(shell.lines("scenario", "list", "--name", "winter", "--version", "1.0")) == 1

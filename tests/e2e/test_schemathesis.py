@@ -35,6 +35,7 @@ BEYOND_A_SCHEMA = {
     "changeSequence": "the tasks are connected ones of the scenario",
     "createCycle": "dates are there, and in order",
     "compareScenarios": "the scenarios are of one config, which has comparators",
+    "compareSideBySide": "the scenarios are several, and the base is one of them",
     "createScenarioSubscriber": "the address is one that may be called",
     "createSequenceSubscriber": "the address is one that may be called",
     "readDataNode": "the value is a table where rows or columns are chosen",

@@ -9,7 +9,10 @@ import structlog
 from scenarist.config import load_app
 from scenarist.server.code_watch import CodeWatch
 
-APP = "from scenarist import Config\nConfig.configure_scenario('plan')\n"
+APP = (
+    "from scenarist import ConfigRegistry\nregistry = ConfigRegistry()\n"
+    "registry.configure_scenario('plan')\n"
+)
 
 
 def test_a_changed_file_is_logged_once_and_known_until_it_is_restored(
