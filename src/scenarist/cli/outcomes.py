@@ -77,9 +77,10 @@ def outcome_columns(
 
 def describe_scenario(scenario: "Scenario") -> dict[str, object]:
     """Return the fields of a scenario, with one for each outcome."""
+    from msgspec import UNSET
     from msgspec.structs import asdict
 
-    fields = asdict(scenario)
+    fields = {name: value for name, value in asdict(scenario).items() if value is not UNSET}
     del fields["outcomes"]
     for name, outcome in scenario.outcomes.items():
         shown = _format_value(outcome)
