@@ -317,3 +317,17 @@ def test_a_file_is_uploaded_as_the_value_of_an_input(
 
     field(console, "sold, row 2").wait_for()
     assert field(console, "sold, row 2").input_value() == "4"
+
+
+def test_no_file_is_uploaded_to_the_source_while_it_is_forked(
+    asking: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = asking.create("asking")
+    console = open_console(asking, f"scenarios/{scenario['id']}")
+
+    console.press("Fork")
+
+    console.dialog().get_by_text(
+        "A file can be uploaded once the scenario exists."
+    ).first.wait_for()
+    assert console.button("Upload sold", console.dialog()).count() == 0

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from scenarist.server.reloading import ReloadLink, Supervisor
 
 
@@ -72,3 +74,36 @@ def test_a_server_that_may_run_jobs_is_not_killed_when_files_change_again(tmp_pa
         wait_for(serving)
 
     assert serving.read_text().split()[0] == opened.read_text().split()[0]
+
+
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_a_file_that_the_application_writes_when_it_is_loaded_does_not_start_it_again(
+    tmp_path: Path, is_valid: bool
+) -> None:
+    code = tmp_path / "app.py"
+    code.write_text("first = 1")
+    starts, announced = tmp_path / "starts", tmp_path / "announced"
+
+    def start(link: ReloadLink) -> int:
+        (tmp_path / "exported.toml").write_text(f"by = {os.getpid()}")
+        is_first = not starts.exists()
+        with starts.open("a") as file:
+            print(os.getpid(), file=file)
+        if not (is_valid or is_first):
+            return 1
+        with link.open_listener(("127.0.0.1", 0)):
+            link.announce([str(code)], on_retire=lambda: os._exit(0))
+            announced.touch()
+            signal.pause()
+        return 0
+
+    with supervised(start) as supervisor:
+        wait_for(announced)
+        code.write_text("second = 2")
+        while len(starts.read_text().split()) < 2:
+            time.sleep(0.005)
+        wait_for_looks(supervisor, 8)
+        settled = starts.read_text()
+        wait_for_looks(supervisor, 12)
+
+        assert starts.read_text() == settled

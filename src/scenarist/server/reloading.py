@@ -243,12 +243,15 @@ class Supervisor:
 
     def _look_at_files_of(self, server: _ServerProcess) -> None:
         """Look at the files as a server has loaded them, or has failed to."""
-        self._seen = _stamp(self._files, with_packages=self._is_refused)
-        # A file may have changed after the server had loaded it. Times of files lag a little.
+        self._seen = _stamp(self._files, with_folders=self._is_refused)
+        # A file may have changed after the server had loaded it. Times of files lag a little. What
+        # an application itself writes when it is loaded, such as an exported configuration, is not
+        # one of its files.
         now = time.time_ns()
         self._is_changing = any(
             server.started_at - _TIME_LAG < changed_at <= now
-            for changed_at, _ in self._seen.values()
+            for file, (changed_at, _) in self._seen.items()
+            if file in self._files or file.endswith(".py")
         )
 
     def _reap(self, server: _ServerProcess) -> None:
@@ -269,7 +272,7 @@ class Supervisor:
     def _look_for_changes(self) -> None:
         if self._find("opening") is not None:
             return  # it runs jobs already; once it serves, its files are looked at
-        seen = _stamp(self._files, with_packages=self._is_refused)
+        seen = _stamp(self._files, with_folders=self._is_refused)
         if seen != self._seen:
             self._seen, self._is_changing = seen, True
         elif self._is_changing:
@@ -294,16 +297,17 @@ def require_local(executor: str) -> None:
         )
 
 
-def _stamp(files: Iterable[str], *, with_packages: bool) -> _Stamps:
-    """Return the stamps of files, and of all modules and TOML files in their folders.
+def _stamp(files: Iterable[str], *, with_folders: bool) -> _Stamps:
+    """Return the stamps of files.
 
     Args:
-        with_packages: Also of the packages in these folders, in which a module may be faulty that
-            no server has loaded.
+        with_folders: Also of all modules and TOML files in their folders and in the packages there:
+            one of them may be faulty, so that no server has loaded it.
     """
     found = set(files)
-    for folder in {os.path.dirname(file) for file in found}:
-        found |= _list_modules(folder, with_packages=with_packages)
+    if with_folders:
+        for folder in {os.path.dirname(file) for file in files}:
+            found |= _list_modules(folder)
     stamps: _Stamps = {}
     for file in found:
         with contextlib.suppress(OSError):
@@ -312,20 +316,18 @@ def _stamp(files: Iterable[str], *, with_packages: bool) -> _Stamps:
     return stamps
 
 
-def _list_modules(folder: str, *, with_packages: bool) -> set[str]:
+def _list_modules(folder: str) -> set[str]:
     found: set[str] = set()
     packages: list[str] = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             if entry.name.endswith(_SUFFIXES):
                 found.add(entry.path)
-            elif (
-                with_packages and entry.name.isidentifier() and entry.is_dir(follow_symlinks=False)
-            ):
+            elif entry.name.isidentifier() and entry.is_dir(follow_symlinks=False):
                 packages.append(entry.path)
-    if with_packages and found:  # none is looked for below a folder without modules
+    if found:  # none is looked for below a folder without modules
         for package in packages:
-            found |= _list_modules(package, with_packages=True)
+            found |= _list_modules(package)
     return found
 
 

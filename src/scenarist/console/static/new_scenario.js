@@ -93,7 +93,10 @@ export function ForkButton({ scenario, inputs }) {
 }
 
 function ForkDialog({ scenario, inputs, draftsKey, close }) {
-  const given = inputs.filter((input) => !input.is_read_only);
+  // The data nodes of the fork do not exist yet: an upload would replace the value of the source.
+  const given = inputs
+    .filter((input) => !input.is_read_only)
+    .map((input) => ({ ...input, dataNodeId: null }));
   const drafts = useDrafts(draftsKey, given);
   const [forked, setForked] = useState(null);
   const open = (fork) => {
@@ -117,7 +120,7 @@ function ForkDialog({ scenario, inputs, draftsKey, close }) {
   }
   if (forked !== null) {
     return html`<${Dialog} title="Forked" close=${() => open(forked)}>
-      <p>The fork starts without these values:</p>
+      <p>These values are not shared with the fork:</p>
       <ul>
         ${forked.not_shared.map(
           ({ data_node_id, config_id, because }) =>
