@@ -140,8 +140,6 @@ def _make_unknown_error(
 ) -> InvalidError:
     known = ", ".join(dict.fromkeys(known for named in among.values() for known in named)) or "none"
     of = f" of config {', '.join(wanted.config_id)}" if wanted.config_id else ""
-    return InvalidError(
-        f"scenarios{of} have no outcome {name[:100]!r}; there are: {known}",
-        code="outcome_unknown",
-        errors=[{"field": field, "message": f"there are: {known}"}],
-    )
+    message = f"scenarios{of} have no outcome {name[:100]!r}; there are: {known}"
+    errors = [{"field": field, "message": message}]
+    return InvalidError(message, code="outcome_unknown", errors=errors)
