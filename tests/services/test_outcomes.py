@@ -81,6 +81,8 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
     reading = registry.configure_task("read", "copy:copy", filed, "copied")
     places = {"first": Outcome(filed, "/0"), "second": Outcome(filed, "/1")}
     registry.configure_scenario("files", [reading], outcomes=places if outcomes else None)
+    outside = registry.configure_generic_data_node("drawer", read_fct="pipelines:read_drawer")
+    registry.configure_scenario("outside", None, [outside])
     return registry
 
 
@@ -471,11 +473,11 @@ class TestCosts:
     def test_an_application_without_outcomes_takes_no_statement_for_them(
         self, office: Office
     ) -> None:
-        with office.open() as server:
+        with office.open() as server, noted(server.database) as statements:
             scenario = make(server)
-            with noted(server.database) as statements:
-                run(server, scenario, {"revenue": 1})
-                server.services.scenarios.get(ANYONE, scenario.id)
+            make(server, config_id="outside")  # whose value is found, and not written
+            run(server, scenario, {"revenue": 1})
+            server.services.scenarios.get(ANYONE, scenario.id)
 
         assert len(statements.said) > 10
         assert [said for said in statements.said if "scenario_outcomes" in said] == []

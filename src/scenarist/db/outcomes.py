@@ -188,7 +188,7 @@ class OutcomeRow:
 
 
 def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
-    """Record the figures of the newest edits of data nodes, and that some were not looked into."""
+    """Record the figures of the newest edits of data nodes."""
     newest = {edit.data_node_id: edit for edit in new}
     execute_many(
         connection,
@@ -199,13 +199,16 @@ def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
             for pointer, figure in edit.figures.items()
         ],
     )
+
+
+def record_found(connection: Connection, found: Sequence[Edit]) -> None:
+    """Record that the newest values of data nodes were not looked into: they were found there."""
     execute_many(
         connection,
         _RECORD_FOUND,
         [
-            {"node": node_id, "edit_id": edit.id, **_to_columns(_FOUND_THERE)}
-            for node_id, edit in newest.items()
-            if edit.rendition is None
+            {"node": edit.data_node_id, "edit_id": edit.id, **_to_columns(_FOUND_THERE)}
+            for edit in found
         ],
     )
 
