@@ -115,7 +115,7 @@ class ForkDraft:
         }
 
     def store(self) -> None:
-        """Store the fork; the number of statements does not depend on what it consists of."""
+        """Store the fork; more tasks, data nodes and shared values take no more statements."""
         connection = self.builder.connection
         for node_id in self.source.data_node_ids:
             self._nodes[node_id] = self._draft_node(self._sources[node_id])
