@@ -305,6 +305,8 @@ def _compare_renditions(connection: Connection, values: Sequence[NewestValue]) -
     """Compare values that the database has as JSON."""
     ids = [value.edit_id for value in values if value.edit_id is not None]
     texts = find_renditions(connection, list(dict.fromkeys(ids)))
+    if not texts.keys() >= set(ids):
+        raise ConflictError("a value was deleted while it was compared; compare again")
     data = [decode_json(texts[edit_id]) for edit_id in ids]
     return find_differences(data, base=0, most=_MOST_DIFFERENCES)
 

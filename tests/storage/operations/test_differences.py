@@ -116,6 +116,12 @@ def test_the_columns_with_numbers_are_laid_over_each_other() -> None:
     }
 
 
+def test_a_number_that_is_too_large_for_a_column_is_missing_there() -> None:
+    found = find_columns([[{"a": 10**400}, {"a": 1}]], most_rows=2, most_columns=1)
+
+    assert found.numbers == {"a": [[None, 1.0]]}
+
+
 def test_long_tables_and_many_columns_are_cut() -> None:
     rows = [{"a": 1, "b": 2}] * 5
 

@@ -200,7 +200,10 @@ def _has_cells(rows: Sequence[list[Any]], name: str) -> bool:
 
 def _to_number(cell: Any) -> float | None:
     found = _without_nan(cell)
-    return None if found is None else float(found)
+    try:
+        return None if found is None else float(found)
+    except OverflowError:  # an integer that double precision cannot hold
+        return None
 
 
 def _to_label(cell: Any) -> Any:
