@@ -208,7 +208,7 @@ class SideBySideService:
         return replace(item, title=said.title, unit=said.unit)
 
     def _compare_in_worker(self, values: Sequence[NewestValue]) -> Differences:
-        options = {"base": 0, "most": _MOST_DIFFERENCES}
+        options = {"most": _MOST_DIFFERENCES}
         return self._call(_COMPARE, values, options, Differences)
 
     def _read_table(
@@ -308,7 +308,7 @@ def _compare_renditions(connection: Connection, values: Sequence[NewestValue]) -
     if not texts.keys() >= set(ids):
         raise ConflictError("a value was deleted while it was compared; compare again")
     data = [decode_json(texts[edit_id]) for edit_id in ids]
-    return find_differences(data, base=0, most=_MOST_DIFFERENCES)
+    return find_differences(data, most=_MOST_DIFFERENCES)
 
 
 def _to_location(value: NewestValue) -> ValueLocation:
