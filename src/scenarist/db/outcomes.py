@@ -40,7 +40,7 @@ from scenarist.db.tables import (
     task_data_nodes,
 )
 from scenarist.domain.entities import Edit
-from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.outcomes import LIMIT, DeclaredOutcome, Figure, OutcomeRange, find_figure
 from scenarist.system.json_decoding import decode_json
 
@@ -49,9 +49,6 @@ _TOO_LARGE = (
     "the value was written without a look for this outcome, and is too large for one now; the next "
     "run or write gives it a value"
 )
-
-_MOST_AT_ONCE = 200
-"""Rows that are refreshed by one statement: each may take a value of 64 KiB from the database."""
 
 _rows = scenario_outcomes
 _RECORD = (
@@ -151,7 +148,6 @@ _OUTDATED = (
     .limit(bindparam("limit"))
 )
 _OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
-_OUTDATED_OF_NODES = _OUTDATED.where(any_of(_rows.c.data_node_id, "ids"))
 _OUTDATED_OF_CONFIG = _OUTDATED.where(
     _rows.c.config_id == bindparam("config_id"),
     _rows.c.name == bindparam("name"),
@@ -187,16 +183,21 @@ class OutcomeRow:
     has_value: bool
 
 
-def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
-    """Record the figures of the newest edits of data nodes."""
-    newest = {edit.data_node_id: edit for edit in new}
+def record_figures(
+    connection: Connection, taken: Mapping[DataNodeId, tuple[EditId, Mapping[str, Figure]]]
+) -> None:
+    """Record the figures of the present values of data nodes.
+
+    Args:
+        taken: The newest edit of each data node, with its figures.
+    """
     execute_many(
         connection,
         _RECORD,
         [
-            {"node": node_id, "at": pointer, "edit_id": edit.id, **_to_columns(figure)}
-            for node_id, edit in newest.items()
-            for pointer, figure in edit.figures.items()
+            {"node": node_id, "at": pointer, "edit_id": edit_id, **_to_columns(figure)}
+            for node_id, (edit_id, figures) in taken.items()
+            for pointer, figure in figures.items()
         ],
     )
 
@@ -254,13 +255,6 @@ def add_missing(connection: Connection, config_id: str, name: str, outcome: Decl
     return connection.execute(_ADD_OF_CONFIG, place, execution_options=counted).rowcount
 
 
-def refresh_nodes(connection: Connection, data_node_ids: Sequence[str]) -> None:
-    """Take the figures of data nodes whose present edits were not added by `add_edits`."""
-    of = {"ids": list(data_node_ids), "limit": _MOST_AT_ONCE}
-    while _refresh(connection, connection.execute(_OUTDATED_OF_NODES, of).fetchall()):
-        pass
-
-
 def refresh_some(
     connection: Connection, config_id: str, name: str, *, after: str, limit: int
 ) -> str | None:
@@ -278,7 +272,7 @@ def refresh_some(
     return rows[-1].scenario_id if len(rows) == limit else None
 
 
-def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:
+def _refresh(connection: Connection, rows: Sequence[Any]) -> None:
     execute_many(
         connection,
         _REFRESH,
@@ -293,7 +287,6 @@ def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:
             for row in rows
         ],
     )
-    return bool(rows)
 
 
 def outcome_key(*, is_descending: bool) -> ColumnElement[float]:
