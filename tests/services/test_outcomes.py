@@ -30,6 +30,7 @@ from scenarist.orchestrator.loop import Orchestrator
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
+from scenarist.services import outcomes
 from scenarist.services.forks import NewFork
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
@@ -303,7 +304,10 @@ class TestTaking:
 
 
 class TestDeclaring:
-    def test_an_outcome_that_is_declared_later_is_filled_in(self, office: Office) -> None:
+    def test_an_outcome_that_is_declared_later_is_filled_in(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outcomes, "AT_ONCE", 2)
         with office.open() as server:
             small, large = make(server, {"revenue": 5}), make(server, {**LARGE, "revenue": 6})
             empty = make(server)

@@ -130,6 +130,16 @@ _FORGET = delete(_rows).where(
         ),
     ),
 )
+_IS_OUTDATED = _rows.c.edit_id.is_distinct_from(data_nodes.c.last_edit_id)
+_FIND_OUTDATED = Query(
+    select(_rows.c.scenario_id)
+    .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
+    .where(
+        _rows.c.config_id == bindparam("config_id"),
+        _rows.c.name == bindparam("name"),
+        _IS_OUTDATED,
+    )
+)
 _OUTDATED = (
     select(
         _rows.c.scenario_id,
@@ -144,15 +154,12 @@ _OUTDATED = (
     )
     .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-    .where(_rows.c.edit_id.is_distinct_from(data_nodes.c.last_edit_id))
-    .limit(bindparam("limit"))
+    .where(_IS_OUTDATED)
 )
 _OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
-_OUTDATED_OF_CONFIG = _OUTDATED.where(
-    _rows.c.config_id == bindparam("config_id"),
-    _rows.c.name == bindparam("name"),
-    _rows.c.scenario_id > bindparam("after"),
-).order_by(_rows.c.scenario_id)
+_OUTDATED_OF_SOME = _OUTDATED.where(
+    any_of(_rows.c.scenario_id, "ids"), _rows.c.name == bindparam("name")
+)
 _REFRESH = (
     update(_rows)
     .where(
@@ -237,7 +244,7 @@ def renew(
     connection.execute(_FORGET_ALL, {"of": scenario_id})
     for name, outcome in outcomes.items():
         connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
-    of = {"scenario_id": scenario_id, "limit": len(outcomes)}
+    of = {"scenario_id": scenario_id}
     _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
 
 
@@ -255,21 +262,16 @@ def add_missing(connection: Connection, config_id: str, name: str, outcome: Decl
     return connection.execute(_ADD_OF_CONFIG, place, execution_options=counted).rowcount
 
 
-def refresh_some(
-    connection: Connection, config_id: str, name: str, *, after: str, limit: int
-) -> str | None:
-    """Take figures of an outcome from present values that were not looked into yet.
+def find_outdated(reader: Connection, config_id: str, name: str) -> list[str]:
+    """Return the scenarios whose present values were not looked into for an outcome."""
+    rows = _FIND_OUTDATED.fetch(reader, {"config_id": config_id, "name": name})
+    return [scenario_id for (scenario_id,) in rows]
 
-    Args:
-        after: Only of scenarios whose identifiers come after this one.
 
-    Returns:
-        The scenario after which to go on; None if these were all.
-    """
-    of = {"config_id": config_id, "name": name, "after": after, "limit": limit}
-    rows = connection.execute(_OUTDATED_OF_CONFIG, of).fetchall()
-    _refresh(connection, rows)
-    return rows[-1].scenario_id if len(rows) == limit else None
+def refresh_some(connection: Connection, name: str, scenario_ids: Sequence[str]) -> None:
+    """Take figures of an outcome from present values that were not looked into yet."""
+    of = {"name": name, "ids": list(scenario_ids)}
+    _refresh(connection, connection.execute(_OUTDATED_OF_SOME, of).fetchall())
 
 
 def _refresh(connection: Connection, rows: Sequence[Any]) -> None:
