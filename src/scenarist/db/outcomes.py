@@ -242,8 +242,10 @@ def renew(
 ) -> None:
     """Give a scenario outcomes in place of those that it has, with the figures of its values."""
     connection.execute(_FORGET_ALL, {"of": scenario_id})
-    for name, outcome in outcomes.items():
-        connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
+    connection.execute(
+        _ADD_OF_ONE,
+        [{"scenario_id": scenario_id, **_to_place(name, item)} for name, item in outcomes.items()],
+    )
     of = {"scenario_id": scenario_id}
     _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
 
