@@ -61,7 +61,6 @@ class ForkDraft:
     """A fork in the making.
 
     Args:
-        node_ids: Identifiers that new data nodes must get, by config.
         given: Names of inputs that get other values in the same transaction.
         not_shared: Data nodes that do not simply have the value of the source's.
     """
@@ -70,7 +69,6 @@ class ForkDraft:
     registry: ConfigRegistry
     source: Scenario
     owner: ForkOwner
-    node_ids: Mapping[str, DataNodeId]
     given: Collection[str] = ()
     not_shared: list[NotShared] = field(default_factory=list)
     _sources: Mapping[DataNodeId, SourceNode] = field(init=False)
@@ -92,7 +90,6 @@ class ForkDraft:
         for task in self._tasks:
             for node_id in task.output_ids:
                 self._writers.setdefault(node_id, []).append(task)
-        self.builder.node_ids = self.node_ids
         build_for(self.builder, owner.id, owner.name, owner.properties, owner.cycle)
         self.builder.outputs = {name for task in self._tasks for name in task.output_configs}
 
@@ -146,9 +143,7 @@ class ForkDraft:
 
     def _draft_own_node(self, item: SourceNode) -> DataNodeId:
         source, builder = item.node, self.builder
-        new_id = self.node_ids.get(source.config_id) or ids.make_data_node_id(
-            source.config_id, make_uuid(builder.now)
-        )
+        new_id = builder.choose_node_id(source.config_id)
         node = replace(
             source,
             id=new_id,

@@ -77,6 +77,7 @@ class ForkService:
         self,
         database: Database,
         registry: ConfigRegistry,
+        *,
         folder: str,
         now: Callable[[], datetime],
         version: str,
@@ -147,8 +148,10 @@ class ForkService:
         inputs: ValuesOfInputs | None,
     ) -> Fork:
         connection = builder.connection
-        node_ids, given = ({}, ()) if inputs is None else (inputs.node_ids, inputs.names)
-        draft = ForkDraft(builder, self._registry, source, owner, node_ids, given)
+        if inputs is not None:
+            builder.node_ids = inputs.node_ids
+        given = () if inputs is None else inputs.names
+        draft = ForkDraft(builder, self._registry, source, owner, given)
         draft.store()
         add_outcomes(connection, owner.id, source.config_id, self._declared)
         builder.require_prepared()
