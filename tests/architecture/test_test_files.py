@@ -143,7 +143,10 @@ TESTED_IN = {
         "db: scenario_columns",
         "domain: searching",
     ],
-    "services/test_scenarios.py": ["db: eligibility", "services: eligibility factory"],
+    "services/test_scenarios.py": [
+        "db: eligibility",
+        "services: eligibility factory new_scenarios",
+    ],
     "services/test_side_by_side.py": ["services: input_differences"],
     "services/test_submissions.py": ["services: submit_requests"],
     "services/test_upgrades.py": [

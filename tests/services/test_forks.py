@@ -313,7 +313,7 @@ def scenarios(server: Server, *, forked_from: Sequence[str] = ()) -> list[str]:
     return [item.id for item in server.services.scenarios.list_page(INES, wanted, ALL).items]
 
 
-def test_a_fork_that_does_not_exist_cannot_be_made_of_nothing(server: Server) -> None:
+def test_a_scenario_that_does_not_exist_cannot_be_forked(server: Server) -> None:
     with pytest.raises(NotFoundError):
         server.services.forks.fork(INES, "SCENARIO_quarter_0", AS_SOURCE)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from builders import Clock
 from conftest import FreshUrl
@@ -30,6 +30,7 @@ from scenarist.orchestrator.loop import Orchestrator
 from scenarist.server import composition
 from scenarist.server.composition import Server
 from scenarist.server.settings import Settings
+from scenarist.services import outcomes
 from scenarist.services.forks import NewFork
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
@@ -81,6 +82,8 @@ def make_registry(outcomes: dict[str, Outcome]) -> ConfigRegistry:
     reading = registry.configure_task("read", "copy:copy", filed, "copied")
     places = {"first": Outcome(filed, "/0"), "second": Outcome(filed, "/1")}
     registry.configure_scenario("files", [reading], outcomes=places if outcomes else None)
+    outside = registry.configure_generic_data_node("drawer", read_fct="pipelines:read_drawer")
+    registry.configure_scenario("outside", None, [outside])
     return registry
 
 
@@ -274,20 +277,6 @@ class TestTaking:
         later = make(server)
         assert [value_of(server, each, "rate") for each in (one, other, later)] == [0.75] * 3
 
-    def test_an_edit_that_is_recorded_by_other_means_is_looked_into(self, server: Server) -> None:
-        scenario = make(server, {"revenue": 3})
-        node = budget_of(server, scenario)
-        server.services.values.write(ANYONE, node, {"revenue": 4})
-
-        def go_back(connection: Connection) -> None:
-            first = "UPDATE data_nodes SET last_edit_id = (SELECT min(id) FROM edits WHERE "
-            connection.execute(text(f"{first} data_node_id = :id) WHERE id = :id"), {"id": node})
-            outcome_rows.refresh_nodes(connection, [node])
-
-        server.database.write(go_back)
-
-        assert value_of(server, scenario) == 3
-
     def test_a_fork_has_the_outcomes_of_its_source(self, server: Server) -> None:
         scenario = make(server, {**LARGE, "revenue": 9})
 
@@ -315,7 +304,10 @@ class TestTaking:
 
 
 class TestDeclaring:
-    def test_an_outcome_that_is_declared_later_is_filled_in(self, office: Office) -> None:
+    def test_an_outcome_that_is_declared_later_is_filled_in(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outcomes, "AT_ONCE", 2)
         with office.open() as server:
             small, large = make(server, {"revenue": 5}), make(server, {**LARGE, "revenue": 6})
             empty = make(server)
@@ -471,11 +463,13 @@ class TestCosts:
     def test_an_application_without_outcomes_takes_no_statement_for_them(
         self, office: Office
     ) -> None:
-        with office.open() as server:
+        with office.open() as server, noted(server.database) as statements:
             scenario = make(server)
-            with noted(server.database) as statements:
-                run(server, scenario, {"revenue": 1})
-                server.services.scenarios.get(ANYONE, scenario.id)
+            make(server, config_id="outside")  # whose value is found, and not written
+            for _ in range(2):
+                make(server, {"revenue": 1}, "stored")  # of which the second is cached
+            run(server, scenario, {"revenue": 1})
+            server.services.scenarios.get(ANYONE, scenario.id)
 
         assert len(statements.said) > 10
         assert [said for said in statements.said if "scenario_outcomes" in said] == []

@@ -174,6 +174,20 @@ def test_values_that_cannot_be_read_say_why(server: Server, folder: Path) -> Non
     assert "the values could not be compared" in str(named.values[other.id].reason)
 
 
+def test_a_value_that_is_deleted_meanwhile_says_so(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = make(server), make(server, growth=0.2)
+    monkeypatch.setattr(side_by_side, "find_renditions", lambda *_: {})
+
+    growth = by_name(compare(server, one, other))["growth"]
+
+    assert growth.differs is None
+    assert growth.values[other.id].reason == (
+        "a value was deleted while it was compared; compare again"
+    )
+
+
 def test_more_large_inputs_than_a_request_compares_say_so(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

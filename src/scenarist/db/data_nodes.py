@@ -244,8 +244,8 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     add_edits_only(connection, new)
     set_last_edits(connection, {edit.data_node_id: edit.id for edit in new})
     record_writes(connection, new)
-    if any(edit.figures or edit.rendition is None for edit in new):
-        record_figures(connection, new)
+    if any(edit.figures for edit in new):
+        record_figures(connection, {edit.data_node_id: (edit.id, edit.figures) for edit in new})
 
 
 def set_last_edits(connection: Connection, newest: Mapping[DataNodeId, EditId]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, select, update
 
 from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import outcomes as outcome_rows
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
 from scenarist.db.jobs import propagate
@@ -119,6 +120,7 @@ def record_found_files(
     if outside:
         delete_places(connection, outside)
     data_node_rows.add_edits(connection, new)
+    outcome_rows.record_found(connection, new)
     written = [edit.data_node_id for edit in new]
     changes = [
         Event(kind=EntityKind.DATA_NODE, id=node, change=ChangeType.UPDATED) for node in written

@@ -40,7 +40,7 @@ from scenarist.db.tables import (
     task_data_nodes,
 )
 from scenarist.domain.entities import Edit
-from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.outcomes import LIMIT, DeclaredOutcome, Figure, OutcomeRange, find_figure
 from scenarist.system.json_decoding import decode_json
 
@@ -49,9 +49,6 @@ _TOO_LARGE = (
     "the value was written without a look for this outcome, and is too large for one now; the next "
     "run or write gives it a value"
 )
-
-_MOST_AT_ONCE = 200
-"""Rows that are refreshed by one statement: each may take a value of 64 KiB from the database."""
 
 _rows = scenario_outcomes
 _RECORD = (
@@ -133,6 +130,16 @@ _FORGET = delete(_rows).where(
         ),
     ),
 )
+_IS_OUTDATED = _rows.c.edit_id.is_distinct_from(data_nodes.c.last_edit_id)
+_FIND_OUTDATED = Query(
+    select(_rows.c.scenario_id)
+    .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
+    .where(
+        _rows.c.config_id == bindparam("config_id"),
+        _rows.c.name == bindparam("name"),
+        _IS_OUTDATED,
+    )
+)
 _OUTDATED = (
     select(
         _rows.c.scenario_id,
@@ -147,16 +154,12 @@ _OUTDATED = (
     )
     .join(data_nodes, data_nodes.c.id == _rows.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-    .where(_rows.c.edit_id.is_distinct_from(data_nodes.c.last_edit_id))
-    .limit(bindparam("limit"))
+    .where(_IS_OUTDATED)
 )
 _OUTDATED_OF_ONE = _OUTDATED.where(_rows.c.scenario_id == bindparam("scenario_id"))
-_OUTDATED_OF_NODES = _OUTDATED.where(any_of(_rows.c.data_node_id, "ids"))
-_OUTDATED_OF_CONFIG = _OUTDATED.where(
-    _rows.c.config_id == bindparam("config_id"),
-    _rows.c.name == bindparam("name"),
-    _rows.c.scenario_id > bindparam("after"),
-).order_by(_rows.c.scenario_id)
+_OUTDATED_OF_SOME = _OUTDATED.where(
+    any_of(_rows.c.scenario_id, "ids"), _rows.c.name == bindparam("name")
+)
 _REFRESH = (
     update(_rows)
     .where(
@@ -187,25 +190,33 @@ class OutcomeRow:
     has_value: bool
 
 
-def record_figures(connection: Connection, new: Sequence[Edit]) -> None:
-    """Record the figures of the newest edits of data nodes, and that some were not looked into."""
-    newest = {edit.data_node_id: edit for edit in new}
+def record_figures(
+    connection: Connection, taken: Mapping[DataNodeId, tuple[EditId, Mapping[str, Figure]]]
+) -> None:
+    """Record the figures of the present values of data nodes.
+
+    Args:
+        taken: The newest edit of each data node, with its figures.
+    """
     execute_many(
         connection,
         _RECORD,
         [
-            {"node": node_id, "at": pointer, "edit_id": edit.id, **_to_columns(figure)}
-            for node_id, edit in newest.items()
-            for pointer, figure in edit.figures.items()
+            {"node": node_id, "at": pointer, "edit_id": edit_id, **_to_columns(figure)}
+            for node_id, (edit_id, figures) in taken.items()
+            for pointer, figure in figures.items()
         ],
     )
+
+
+def record_found(connection: Connection, found: Sequence[Edit]) -> None:
+    """Record that the newest values of data nodes were not looked into: they were found there."""
     execute_many(
         connection,
         _RECORD_FOUND,
         [
-            {"node": node_id, "edit_id": edit.id, **_to_columns(_FOUND_THERE)}
-            for node_id, edit in newest.items()
-            if edit.rendition is None
+            {"node": edit.data_node_id, "edit_id": edit.id, **_to_columns(_FOUND_THERE)}
+            for edit in found
         ],
     )
 
@@ -231,9 +242,11 @@ def renew(
 ) -> None:
     """Give a scenario outcomes in place of those that it has, with the figures of its values."""
     connection.execute(_FORGET_ALL, {"of": scenario_id})
-    for name, outcome in outcomes.items():
-        connection.execute(_ADD_OF_ONE, {"scenario_id": scenario_id, **_to_place(name, outcome)})
-    of = {"scenario_id": scenario_id, "limit": len(outcomes)}
+    connection.execute(
+        _ADD_OF_ONE,
+        [{"scenario_id": scenario_id, **_to_place(name, item)} for name, item in outcomes.items()],
+    )
+    of = {"scenario_id": scenario_id}
     _refresh(connection, connection.execute(_OUTDATED_OF_ONE, of).fetchall())
 
 
@@ -251,31 +264,19 @@ def add_missing(connection: Connection, config_id: str, name: str, outcome: Decl
     return connection.execute(_ADD_OF_CONFIG, place, execution_options=counted).rowcount
 
 
-def refresh_nodes(connection: Connection, data_node_ids: Sequence[str]) -> None:
-    """Take the figures of data nodes whose present edits were not added by `add_edits`."""
-    of = {"ids": list(data_node_ids), "limit": _MOST_AT_ONCE}
-    while _refresh(connection, connection.execute(_OUTDATED_OF_NODES, of).fetchall()):
-        pass
+def find_outdated(reader: Connection, config_id: str, name: str) -> list[str]:
+    """Return the scenarios whose present values were not looked into for an outcome."""
+    rows = _FIND_OUTDATED.fetch(reader, {"config_id": config_id, "name": name})
+    return [scenario_id for (scenario_id,) in rows]
 
 
-def refresh_some(
-    connection: Connection, config_id: str, name: str, *, after: str, limit: int
-) -> str | None:
-    """Take figures of an outcome from present values that were not looked into yet.
-
-    Args:
-        after: Only of scenarios whose identifiers come after this one.
-
-    Returns:
-        The scenario after which to go on; None if these were all.
-    """
-    of = {"config_id": config_id, "name": name, "after": after, "limit": limit}
-    rows = connection.execute(_OUTDATED_OF_CONFIG, of).fetchall()
-    _refresh(connection, rows)
-    return rows[-1].scenario_id if len(rows) == limit else None
+def refresh_some(connection: Connection, name: str, scenario_ids: Sequence[str]) -> None:
+    """Take figures of an outcome from present values that were not looked into yet."""
+    of = {"name": name, "ids": list(scenario_ids)}
+    _refresh(connection, connection.execute(_OUTDATED_OF_SOME, of).fetchall())
 
 
-def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:
+def _refresh(connection: Connection, rows: Sequence[Any]) -> None:
     execute_many(
         connection,
         _REFRESH,
@@ -290,7 +291,6 @@ def _refresh(connection: Connection, rows: Sequence[Any]) -> bool:
             for row in rows
         ],
     )
-    return bool(rows)
 
 
 def outcome_key(*, is_descending: bool) -> ColumnElement[float]:

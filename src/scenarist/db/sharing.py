@@ -20,6 +20,7 @@ from scenarist.db.sql import Query
 from scenarist.db.tables import edits
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.locations import is_replaced_in_place
+from scenarist.domain.outcomes import Figure
 
 _OF_A_COPY = {
     edits.c.id: bindparam("copy_id", type_=edits.c.id.type),
@@ -88,13 +89,18 @@ class EditCopy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputCopy:
-    """An edit to be copied as what a job has written."""
+    """An edit to be copied as what a job has written.
+
+    Args:
+        figures: Those of the copied edit.
+    """
 
     copy: EditCopy
     job_id: JobId
     created_at: datetime
     code_digest: str | None
     version: str
+    figures: Mapping[str, Figure]
 
 
 def is_system_named(data_node_id: str, uri: str) -> bool:
@@ -146,7 +152,9 @@ def add_output_copies(connection: Connection, copies: Sequence[OutputCopy]) -> N
     connection.execute(_COPY_AS_OUTPUT, values)
     newest = {item.copy.data_node_id: item.copy.id for item in copies}
     data_node_rows.set_last_edits(connection, newest)
-    outcome_rows.refresh_nodes(connection, list(newest))
+    outcome_rows.record_figures(
+        connection, {item.copy.data_node_id: (item.copy.id, item.figures) for item in copies}
+    )
 
 
 def _copy_values(copy: EditCopy) -> dict[str, Any]:

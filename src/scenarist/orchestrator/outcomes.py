@@ -197,6 +197,7 @@ def complete_cached(
                 created_at=now,
                 code_digest=recipe.code_digest,
                 version=recipe.version or claim.version,
+                figures=output.figures,
             )
             for end, output in zip(recipe.outputs, cached.outputs, strict=True)
         ],

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit
@@ -17,11 +16,15 @@ from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, 
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.services.worker_calls import CallInWorker, CallResult, FunctionCall
+from scenarist.services.worker_calls import (
+    CallInWorker,
+    CallResult,
+    FunctionCall,
+    call_concurrently,
+)
 from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.registry import find_storage, named_path
 
-_MAX_CONCURRENT = 4
 _MAX_LISTED = 5
 _MAX_SCENARIOS = 1000
 _JSON = "json"
@@ -140,9 +143,7 @@ class ComparisonService:
         return ComparisonOutcome(results=results, faults=faults)
 
     def _run_all(self, runs: "Sequence[_ComparatorRun]") -> list[str | ScenaristError]:
-        """Run comparators concurrently, so that a slow one does not delay the others."""
-        if not runs:
-            return []
+        """Return the results of comparators, or why there is none."""
 
         def outcome(run: _ComparatorRun) -> str | ScenaristError:
             try:
@@ -150,10 +151,7 @@ class ComparisonService:
             except ScenaristError as error:
                 return error
 
-        with ThreadPoolExecutor(min(len(runs), _MAX_CONCURRENT), "comparison") as pool:
-            # Each in the trace of the request.
-            futures = [pool.submit(copy_context().run, outcome, run) for run in runs]
-            return [future.result() for future in futures]
+        return call_concurrently([partial(outcome, run) for run in runs])
 
     def _load_scenarios(self, scenario_ids: Sequence[str]) -> list[Scenario]:
         if len(scenario_ids) < 2:

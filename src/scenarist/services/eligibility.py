@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from scenarist.db import eligibility
+from scenarist.db import scenarios as scenario_rows
 from scenarist.db.eligibility import Obstacle, ScenarioFacts, Wiring
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Scenario
+from scenarist.domain.errors import require_found
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.locations import describe_replacement
 from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
@@ -76,6 +78,15 @@ class EligibilityReader:
             promote=_reasons_against_promote(scenario),
             staleness=found,
         )
+
+
+def get_scenario(connection: Connection, scenario_id: str) -> Scenario:
+    """Return a scenario as it is stored, without what `EligibilityReader` adds.
+
+    Raises:
+        NotFoundError: There is none with this identifier.
+    """
+    return require_found(scenario_rows.find(connection, scenario_id), "scenario", scenario_id)
 
 
 def _mark_stale_outcomes(scenario: Scenario, staleness: Staleness) -> Scenario:

@@ -231,7 +231,7 @@ class EntityBuilder:
         placement = make_placement(config, self.owner)
         source_id = self.inherited.get(config.id)
         node = DataNode(
-            id=self._choose_node_id(config.id),
+            id=self.choose_node_id(config.id),
             config_id=config.id,
             scope=config.scope,
             storage_type=placement.storage_type,
@@ -260,7 +260,8 @@ class EntityBuilder:
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
 
-    def _choose_node_id(self, config_id: str) -> DataNodeId:
+    def choose_node_id(self, config_id: str) -> DataNodeId:
+        """Return the identifier for a new data node: the one for which a value is made, if any."""
         known = self.prepared.get(config_id)
         if known is not None:
             return DataNodeId(known.target.data_node_id)

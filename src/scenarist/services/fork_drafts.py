@@ -7,8 +7,6 @@ from typing import Any
 
 from scenarist.config import ConfigRegistry
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import scenarios as scenario_rows
-from scenarist.db import sequences as sequence_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.forks import SourceNode, find_source_nodes
 from scenarist.db.sharing import EditCopy, add_copies, can_be_shared
@@ -25,9 +23,10 @@ from scenarist.domain.identifiers import (
     make_copy_id,
     make_uuid,
 )
-from scenarist.domain.locations import Owner, is_replaced_in_place
+from scenarist.domain.locations import is_replaced_in_place
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, EntityKind, Scope
 from scenarist.services.factory import EntityBuilder
+from scenarist.services.new_scenarios import becomes_primary, build_for, store_scenario
 from scenarist.services.placement import compute_declaration, make_placement
 
 _AT_FORMER_PLACE = (
@@ -62,7 +61,6 @@ class ForkDraft:
     """A fork in the making.
 
     Args:
-        node_ids: Identifiers that new data nodes must get, by config.
         given: Names of inputs that get other values in the same transaction.
         not_shared: Data nodes that do not simply have the value of the source's.
     """
@@ -71,7 +69,6 @@ class ForkDraft:
     registry: ConfigRegistry
     source: Scenario
     owner: ForkOwner
-    node_ids: Mapping[str, DataNodeId]
     given: Collection[str] = ()
     not_shared: list[NotShared] = field(default_factory=list)
     _sources: Mapping[DataNodeId, SourceNode] = field(init=False)
@@ -87,25 +84,13 @@ class ForkDraft:
     _shared: list[DataNodeId] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        connection, owner, cycle = self.builder.connection, self.owner, self.owner.cycle
+        connection, owner = self.builder.connection, self.owner
         self._sources = find_source_nodes(connection, self.source.data_node_ids)
         self._tasks = task_rows.get_many(connection, self.source.task_ids)
         for task in self._tasks:
             for node_id in task.output_ids:
                 self._writers.setdefault(node_id, []).append(task)
-        self.builder.node_ids = self.node_ids
-        self.builder.owners = {
-            Scope.SCENARIO: owner.id,
-            Scope.CYCLE: None if cycle is None else cycle.id,
-            Scope.GLOBAL: None,
-        }
-        self.builder.owner = Owner(
-            scenario_id=owner.id,
-            scenario_name=owner.name,
-            scenario_properties=owner.properties,
-            cycle_id=None if cycle is None else cycle.id,
-            cycle_name=None if cycle is None else cycle.name,
-        )
+        build_for(self.builder, owner.id, owner.name, owner.properties, owner.cycle)
         self.builder.outputs = {name for task in self._tasks for name in task.output_configs}
 
     @property
@@ -115,7 +100,7 @@ class ForkDraft:
         }
 
     def store(self) -> None:
-        """Store the fork; the number of statements does not depend on what it consists of."""
+        """Store the fork; more tasks, data nodes and shared values take no more statements."""
         connection = self.builder.connection
         for node_id in self.source.data_node_ids:
             self._nodes[node_id] = self._draft_node(self._sources[node_id])
@@ -158,9 +143,7 @@ class ForkDraft:
 
     def _draft_own_node(self, item: SourceNode) -> DataNodeId:
         source, builder = item.node, self.builder
-        new_id = self.node_ids.get(source.config_id) or ids.make_data_node_id(
-            source.config_id, make_uuid(builder.now)
-        )
+        new_id = builder.choose_node_id(source.config_id)
         node = replace(
             source,
             id=new_id,
@@ -319,8 +302,7 @@ class ForkDraft:
             config_id=source.config_id,
             name=owner.name,
             cycle_id=None if owner.cycle is None else owner.cycle.id,
-            is_primary=owner.cycle is not None
-            and scenario_rows.find_primary(builder.connection, owner.cycle.id) is None,
+            is_primary=becomes_primary(builder.connection, owner.cycle),
             tags=owner.tags,
             properties=owner.properties,
             task_ids=tuple(self._task_ids[task_id] for task_id in source.task_ids),
@@ -333,11 +315,7 @@ class ForkDraft:
             version=builder.version,
             forked_from=source.id,
         )
-        scenario_rows.add(builder.connection, scenario)
-        builder.log_created(EntityKind.SCENARIO, scenario.id)
-        for sequence in sequences:
-            sequence_rows.add(builder.connection, sequence)
-            builder.log_created(EntityKind.SEQUENCE, sequence.id)
+        store_scenario(builder, scenario)
 
 
 def _explain_place(*, is_common: bool, has_value: bool) -> str:

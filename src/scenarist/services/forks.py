@@ -13,22 +13,21 @@ from scenarist.config import ConfigRegistry
 from scenarist.db import audit
 from scenarist.db import cycles as cycle_rows
 from scenarist.db import inputs as input_rows
-from scenarist.db import scenarios as scenario_rows
 from scenarist.db.engine import Database
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Cycle, Scenario
-from scenarist.domain.errors import require_found
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.properties import merge_properties, validate_name, validate_tags
 from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import to_utc
-from scenarist.services.eligibility import Eligibility, EligibilityReader
+from scenarist.services.eligibility import Eligibility, EligibilityReader, get_scenario
 from scenarist.services.factory import EntityBuilder, EntityFactory, ValuesOfInputs
 from scenarist.services.fork_drafts import ForkDraft, ForkOwner, NotShared
+from scenarist.services.new_scenarios import find_or_create_cycle
 from scenarist.services.outcomes import add_outcomes
-from scenarist.services.scenarios import check_properties, find_or_create_cycle
+from scenarist.services.scenarios import check_properties
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +77,7 @@ class ForkService:
         self,
         database: Database,
         registry: ConfigRegistry,
+        *,
         folder: str,
         now: Callable[[], datetime],
         version: str,
@@ -126,7 +126,7 @@ class ForkService:
         uuid = make_uuid(self._now())
 
         def work(builder: EntityBuilder) -> Fork:
-            source = _get(builder.connection, scenario_id)
+            source = get_scenario(builder.connection, scenario_id)
             owner = ForkOwner(
                 id=ids.make_scenario_id(source.config_id, uuid),
                 name=name,
@@ -148,15 +148,17 @@ class ForkService:
         inputs: ValuesOfInputs | None,
     ) -> Fork:
         connection = builder.connection
-        node_ids, given = ({}, ()) if inputs is None else (inputs.node_ids, inputs.names)
-        draft = ForkDraft(builder, self._registry, source, owner, node_ids, given)
+        if inputs is not None:
+            builder.node_ids = inputs.node_ids
+        given = () if inputs is None else inputs.names
+        draft = ForkDraft(builder, self._registry, source, owner, given)
         draft.store()
         add_outcomes(connection, owner.id, source.config_id, self._declared)
         builder.require_prepared()
         if inputs is not None:
             inputs.record(connection, draft.nodes_by_config)
         return Fork(
-            eligibility=self._eligibility.read(connection, _get(connection, owner.id)),
+            eligibility=self._eligibility.read(connection, get_scenario(connection, owner.id)),
             diff=_find_diff(connection, draft),
             not_shared=draft.not_shared,
         )
@@ -204,7 +206,3 @@ def _find_diff(connection: Connection, draft: ForkDraft) -> list[ChangedInput]:
             )
         )
     return diff
-
-
-def _get(connection: Connection, scenario_id: str) -> Scenario:
-    return require_found(scenario_rows.find(connection, scenario_id), "scenario", scenario_id)

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from scenarist.db.comparisons import NewestValue
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import DataNodeId, EditId
-from scenarist.domain.locations import describe_replacement
+from scenarist.domain.locations import describe_replacement, is_replaced_in_place
 from scenarist.storage.operations.differences import Differences
-from scenarist.storage.registry import find_storage, named_path
 
 _MOST_BYTES = 64 * 1024 * 1024
 """Bytes of the values of one data node config that are compared in detail at most."""
@@ -193,5 +192,4 @@ def _is_replaced(value: NewestValue | None) -> bool:
 
 def _is_kept_here(value: NewestValue) -> bool:
     """Whether nobody else can change the value where it is stored."""
-    is_external = find_storage(value.storage_type).is_external
-    return not is_external and named_path(value.properties) is None
+    return not is_replaced_in_place(value.storage_type, value.properties)

@@ -18,7 +18,7 @@ from scenarist.domain.outcomes import DeclaredOutcome
 
 _log = structlog.get_logger(__name__)
 
-_AT_ONCE = 200
+AT_ONCE = 200
 """Rows that are filled in one transaction: each may take a value of 64 KiB from the database."""
 
 
@@ -104,12 +104,10 @@ def _fill(database: Database, config_id: str, name: str, outcome: DeclaredOutcom
     )
     if count:
         _log.info("scenarios have got an outcome", config=config_id, outcome=name, scenarios=count)
-    after: str | None = ""
-    while after is not None:
-        refresh = partial(
-            outcome_rows.refresh_some, config_id=config_id, name=name, after=after, limit=_AT_ONCE
-        )
-        after = database.write(refresh)
+    outdated = outcome_rows.find_outdated(database.reader, config_id, name)
+    for start in range(0, len(outdated), AT_ONCE):
+        some = outdated[start : start + AT_ONCE]
+        database.write(partial(outcome_rows.refresh_some, name=name, scenario_ids=some))
 
 
 def _to_outcome(declared: DeclaredOutcome, row: OutcomeRow | None) -> OutcomeOfScenario:

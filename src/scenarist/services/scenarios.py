@@ -11,20 +11,17 @@ from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit, deletions, eligibility, event_log
-from scenarist.db import cycles as cycle_rows
 from scenarist.db import scenarios as scenario_rows
-from scenarist.db import sequences as sequence_rows
 from scenarist.db.deletions import Cascade
 from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import DeclaredConfigs
-from scenarist.domain.entities import Cycle, Event, Scenario
-from scenarist.domain.errors import ConflictError, InvalidError, require_found
+from scenarist.domain.entities import Event, Scenario
+from scenarist.domain.errors import ConflictError, InvalidError
 from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
-from scenarist.domain.locations import Owner
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.properties import (
     merge_properties,
@@ -33,14 +30,15 @@ from scenarist.domain.properties import (
     validate_tags,
 )
 from scenarist.domain.secrets import get_declared_secrets, iter_names
-from scenarist.domain.vocabulary import ChangeType, EntityKind, Frequency, Scope
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.configs import authorized_tags
-from scenarist.services.cycles import make_cycle, to_utc
+from scenarist.services.cycles import to_utc
 from scenarist.services.deletions import make_deletion_events, refuse_unfinished, remove_files
 from scenarist.services.eligibility import (
     NO_CYCLE,
     Eligibility,
     EligibilityReader,
+    get_scenario,
     owners_of,
     primary_reason,
 )
@@ -49,6 +47,12 @@ from scenarist.services.factory import (
     EntityFactory,
     ValuesOfInputs,
     get_config,
+)
+from scenarist.services.new_scenarios import (
+    becomes_primary,
+    build_for,
+    find_or_create_cycle,
+    store_scenario,
 )
 from scenarist.services.outcomes import add_outcomes, find_configs_of_sort, with_outcomes
 from scenarist.services.placement import to_stored
@@ -133,7 +137,7 @@ class ScenarioService:
         return self._create(
             actor,
             new,
-            lambda within, made: self._eligibility.read(within, _get(within, made.id)),
+            lambda within, made: self._eligibility.read(within, get_scenario(within, made.id)),
             inputs,
         )
 
@@ -172,7 +176,7 @@ class ScenarioService:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._eligibility.read(connection, _get(connection, scenario_id))
+        return self._eligibility.read(connection, get_scenario(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
@@ -209,7 +213,7 @@ class ScenarioService:
         actor.require(Permission.EDIT)
 
         def work(connection: Connection) -> Eligibility:
-            scenario = _get(connection, scenario_id)
+            scenario = get_scenario(connection, scenario_id)
             self._check_expected(connection, scenario, expect)
             changed = self._apply_change(scenario, change)
             audit.record_allowed(connection, actor, scenario.id, self._now())
@@ -230,7 +234,7 @@ class ScenarioService:
         actor.require(Permission.EDIT)
 
         def work(connection: Connection) -> Eligibility:
-            scenario = _get(connection, scenario_id)
+            scenario = get_scenario(connection, scenario_id)
             if scenario.cycle_id is None:
                 raise ConflictError(
                     f"scenario {scenario.id} cannot be a primary scenario: {NO_CYCLE}",
@@ -272,7 +276,7 @@ class ScenarioService:
         actor.require(Permission.EDIT)
 
         def find_cascade(connection: Connection) -> Cascade:
-            scenario = _get(connection, scenario_id)
+            scenario = get_scenario(connection, scenario_id)
             self._check_expected(connection, scenario, expect)
             return _find_deletable(connection, scenario)
 
@@ -302,18 +306,7 @@ class ScenarioService:
         properties = {**_declared_properties(config), **new.properties}
         audit.record_allowed(builder.connection, actor, scenario_id, builder.now)
         cycle = find_or_create_cycle(builder, config.frequency, created_at, self._zone)
-        builder.owners = {
-            Scope.SCENARIO: scenario_id,
-            Scope.CYCLE: None if cycle is None else cycle.id,
-            Scope.GLOBAL: None,
-        }
-        builder.owner = Owner(
-            scenario_id=scenario_id,
-            scenario_name=new.name,
-            scenario_properties=properties,
-            cycle_id=None if cycle is None else cycle.id,
-            cycle_name=None if cycle is None else cycle.name,
-        )
+        build_for(builder, scenario_id, new.name, properties, cycle)
         builder.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: builder.find_or_create_data_node(node) for node in config.data_nodes}
         tasks = {task.id: builder.find_or_create_task(task, nodes) for task in config.tasks}
@@ -323,8 +316,7 @@ class ScenarioService:
             config_id=config.id,
             name=new.name,
             cycle_id=None if cycle is None else cycle.id,
-            is_primary=cycle is not None
-            and scenario_rows.find_primary(builder.connection, cycle.id) is None,
+            is_primary=becomes_primary(builder.connection, cycle),
             tags=tuple(new.tags),
             properties=properties,
             task_ids=tuple(tasks.values()),
@@ -334,12 +326,8 @@ class ScenarioService:
             created_at=created_at,
             version=self._version,
         )
-        scenario_rows.add(builder.connection, scenario)
+        store_scenario(builder, scenario)
         add_outcomes(builder.connection, scenario.id, config.id, self._declared)
-        builder.log_created(EntityKind.SCENARIO, scenario.id)
-        for sequence in sequences:
-            sequence_rows.add(builder.connection, sequence)
-            builder.log_created(EntityKind.SEQUENCE, sequence.id)
         return scenario, nodes
 
     def _make_sequences(
@@ -403,26 +391,8 @@ def check_properties(
     return properties
 
 
-def find_or_create_cycle(
-    builder: EntityBuilder, frequency: Frequency | None, at: datetime, zone: ZoneInfo
-) -> Cycle | None:
-    """Return the cycle of a time, and create it if there is none; None without a frequency."""
-    if frequency is None:
-        return None
-    cycle, is_new = cycle_rows.find_or_create(
-        builder.connection, make_cycle(frequency, at, zone, builder.now)
-    )
-    if is_new:
-        builder.log_created(EntityKind.CYCLE, cycle.id)
-    return cycle
-
-
 def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
     return to_stored(f"SCENARIO_{config.id}", config.properties)
-
-
-def _get(connection: Connection, scenario_id: str) -> Scenario:
-    return require_found(scenario_rows.find(connection, scenario_id), "scenario", scenario_id)
 
 
 def _find_deletable(connection: Connection, scenario: Scenario) -> Cascade:

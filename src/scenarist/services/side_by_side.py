@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +25,12 @@ from scenarist.services.configs import describe_input
 from scenarist.services.eligibility import EligibilityReader
 from scenarist.services.input_differences import InputSideBySide, ValuesToCompare
 from scenarist.services.value_reader import make_json_location
-from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
+from scenarist.services.worker_calls import (
+    CallInWorker,
+    FunctionCall,
+    call_concurrently,
+    make_error,
+)
 from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.operations.differences import Columns, Differences, find_differences
 from scenarist.system.json_decoding import decode_json
@@ -39,7 +42,6 @@ MOST_CALLS = 20
 """Inputs that workers compare for one request at most."""
 
 _AT_ONCE = 16
-_MOST_CONCURRENT = 4
 _MOST_DIFFERENCES = 100
 _MOST_ROWS = 1_000
 _MOST_COLUMNS = 20
@@ -194,7 +196,7 @@ class SideBySideService:
             partial(item.compare, self._compare_in_worker if count < may_call else _refuse_more)
             for count, item in enumerate(for_workers)
         ]
-        by_workers = {item.name: item for item in _run_all(works)}
+        by_workers = {item.name: item for item in call_concurrently(works)}
         in_server = partial(_compare_renditions, connection)
         return [by_workers.get(item.name) or item.compare(in_server) for item in values]
 
@@ -206,7 +208,7 @@ class SideBySideService:
         return replace(item, title=said.title, unit=said.unit)
 
     def _compare_in_worker(self, values: Sequence[NewestValue]) -> Differences:
-        options = {"base": 0, "most": _MOST_DIFFERENCES}
+        options = {"most": _MOST_DIFFERENCES}
         return self._call(_COMPARE, values, options, Differences)
 
     def _read_table(
@@ -303,17 +305,10 @@ def _compare_renditions(connection: Connection, values: Sequence[NewestValue]) -
     """Compare values that the database has as JSON."""
     ids = [value.edit_id for value in values if value.edit_id is not None]
     texts = find_renditions(connection, list(dict.fromkeys(ids)))
+    if not texts.keys() >= set(ids):
+        raise ConflictError("a value was deleted while it was compared; compare again")
     data = [decode_json(texts[edit_id]) for edit_id in ids]
-    return find_differences(data, base=0, most=_MOST_DIFFERENCES)
-
-
-def _run_all(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Run some work concurrently, each in the trace of the request."""
-    if not works:
-        return []
-    with ThreadPoolExecutor(min(len(works), _MOST_CONCURRENT), "comparison") as pool:
-        futures = [pool.submit(copy_context().run, work) for work in works]
-        return [future.result() for future in futures]
+    return find_differences(data, most=_MOST_DIFFERENCES)
 
 
 def _to_location(value: NewestValue) -> ValueLocation:

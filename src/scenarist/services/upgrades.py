@@ -9,21 +9,20 @@ from sqlalchemy import Connection
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.db import audit
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import upgrades as upgrade_rows
 from scenarist.db.engine import Database
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import DeclaredConfigs, describe_missing_config
-from scenarist.domain.entities import Event, Scenario
+from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError, require_found
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.upgrades import ScenarioUpgrade, StructureChange
 from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.deletions import refuse_unfinished
-from scenarist.services.eligibility import Eligibility, EligibilityReader
+from scenarist.services.eligibility import Eligibility, EligibilityReader, get_scenario
 from scenarist.services.factory import EntityBuilder, EntityFactory
 from scenarist.services.outcomes import add_outcomes
 from scenarist.services.upgrade_drafts import UpgradeDraft
@@ -114,7 +113,7 @@ class UpgradeService:
     ) -> UpgradeDraft:
         if expect is not None:
             expect(self._find_eligibility(connection, scenario_id))
-        scenario = _get(connection, scenario_id)
+        scenario = get_scenario(connection, scenario_id)
         config = self._registry.scenarios.get(scenario.config_id)
         if config is None:
             fault = describe_missing_config(scenario.config_id)
@@ -131,11 +130,7 @@ class UpgradeService:
         return draft
 
     def _find_eligibility(self, connection: Connection, scenario_id: str) -> Eligibility:
-        return self._eligibility.read(connection, _get(connection, scenario_id))
-
-
-def _get(connection: Connection, scenario_id: str) -> Scenario:
-    return require_found(scenario_rows.find(connection, scenario_id), "scenario", scenario_id)
+        return self._eligibility.read(connection, get_scenario(connection, scenario_id))
 
 
 @dataclass(slots=True)

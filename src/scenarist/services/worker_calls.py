@@ -1,8 +1,11 @@
 """Functions that a worker process runs for a request: user code never runs in the server."""
 
 import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from scenarist.domain.errors import (
     ConflictError,
@@ -15,6 +18,10 @@ from scenarist.domain.errors import (
 )
 from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, read_json
+
+T = TypeVar("T")
+
+_MOST_CONCURRENT = 4
 
 _OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
 """Messages of libraries that could not allocate memory, also when a storage rewords them."""
@@ -67,6 +74,19 @@ class CallInWorker(Protocol):
             UnavailableError: No worker is available, or none finished within
                 `CALL_TIMEOUT_SECONDS`; nothing was kept.
         """
+
+
+def call_concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make several calls for a request, so that a slow one does not delay the others.
+
+    At most 4 of them wait for workers at a time.
+    """
+    if not calls:
+        return []
+    with ThreadPoolExecutor(min(len(calls), _MOST_CONCURRENT), "comparison") as pool:
+        # Each in the trace of the request.
+        futures = [pool.submit(copy_context().run, call) for call in calls]
+        return [future.result() for future in futures]
 
 
 def make_error(result: CallResult, *, doing: str, code: str, is_clients: bool) -> ScenaristError:

@@ -29,8 +29,8 @@ DATA = st.recursive(
 )
 
 
-def places(*values: Any, base: int = 0) -> list[str]:
-    return [place.pointer for place in find_differences(values, base=base, most=100).first]
+def places(*values: Any) -> list[str]:
+    return [place.pointer for place in find_differences(values, most=100).first]
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_places_that_differ_in_some_values_only_count_as_well() -> None:
     base, some, all_of_it = [0] * (2 * most), [0] * (2 * most), [1] * (2 * most)
     some[: most // 2] = [1] * (most // 2)
 
-    assert find_differences([base, some, all_of_it], base=0, most=1).count == most
+    assert find_differences([base, some, all_of_it], most=1).count == most
 
 
 @given(DATA, DATA)
 def test_values_are_the_same_exactly_if_they_differ_nowhere(one: Any, other: Any) -> None:
-    found = find_differences([one, other], base=0, most=100)
+    found = find_differences([one, other], most=100)
 
     are_equal = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert found.same == [True, are_equal]
@@ -69,19 +69,19 @@ def test_values_are_the_same_exactly_if_they_differ_nowhere(one: Any, other: Any
 
 
 def test_each_place_has_the_part_of_every_value() -> None:
-    values = [{"a": 1}, {}, {"a": "x" * 2000}]
+    values = [{}, {"a": 1}, {"a": "x" * 2000}]
 
-    (place,) = find_differences(values, base=1, most=5).first
+    (place,) = find_differences(values, most=5).first
 
-    assert place.parts == [Part(value=1), Part(is_missing=True), Part(is_large=True)]
+    assert place.parts == [Part(is_missing=True), Part(value=1), Part(is_large=True)]
 
 
 def test_of_many_differences_the_first_are_returned_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = find_differences([[0] * 300, [1] * 300], base=0, most=2)
+    found = find_differences([[0] * 300, [1] * 300], most=2)
     monkeypatch.setattr(differences, "MOST_COUNTED", 10)
-    bounded = find_differences([[0] * 300, [1] * 300], base=0, most=2)
+    bounded = find_differences([[0] * 300, [1] * 300], most=2)
 
     assert (found.count, [place.pointer for place in found.first]) == (300, ["/0", "/1"])
     assert bounded.count == 10
@@ -92,7 +92,7 @@ def test_tables_are_compared_by_rows_and_cells() -> None:
     other = copy.deepcopy(one)
     other.loc[1, "price"] = 9.5
 
-    found = compare_values(one, other, {"base": 0, "most": 10})
+    found = compare_values(one, other, {"most": 10})
 
     assert found["first"] == [
         {"pointer": format_pointer((1, "price")), "parts": [{"value": None}, {"value": 9.5}]}
@@ -114,6 +114,12 @@ def test_the_columns_with_numbers_are_laid_over_each_other() -> None:
         "numbers": {"price": [[8.0, None], [1.0], []]},
         "lengths": [2, 1, None],
     }
+
+
+def test_a_number_that_is_too_large_for_a_column_is_missing_there() -> None:
+    found = find_columns([[{"a": 10**400}, {"a": 1}]], most_rows=2, most_columns=1)
+
+    assert found.numbers == {"a": [[None, 1.0]]}
 
 
 def test_long_tables_and_many_columns_are_cut() -> None:

@@ -105,3 +105,20 @@ def test_one_cell_of_a_large_table_is_found_without_converting_it() -> None:
     table = pd.DataFrame({"a": range(2_000_000)})
 
     assert take(table, "/1999999/a") == 1_999_999
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (datetime.date(2026, 1, 1), "2026-01-01"),
+        (Grade.GOOD, "2"),
+        (np.int64(7), "7"),
+        (1e16, "1e16"),
+        (None, "null"),
+        (True, "true"),
+    ],
+)
+def test_an_entry_of_a_large_value_has_the_name_of_its_json_form(key: Any, name: str) -> None:
+    value = {key: 3, "rest": "x" * 100_000}
+
+    assert take(value, f"/{name}") == 3

@@ -24,6 +24,7 @@ from scenarist.db.tables import cached_outputs, edits, job_waits, jobs
 from scenarist.domain.caching import Content
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import EditId, JobId
+from scenarist.domain.outcomes import Figure
 
 _ORDER = "ORDER"
 _PAGE = 500
@@ -36,7 +37,14 @@ _CONTENTS = Query(
         any_of(edits.c.id, "ids")
     )
 )
-_BYTES = (edits.c.id, edits.c.uri, edits.c.size, edits.c.digest, edits.c.python_type)
+_BYTES = (
+    edits.c.id,
+    edits.c.uri,
+    edits.c.size,
+    edits.c.digest,
+    edits.c.python_type,
+    edits.c.figures,
+)
 _FIND = Query(
     select(cached_outputs.c.key, cached_outputs.c.job_id, cached_outputs.c.stored_for, *_BYTES)
     .outerjoin(edits, edits.c.id == cached_outputs.c.stored_for)
@@ -92,10 +100,11 @@ _DELETE_ALL = delete(cached_outputs)
 
 @dataclass(frozen=True, slots=True)
 class CachedOutput:
-    """An output in the cache: an edit that has its bytes."""
+    """An output in the cache: an edit that has its bytes, with its figures."""
 
     edit_id: EditId
     content: Content
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ def find_cached(
             if edit is None or (edit.uri is not None and not has_bytes(edit.uri, edit.size)):
                 break
             content = Content(edit.digest, edit.python_type)
-            outputs.append(CachedOutput(EditId(edit.id), content))
+            outputs.append(CachedOutput(EditId(edit.id), content, edit.figures or {}))
         else:
             found[key] = CachedOutputs(JobId(job_id), tuple(outputs))
     return found

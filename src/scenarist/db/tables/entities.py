@@ -171,7 +171,7 @@ edits = Table(
     Column("stamp", Text),  # of a file that the user named: see storage/files/named.py
     Column("author", Text),  # the name of the actor that wrote it; next, its identity
     Column("author_id", Text),
-    Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
+    Column("made_of", Text),  # digests of tasks and the edits that they read: domain/freshness.py
     Column("version", Text),  # of the application that wrote it; NULL if another program did
     Column("shared_from", Text),  # the edit whose bytes it shares, which may be deleted
     Column("figures", JSON(none_as_null=True)),  # numbers or reasons, by JSON Pointer

@@ -1,7 +1,7 @@
 """Differences between the values of several scenarios, place by place in their JSON form."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,11 +35,11 @@ class PlaceDifference(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Differences(msgspec.Struct, kw_only=True, frozen=True):
-    """Differences of values from one of them.
+    """Differences of values from the first of them.
 
     Args:
         count: How many places differ; at least as many if it is `MOST_COUNTED`.
-        same: Whether each value equals the base.
+        same: Whether each value equals the first one.
         first: The first of these places.
         lengths: How many items or rows each value has; None for one that is no list.
     """
@@ -71,10 +71,7 @@ def compare_values(*given: Any) -> dict[str, Any]:
     Returns:
         `Differences` as plain data.
     """
-    *values, options = given
-    found = find_differences([to_json_data(value, None) for value in values], **options)
-    plain: dict[str, Any] = msgspec.json.decode(encode_strict(msgspec.to_builtins(found)))
-    return plain
+    return _call(find_differences, given)
 
 
 def collect_columns(*given: Any) -> dict[str, Any]:
@@ -83,23 +80,26 @@ def collect_columns(*given: Any) -> dict[str, Any]:
     Returns:
         `Columns` as plain data.
     """
+    return _call(find_columns, given)
+
+
+def _call(find: Callable[..., msgspec.Struct], given: Sequence[Any]) -> dict[str, Any]:
     *values, options = given
-    found = find_columns([to_json_data(value, None) for value in values], **options)
+    found = find([to_json_data(value, None) for value in values], **options)
     plain: dict[str, Any] = msgspec.json.decode(encode_strict(msgspec.to_builtins(found)))
     return plain
 
 
-def find_differences(values: Sequence[Any], *, base: int, most: int) -> Differences:
-    """Compare plain JSON data with one of the values, items of lists by their positions.
+def find_differences(values: Sequence[Any], *, most: int) -> Differences:
+    """Compare plain JSON data with the first of the values, items of lists by their positions.
 
     Args:
-        base: The position of the value that the others are compared with.
         most: How many differences are returned at most.
     """
     paths: dict[ValuePath, None] = {}
     same: list[bool] = []
     for value in values:
-        found = list(islice(_iter_differing(values[base], value, ()), MOST_COUNTED))
+        found = list(islice(_iter_differing(values[0], value, ()), MOST_COUNTED))
         same.append(not found)
         paths |= dict.fromkeys(found)
     return Differences(
@@ -200,7 +200,10 @@ def _has_cells(rows: Sequence[list[Any]], name: str) -> bool:
 
 def _to_number(cell: Any) -> float | None:
     found = _without_nan(cell)
-    return None if found is None else float(found)
+    try:
+        return None if found is None else float(found)
+    except OverflowError:  # an integer that double precision cannot hold
+        return None
 
 
 def _to_label(cell: Any) -> Any:

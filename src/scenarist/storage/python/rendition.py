@@ -63,6 +63,12 @@ def to_plain_data(value: object) -> Any:
     return _JsonWalk(room=sys.maxsize, is_whole=True, is_lenient=True).plain(value)
 
 
+def key_to_text(key: object) -> str:
+    """Return the name that a key of a dict has in JSON."""
+    shown: dict[str, None] = to_plain_data({key: None})
+    return next(iter(shown))
+
+
 def _render_preview(value: object) -> str:
     try:
         return _encode(_JsonWalk(room=INLINE_LIMIT, is_whole=False).plain(value)).decode()

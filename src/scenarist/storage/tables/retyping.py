@@ -26,7 +26,7 @@ import msgspec
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.hashing import check_hashes
 from scenarist.storage.python.objects import describe_error, python_type
-from scenarist.storage.python.rendition import to_plain_data
+from scenarist.storage.python.rendition import key_to_text, to_plain_data
 from scenarist.storage.python.structures import (
     ObjectState,
     fields_of,
@@ -169,12 +169,6 @@ def _retype_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> A
     made.clear()
     made.update(kept)
     return made
-
-
-def key_to_text(key: Any) -> str:
-    """Return a key as it is shown."""
-    shown: dict[str, None] = to_plain_data({key: None})
-    return next(iter(shown))
 
 
 def _new_key(text: str, like: Any, where: str) -> Any:

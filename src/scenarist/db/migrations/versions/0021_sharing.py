@@ -13,12 +13,15 @@ def upgrade() -> None:
     op.add_column("scenarios", sa.Column("forked_from", _TEXT))
     op.add_column("edits", sa.Column("shared_from", _TEXT))
     for name, table, columns in (
-        ("ix_scenarios_forked_from_created_at_number", "scenarios", ["forked_from"]),
+        (
+            "ix_scenarios_forked_from_created_at_number",
+            "scenarios",
+            ["forked_from", "created_at", "number"],
+        ),
         ("ix_edits_shared_from", "edits", ["shared_from"]),
     ):
         is_there = sa.text(f"{columns[0]} IS NOT NULL")
-        ordered = columns + (["created_at", "number"] if table == "scenarios" else [])
-        op.create_index(name, table, ordered, sqlite_where=is_there, postgresql_where=is_there)
+        op.create_index(name, table, columns, sqlite_where=is_there, postgresql_where=is_there)
     op.add_column("jobs", sa.Column("cache_key", _TEXT))
     op.add_column("jobs", sa.Column("cached_from", _TEXT))
     is_running = sa.text("status = 'RUNNING' AND cache_key IS NOT NULL")
