@@ -1,13 +1,14 @@
 // Columns of the list of scenarios that the user chooses: inputs, parts of them, and outcomes.
 
 import { ApiError, pathOf, request } from "./api.js";
-import { formatValue } from "./format.js";
+import { formatValue, shorten } from "./format.js";
 import { useResource } from "./resources.js";
 import { html } from "./view.js";
 
 const MOST_CONFIGS = 10; // whose columns are offered at once
 const MOST_INPUTS = 8; // as many as the server adds to a list
 const FIRST_OUTCOMES = 3; // shown unless the user chooses
+const LONGEST_VALUE = 40; // characters in a cell
 
 /**
  * @typedef {object} Column
@@ -105,10 +106,8 @@ export function ColumnCell({ column, scenario }) {
     return html`<${OutcomeValue} outcome=${scenario.outcomes[column.outcome]} />`;
   }
   const value = column.path.reduce((found, part) => found?.[part], scenario.inputs?.[column.input]);
-  return value === undefined ? html`<span class="quiet">–</span>` : shorten(formatValue(value));
+  return value === undefined ? html`<span class="quiet">–</span>` : shorten(formatValue(value), LONGEST_VALUE);
 }
-
-const shorten = (text) => (text.length <= 40 ? text : `${text.slice(0, 40)}…`);
 
 /** The value of an outcome, or why there is none, and whether it is of older inputs. */
 export function OutcomeValue({ outcome, withUnit = false }) {
