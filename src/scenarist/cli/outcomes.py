@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from scenarist.cli.inputs import parse_pair
+from scenarist.cli.inputs import read_pairs
 from scenarist.cli.options import Texts
 from scenarist.cli.printing import print_line, print_table, to_json
 from scenarist.domain.errors import InvalidError
@@ -50,14 +50,12 @@ def read_bounds(given: Sequence[str] | None, option: str) -> dict[str, float]:
     """Read the bounds of outcomes, each OUTCOME=NUMBER, by name.
 
     Raises:
-        InvalidError: One has no name or no number.
+        InvalidError: One has no name or no number, or a name is given twice.
     """
-    bounds: dict[str, float] = {}
-    for text in given or ():
-        name, bound = parse_pair(text, option)
+    bounds = read_pairs(given, option)
+    for name, bound in bounds.items():
         if isinstance(bound, bool) or not isinstance(bound, int | float):
-            raise InvalidError(f"{option} {text}: {bound!r} is not a number")
-        bounds[name] = bound
+            raise InvalidError(f"{option} {name}: {bound!r} is not a number")
     return bounds
 
 
