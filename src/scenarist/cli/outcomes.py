@@ -10,6 +10,7 @@ from scenarist.cli.inputs import read_pairs
 from scenarist.cli.options import Texts
 from scenarist.cli.printing import print_line, print_table, to_json
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import OUTCOMES
 
 if TYPE_CHECKING:
     from scenarist.schemas import (
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         SideBySide,
     )
 
-_SORT = "outcomes."
 _WIDEST = 40
 
 
@@ -64,8 +64,8 @@ def outcome_columns(
 ) -> "dict[str, Callable[[Scenario], object]]":
     """Return a column for each outcome, also for that of the sort."""
     sorted_by = (sort or "").removeprefix("-")
-    if sorted_by.startswith(_SORT):
-        names = [*names, sorted_by.removeprefix(_SORT)]
+    if sorted_by.startswith(OUTCOMES):
+        names = [*names, sorted_by.removeprefix(OUTCOMES)]
 
     def make_column(name: str) -> "Callable[[Scenario], object]":
         return lambda scenario: _format_value(scenario.outcomes.get(name))
@@ -82,7 +82,7 @@ def describe_scenario(scenario: "Scenario") -> dict[str, object]:
     del fields["outcomes"]
     for name, outcome in scenario.outcomes.items():
         shown = _format_value(outcome)
-        fields[f"{_SORT}{name}"] = shown if outcome.reason is None else f"- ({outcome.reason})"
+        fields[f"{OUTCOMES}{name}"] = shown if outcome.reason is None else f"- ({outcome.reason})"
     return fields
 
 
