@@ -31,15 +31,15 @@ export function useColumns(configIds, chosen) {
     for (const column of columnsOf(config)) offered.set(column.key, column);
   }
   const all = [...offered.values()];
-  const shown =
+  const wanted =
     chosen === undefined
       ? all.filter(({ outcome }) => outcome !== undefined).slice(0, FIRST_OUTCOMES)
       : chosen.split(",").map((key) => offered.get(key)).filter(Boolean);
-  const inputs = [...new Set(shown.map(({ input }) => input).filter(Boolean))];
+  const inputs = [...new Set(wanted.map(({ input }) => input).filter(Boolean))].slice(0, MOST_INPUTS);
   return {
     all,
-    shown,
-    inputs: inputs.slice(0, MOST_INPUTS),
+    shown: wanted.filter(({ input }) => input === undefined || inputs.includes(input)),
+    inputs,
     isReady: configs.data !== undefined || ids.length === 0,
   };
 }
@@ -85,17 +85,24 @@ export function ColumnChooser({ columns, choose }) {
     const next = keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key];
     choose(next.length > 0 ? next.join(",") : "none");
   };
+  const isFull = columns.inputs.length === MOST_INPUTS;
   return html`<details class="chooser">
     <summary class="button">Columns</summary>
     <fieldset class="chooser-list">
       <legend class="unseen">Shown columns</legend>
       ${columns.all.map(
-        ({ key, title, unit, outcome }) => html`<label key=${key}>
-          <input type="checkbox" checked=${keys.includes(key)} onChange=${() => toggle(key)} />
+        ({ key, title, unit, input, outcome }) => html`<label key=${key}>
+          <input
+            type="checkbox"
+            checked=${keys.includes(key)}
+            disabled=${isFull && input !== undefined && !columns.inputs.includes(input)}
+            onChange=${() => toggle(key)}
+          />
           ${title}${unit && ` (${unit})`}
           ${outcome !== undefined && html` <span class="mark">outcome</span>`}
         </label>`,
       )}
+      ${isFull && html`<small class="quiet">At most ${MOST_INPUTS} inputs are shown at once.</small>`}
     </fieldset>
   </details>`;
 }
