@@ -126,5 +126,5 @@ export function OutcomeValue({ outcome, withUnit = false }) {
   ${outcome.is_stale && html` <${StaleMark} />`}`;
 }
 
-export const StaleMark = () =>
+const StaleMark = () =>
   html`<span class="mark stale" title="The inputs or the code have changed since">stale</span>`;
