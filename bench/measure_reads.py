@@ -176,21 +176,15 @@ def measure_plan(folder: Path, *, count: int) -> list[Row]:
     """PLAN: how long the plan of 300 tasks takes, beside reading their scenario."""
     with scenarist(folder) as server:
         web = f"/scenarios/{server.create('web')}"
-        plans: list[float] = []
-        reads: list[float] = []
-        for _ in range(count):
-            for seconds, method, path in ((plans, "POST", f"{web}/plan"), (reads, "GET", web)):
-                begin = time.perf_counter()
-                server.http.request(method, path).raise_for_status()
-                seconds.append(time.perf_counter() - begin)
-    took = median(plans) * 1000
+        plan, read = _time_in_turns(server, count, ("POST", f"{web}/plan"), ("GET", web))
+    took = plan * 1000
     return [
         Row(
             number="PLAN",
             work="plan of a scenario of 300 tasks, SQLite",
             ours=f"{took:.1f} ms",
-            beside=f"GET of it {median(reads) * 1000:.1f} ms",
-            ratio=median(plans) / median(reads),
+            beside=f"GET of it {read * 1000:.1f} ms",
+            ratio=plan / read,
             bar=f"at most {PLAN_MS} ms",
             holds=took <= PLAN_MS,
         )
@@ -204,30 +198,42 @@ def measure_fork(folder: Path, *, count: int) -> list[Row]:
         value = ["x" * (50_000_000 // 300)]
         for node in server.list(f"/datanodes?scenario_id={source}"):
             server.http.put(f"/datanodes/{node['id']}/write", json=value).raise_for_status()
-        before = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
-        forks: list[float] = []
-        creates: list[float] = []
-        for _ in range(count):
-            for seconds, path in (
-                (creates, "/scenarios?config_id=web"),
-                (forks, f"/scenarios/{source}/fork"),
-            ):
-                begin = time.perf_counter()
-                server.http.post(path).raise_for_status()
-                seconds.append(time.perf_counter() - begin)
-        after = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix == ".json")
-    ratio = median(forks) / median(creates)
+        before = _count_bytes(folder)
+        create, fork = _time_in_turns(
+            server,
+            count,
+            ("POST", "/scenarios?config_id=web"),
+            ("POST", f"/scenarios/{source}/fork"),
+        )
+        after = _count_bytes(folder)
+    ratio = fork / create
     return [
         Row(
             number="FORK",
             work="fork of a scenario of 300 tasks with 50 MB of values, SQLite",
-            ours=f"{median(forks) * 1000:.1f} ms, {after - before} bytes of values written",
-            beside=f"create {median(creates) * 1000:.1f} ms",
+            ours=f"{fork * 1000:.1f} ms, {after - before} bytes of values written",
+            beside=f"create {create * 1000:.1f} ms",
             ratio=ratio,
             bar=f"at most {FORK:g}",
             holds=ratio <= FORK and after == before,
         )
     ]
+
+
+def _time_in_turns(server: Server, count: int, *requests: tuple[str, str]) -> list[float]:
+    """Return the median seconds of each request, of a method and a path."""
+    times: list[list[float]] = [[] for _ in requests]
+    for _ in range(count):
+        for seconds, (method, path) in zip(times, requests, strict=True):
+            begin = time.perf_counter()
+            server.http.request(method, path).raise_for_status()
+            seconds.append(time.perf_counter() - begin)
+    return [median(seconds) for seconds in times]
+
+
+def _count_bytes(folder: Path) -> int:
+    """Return how many bytes the files of JSON values have."""
+    return sum(path.stat().st_size for path in folder.rglob("*.json"))
 
 
 def measure_staleness(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
@@ -243,7 +249,9 @@ def measure_staleness(folder: Path, records: Records, *, rounds: int, count: int
     with scenarist(folder, database=records.url(folder)) as server:
         idle, ran = (f"/api/v1/scenarios/{server.create('web')}" for _ in range(2))
         scenario_id = ran.rpartition("/")[2]
-        server.post(f"/scenarios/submit/{scenario_id}", headers={"Prefer": "wait=60"})
+        answer = server.post(f"/scenarios/submit/{scenario_id}", headers={"Prefer": "wait=60"})
+        if answer.json()["submission"]["status"] != "COMPLETED":
+            raise RuntimeError(f"scenario {scenario_id} did not complete: {answer.text}")
         for _ in range(rounds):
             before = _cost(server, idle, count)
             costs.append(_cost(server, ran, count))
