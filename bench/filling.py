@@ -1,5 +1,6 @@
 """Fills a database with as many entities as a measurement wants, copied by SQLite itself."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -8,7 +9,7 @@ from bench.servers import APPS
 from scenarist.config import load_app
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
-from scenarist.server.composition import open_server
+from scenarist.server.composition import Server, open_server
 from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
 
@@ -148,11 +149,7 @@ _OUTCOMES = (
 def fill(folder: Path, total: int) -> None:
     """Make a database with a scenario of the workload, and so many copies of every entity."""
     folder.mkdir()
-    settings = Settings(
-        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
-    )
-    application = load_app(str(APPS / "workload.py"))
-    with open_server(application, settings, make_executor=InlineExecutor) as server:
+    with _open(folder, "workload.py") as server:
         server.database.write(lambda connection: _copy(connection, total))
         server.services.scenarios.create(ANYONE, NewScenario(config_id="pair"))
 
@@ -160,15 +157,18 @@ def fill(folder: Path, total: int) -> None:
 def fill_judged(folder: Path, total: int) -> None:
     """Make a database with so many scenarios, a quarter of which have an outcome."""
     fill(folder, total)
-    settings = Settings(
-        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
-    )
-    application = load_app(str(APPS / "judged.py"))
-    with open_server(application, settings, make_executor=InlineExecutor) as server:
+    with _open(folder, "judged.py") as server:
         server.services.scenarios.create(ANYONE, NewScenario(config_id="copy3"))
         server.database.write(
             lambda connection: connection.exec_driver_sql(_OUTCOMES.format(total=total))
         )
+
+
+def _open(folder: Path, app: str) -> AbstractContextManager[Server]:
+    settings = Settings(
+        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
+    )
+    return open_server(load_app(str(APPS / app)), settings, make_executor=InlineExecutor)
 
 
 def _copy(connection: Connection, total: int) -> None:

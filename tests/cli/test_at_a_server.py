@@ -173,6 +173,8 @@ def test_scenarios_are_upgraded_one_by_one_or_all_of_a_config(shell: Shell, scen
     planned = shell.lines("scenario", "upgrade", scenario, "--dry-run")
     upgraded = shell.json("scenario", "upgrade", "--all-of", "chain")
     neither = shell.run("scenario", "upgrade")
+    with_unknown = shell.run("scenario", "upgrade", "SCENARIO_chain_0", scenario)
+    of_none = shell.run("scenario", "upgrade", "--all-of", "chian")
 
     assert planned == [
         f"{scenario}: would be upgraded",
@@ -185,6 +187,9 @@ def test_scenarios_are_upgraded_one_by_one_or_all_of_a_config(shell: Shell, scen
         1,
         "scenarist: name the scenarios to upgrade, or their config with --all-of\n",
     )
+    assert (with_unknown.code, with_unknown.printed) == (1, f"{scenario}: nothing to upgrade\n")
+    assert with_unknown.said.startswith("SCENARIO_chain_0: ")
+    assert of_none.said == "There is no scenario of the config 'chian'.\n"
 
 
 def test_a_scenario_is_forked_with_another_input(shell: Shell, scenario: str) -> None:
@@ -537,6 +542,7 @@ def test_inputs_are_given_as_options_or_as_a_file(shell: Shell, tmp_path: Path) 
         (["--input", "start"], "--input start: write it as NAME=VALUE"),
         (["--property", "team"], "--property team: write it as NAME=VALUE"),
         (["--input", "start=1", "--input", "start=2"], "start is given more than once"),
+        (["--property", "a=1", "--property", "a=2"], "--property: a is given more than once"),
         (["--inputs", "twice.json"], "start is given more than once"),
         (["--inputs", "list.json"], "not a JSON object"),
         (["--inputs", "nan.json"], "is not JSON"),

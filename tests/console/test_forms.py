@@ -331,3 +331,22 @@ def test_no_file_is_uploaded_to_the_source_while_it_is_forked(
         "A file can be uploaded once the scenario exists."
     ).first.wait_for()
     assert console.button("Upload sold", console.dialog()).count() == 0
+
+
+def test_a_list_shows_eight_inputs_at_most_and_says_so(
+    asking: StartedServer, open_console: OpenConsole
+) -> None:
+    asking.create("asking")
+    names = ["growth", "region", "speed", "serial", "is_open", "start", "moment", "note", "limit"]
+    console = open_console(asking, f"scenarios?columns={','.join(f'in:{name}' for name in names)}")
+    page = console.page
+
+    page.locator("summary").filter(has_text="Columns").click()
+    page.get_by_text("At most 8 inputs are shown at once.").wait_for()
+
+    assert page.get_by_role("columnheader", name="Note").count() == 1
+    assert page.get_by_role("columnheader", name="Limit").count() == 0
+    assert page.locator(".chooser").get_by_label("Limit").is_disabled()
+    page.locator(".chooser").get_by_label("Growth").uncheck()
+    page.locator(".chooser").get_by_label("Limit").check()
+    page.get_by_role("columnheader", name="Limit").wait_for()

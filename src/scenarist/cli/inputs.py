@@ -1,6 +1,7 @@
 """Options that give values by name."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -36,16 +37,21 @@ def read_inputs(flags: InputFlags) -> dict[str, Any]:
             a JSON object.
     """
     found = {} if flags.inputs is None else _read_file(flags.inputs)
-    given = [parse_pair(text, "--input") for text in flags.input or ()]
-    return {**found, **_join(given, "--input")}
+    return {**found, **read_pairs(flags.input, "--input")}
 
 
-def parse_pair(text: str, option: str) -> tuple[str, Any]:
-    """Parse NAME=VALUE; a value that is not JSON is text.
+def read_pairs(texts: Sequence[str] | None, option: str) -> dict[str, Any]:
+    """Return the values of an option that is given as NAME=VALUE, by name.
+
+    A value that is not JSON is text.
 
     Raises:
-        InvalidError: The option has no name or no value.
+        InvalidError: The option has no name or no value, or a name is given twice.
     """
+    return _join([_parse_pair(text, option) for text in texts or ()], option)
+
+
+def _parse_pair(text: str, option: str) -> tuple[str, Any]:
     name, is_given, value = text.partition("=")
     if not name or not is_given:
         raise InvalidError(f"{option} {text}: write it as NAME=VALUE")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from scenarist.cli.inputs import parse_pair
+from scenarist.cli.inputs import read_pairs
 from scenarist.cli.options import Texts
 from scenarist.cli.printing import print_line, print_table, to_json
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import OUTCOMES
 
 if TYPE_CHECKING:
     from scenarist.schemas import (
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         SideBySide,
     )
 
-_SORT = "outcomes."
 _WIDEST = 40
 
 
@@ -50,14 +50,12 @@ def read_bounds(given: Sequence[str] | None, option: str) -> dict[str, float]:
     """Read the bounds of outcomes, each OUTCOME=NUMBER, by name.
 
     Raises:
-        InvalidError: One has no name or no number.
+        InvalidError: One has no name or no number, or a name is given twice.
     """
-    bounds: dict[str, float] = {}
-    for text in given or ():
-        name, bound = parse_pair(text, option)
+    bounds = read_pairs(given, option)
+    for name, bound in bounds.items():
         if isinstance(bound, bool) or not isinstance(bound, int | float):
-            raise InvalidError(f"{option} {text}: {bound!r} is not a number")
-        bounds[name] = bound
+            raise InvalidError(f"{option} {name}: {bound!r} is not a number")
     return bounds
 
 
@@ -66,8 +64,8 @@ def outcome_columns(
 ) -> "dict[str, Callable[[Scenario], object]]":
     """Return a column for each outcome, also for that of the sort."""
     sorted_by = (sort or "").removeprefix("-")
-    if sorted_by.startswith(_SORT):
-        names = [*names, sorted_by.removeprefix(_SORT)]
+    if sorted_by.startswith(OUTCOMES):
+        names = [*names, sorted_by.removeprefix(OUTCOMES)]
 
     def make_column(name: str) -> "Callable[[Scenario], object]":
         return lambda scenario: _format_value(scenario.outcomes.get(name))
@@ -84,7 +82,7 @@ def describe_scenario(scenario: "Scenario") -> dict[str, object]:
     del fields["outcomes"]
     for name, outcome in scenario.outcomes.items():
         shown = _format_value(outcome)
-        fields[f"{_SORT}{name}"] = shown if outcome.reason is None else f"- ({outcome.reason})"
+        fields[f"{OUTCOMES}{name}"] = shown if outcome.reason is None else f"- ({outcome.reason})"
     return fields
 
 

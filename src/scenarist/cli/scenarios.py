@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from scenarist import schemas
 from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
-from scenarist.cli.inputs import NO_INPUTS, InputFlags, parse_pair, read_inputs
+from scenarist.cli.inputs import NO_INPUTS, InputFlags, read_inputs, read_pairs
 from scenarist.cli.options import Number, Switch, Text, Texts
 from scenarist.cli.outcomes import (
     NO_OUTCOME_FLAGS,
@@ -77,7 +77,7 @@ def create(
             repeated.
     """
     inputs = read_inputs(given)
-    named = dict(parse_pair(text, "--property") for text in properties or [])
+    named = read_pairs(properties, "--property")
     with open_client(access) as client:
         made = client.scenarios.create(
             config,
@@ -112,7 +112,7 @@ def fork(
     from msgspec import UNSET
 
     inputs = read_inputs(given)
-    named = dict(parse_pair(text, "--property") for text in properties or [])
+    named = read_pairs(properties, "--property")
     with open_client(access) as client:
         made = client.scenarios.fork(
             scenario, name=name, tags=tag or UNSET, properties=named or UNSET, inputs=inputs
@@ -352,6 +352,8 @@ def upgrade(
             if all_of is None
             else [scenario.id for scenario in client.scenarios.list(config_id=all_of)]
         )
+        if not ids:
+            print_to_stderr(f"There is no scenario of the config {all_of!r}.")
         return upgrade_and_print(client, ids, access, dry_run=bool(dry_run))
 
 

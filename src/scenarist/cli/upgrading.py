@@ -21,14 +21,14 @@ def upgrade_and_print(
     Returns:
         The exit code: 1 if a scenario could not be upgraded.
     """
-    from scenarist.client import ConflictError
+    from scenarist.client import ConflictError, NotFoundError
 
     done: dict[str, schemas.Upgrade] = {}
     refused: dict[str, str] = {}
     for scenario_id in scenario_ids:
         try:
             done[scenario_id] = client.scenarios.upgrade(scenario_id, dry_run=dry_run)
-        except ConflictError as error:
+        except (ConflictError, NotFoundError) as error:
             refused[scenario_id] = str(error)
             print_to_stderr(f"{scenario_id}: {error}")
         else:

@@ -90,9 +90,10 @@ _LIST_OF_TAG = EntityList(
     keys={CREATION_DATE: scenario_tags.c.created_at, NAME: _NAME},
 )
 _KEY_OF_OUTCOME = "outcome"
+# Joined by number, the primary key: one index fewer is searched for each row than by identifier.
 _BY_OUTCOME = {
     is_descending: EntityList(
-        _LIST.query.join(scenario_outcomes, scenario_outcomes.c.scenario_id == scenarios.c.id),
+        _LIST.query.join(scenario_outcomes, scenario_outcomes.c.number == scenarios.c.number),
         number=scenario_outcomes.c.number,
         keys={_KEY_OF_OUTCOME: outcome_key(is_descending=is_descending)},
     )

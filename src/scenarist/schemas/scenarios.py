@@ -279,7 +279,7 @@ class InputDifference(Struct, kw_only=True, frozen=True):
 
 
 class UnsharedDataNode(Struct, kw_only=True, frozen=True):
-    """A data node of which the fork does not have the value that its source has, and why."""
+    """A data node whose value the fork does not share with its source, and why."""
 
     data_node_id: str
     config_id: str

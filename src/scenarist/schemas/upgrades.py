@@ -55,5 +55,5 @@ class Upgrade(Struct, kw_only=True, frozen=True):
 
 class ScenarioUpgraded(Struct, kw_only=True, frozen=True):
     message: str
-    scenario: Annotated[Scenario, Meta(description="The scenario after the upgrade.")]
+    scenario: Annotated[Scenario, Meta(description="The scenario after the request.")]
     upgrade: Upgrade

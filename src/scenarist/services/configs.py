@@ -71,8 +71,7 @@ class ConfigService:
         """
         actor.require(Permission.READ)
         config = get_config(self._registry.scenarios, config_id, "scenario")
-        made = {node for task in config.tasks for node in task.outputs}
-        inputs = [describe_input(node) for node in config.data_nodes if node not in made]
+        inputs = [describe_input(node) for node in list_inputs(config)]
         inputs.sort(key=lambda item: math.inf if item.order is None else item.order)
         return _to_declared(config), inputs
 
@@ -83,6 +82,12 @@ def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     if tags is None:
         return None
     return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
+
+
+def list_inputs(config: ScenarioConfig) -> list[DataNodeConfig]:
+    """Return the data nodes of a scenario config that none of its tasks writes."""
+    written = {node for task in config.tasks for node in task.outputs}
+    return [node for node in config.data_nodes if node not in written]
 
 
 def describe_input(node: DataNodeConfig) -> DeclaredInput:

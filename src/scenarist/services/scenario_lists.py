@@ -13,6 +13,7 @@ from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.named_files import named_path
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
+from scenarist.services.configs import list_inputs
 from scenarist.services.scenarios import ScenarioService
 
 MOST_INPUTS = 8
@@ -79,10 +80,7 @@ class ScenarioListService:
         if not names:
             return
         known = {
-            node.id
-            for config in self._registry.scenarios.values()
-            for node in config.data_nodes
-            if not any(node in task.outputs for task in config.tasks)
+            node.id for config in self._registry.scenarios.values() for node in list_inputs(config)
         }
         for name in names:
             if name not in known:

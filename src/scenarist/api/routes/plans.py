@@ -40,8 +40,8 @@ async def plan_scenario(
     """Return what a submit of the scenario would run now, and why; nothing is changed.
 
     Responds like the submit if that would be refused, also because of its `inputs`, which are not
-    written. What jobs under way will write is not known
-    yet, so tasks that depend on it are planned as running.
+    written. What jobs under way will write is not known yet, so tasks that depend on it are planned
+    as running.
     """
     return await _plan_with_inputs(request, EntityType.SCENARIO, scenario_id, data)
 

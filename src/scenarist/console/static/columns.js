@@ -1,13 +1,14 @@
 // Columns of the list of scenarios that the user chooses: inputs, parts of them, and outcomes.
 
 import { ApiError, pathOf, request } from "./api.js";
-import { formatValue } from "./format.js";
+import { formatValue, shorten } from "./format.js";
 import { useResource } from "./resources.js";
 import { html } from "./view.js";
 
 const MOST_CONFIGS = 10; // whose columns are offered at once
 const MOST_INPUTS = 8; // as many as the server adds to a list
 const FIRST_OUTCOMES = 3; // shown unless the user chooses
+const LONGEST_VALUE = 40; // characters in a cell
 
 /**
  * @typedef {object} Column
@@ -30,15 +31,15 @@ export function useColumns(configIds, chosen) {
     for (const column of columnsOf(config)) offered.set(column.key, column);
   }
   const all = [...offered.values()];
-  const shown =
+  const wanted =
     chosen === undefined
       ? all.filter(({ outcome }) => outcome !== undefined).slice(0, FIRST_OUTCOMES)
       : chosen.split(",").map((key) => offered.get(key)).filter(Boolean);
-  const inputs = [...new Set(shown.map(({ input }) => input).filter(Boolean))];
+  const inputs = [...new Set(wanted.map(({ input }) => input).filter(Boolean))].slice(0, MOST_INPUTS);
   return {
     all,
-    shown,
-    inputs: inputs.slice(0, MOST_INPUTS),
+    shown: wanted.filter(({ input }) => input === undefined || inputs.includes(input)),
+    inputs,
     isReady: configs.data !== undefined || ids.length === 0,
   };
 }
@@ -84,17 +85,24 @@ export function ColumnChooser({ columns, choose }) {
     const next = keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key];
     choose(next.length > 0 ? next.join(",") : "none");
   };
+  const isFull = columns.inputs.length === MOST_INPUTS;
   return html`<details class="chooser">
     <summary class="button">Columns</summary>
     <fieldset class="chooser-list">
       <legend class="unseen">Shown columns</legend>
       ${columns.all.map(
-        ({ key, title, unit, outcome }) => html`<label key=${key}>
-          <input type="checkbox" checked=${keys.includes(key)} onChange=${() => toggle(key)} />
+        ({ key, title, unit, input, outcome }) => html`<label key=${key}>
+          <input
+            type="checkbox"
+            checked=${keys.includes(key)}
+            disabled=${isFull && input !== undefined && !columns.inputs.includes(input)}
+            onChange=${() => toggle(key)}
+          />
           ${title}${unit && ` (${unit})`}
           ${outcome !== undefined && html` <span class="mark">outcome</span>`}
         </label>`,
       )}
+      ${isFull && html`<small class="quiet">At most ${MOST_INPUTS} inputs are shown at once.</small>`}
     </fieldset>
   </details>`;
 }
@@ -105,10 +113,8 @@ export function ColumnCell({ column, scenario }) {
     return html`<${OutcomeValue} outcome=${scenario.outcomes[column.outcome]} />`;
   }
   const value = column.path.reduce((found, part) => found?.[part], scenario.inputs?.[column.input]);
-  return value === undefined ? html`<span class="quiet">–</span>` : shorten(formatValue(value));
+  return value === undefined ? html`<span class="quiet">–</span>` : shorten(formatValue(value), LONGEST_VALUE);
 }
-
-const shorten = (text) => (text.length <= 40 ? text : `${text.slice(0, 40)}…`);
 
 /** The value of an outcome, or why there is none, and whether it is of older inputs. */
 export function OutcomeValue({ outcome, withUnit = false }) {
@@ -120,5 +126,5 @@ export function OutcomeValue({ outcome, withUnit = false }) {
   ${outcome.is_stale && html` <${StaleMark} />`}`;
 }
 
-export const StaleMark = () =>
+const StaleMark = () =>
   html`<span class="mark stale" title="The inputs or the code have changed since">stale</span>`;

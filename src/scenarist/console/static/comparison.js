@@ -15,7 +15,7 @@ import {
   useAction,
 } from "./components.js";
 import { pathOfPointer } from "./exact.js";
-import { formatValue, nameOf, plural, toJson } from "./format.js";
+import { formatValue, nameOf, plural, shorten, shortId, toJson } from "./format.js";
 import { useInputConfigs } from "./inputs.js";
 import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
@@ -231,17 +231,15 @@ const describeWhole = ({ lengths, values }, id, base) => {
 
 function describeInput(value) {
   if (value === undefined) return html`<span class="quiet">no such input</span>`;
-  if (value.value !== undefined) return shorten(formatValue(value.value));
+  if (value.value !== undefined) return shorten(formatValue(value.value), LONGEST_PART);
   return html`<span class="quiet">${value.reason ?? (differs(value) ? "differs" : "the same")}</span>`;
 }
 
 function describePart(part) {
   if (part === undefined || part.is_missing) return html`<span class="quiet">not given</span>`;
   if (part.is_large) return html`<span class="quiet">large</span>`;
-  return shorten(formatValue(part.value));
+  return shorten(formatValue(part.value), LONGEST_PART);
 }
-
-const shorten = (text) => (text.length <= LONGEST_PART ? text : `${text.slice(0, LONGEST_PART)}…`);
 
 /** Return the titles of the parts of a value that a JSON Pointer leads through. */
 function titleOf(pointer, schema) {
@@ -319,7 +317,7 @@ function namesOf(scenarios) {
   return names.map((name, number) =>
     names.indexOf(name) === names.lastIndexOf(name)
       ? name
-      : `${name} (${scenarios[number].id.slice(-6)})`,
+      : `${name} (${shortId(scenarios[number].id)})`,
   );
 }
 

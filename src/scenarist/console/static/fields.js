@@ -59,7 +59,7 @@ function MissingField({ form, path, title, hint, shape, change }) {
 }
 
 /** Return what a value is at first: the default of its schema, or an empty control. */
-export function firstValue({ kind, schema, isNullable }) {
+function firstValue({ kind, schema, isNullable }) {
   if (schema.default !== undefined) return schema.default;
   if (kind === "group") return {};
   if (kind === "records") return [];

@@ -11,6 +11,9 @@ export function labelOf(id) {
   return inner.replace(KIND, "").replaceAll("TPSPACE", " ");
 }
 
+/** Return the beginning of a text that has more characters than *most*. */
+export const shorten = (text, most) => (text.length <= most ? text : `${text.slice(0, most)}…`);
+
 /** Return a suffix that tells entities with the same label apart. */
 export const shortId = (id) => id.slice(-6);
 

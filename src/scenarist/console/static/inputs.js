@@ -4,6 +4,7 @@ import { ApiError, pathOf, send } from "./api.js";
 import { EntityLink } from "./components.js";
 import { canBeExact, findUnparsed, parseExact, pathOfPointer, textOf } from "./exact.js";
 import { Faults, ValueField } from "./fields.js";
+import { shorten } from "./format.js";
 import { useResource } from "./resources.js";
 import { shapeOf } from "./schemas.js";
 import { listenToSession } from "./session.js";
@@ -11,6 +12,7 @@ import { html, useEffect, useRef, useState } from "./view.js";
 import { UploadDialog } from "./writing.js";
 
 const KEPT_HERE = ["csv", "excel", "json", "parquet", "pickle", "in_memory"];
+const LONGEST_VALUE = 80; // characters of a value that others have written
 const FILES = ["csv", "excel", "json", "parquet"];
 const SHARED = {
   CYCLE: "Shared with the other scenarios of its cycle.",
@@ -333,12 +335,10 @@ function Notes({ input, drafts, isFixed, isHidden }) {
     ${drafts.isContested(input) &&
     html`<small class="hint" role="status">
       Others have written it since you began. Saving replaces their value:
-      <code>${shorten(textOf(input.value) ?? "a large one")}</code>
+      <code>${shorten(textOf(input.value) ?? "a large one", LONGEST_VALUE)}</code>
     </small>`}
   `;
 }
-
-const shorten = (text) => (text.length <= 80 ? text : `${text.slice(0, 80)}…`);
 
 /** Faults of parts that have no field of their own. */
 function OtherFaults({ name, faults, shown }) {

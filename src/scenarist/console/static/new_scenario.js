@@ -14,7 +14,8 @@ export const tagsOf = (text) =>
     .map((tag) => tag.trim())
     .filter(Boolean);
 
-const hintOfTags = (authorized) =>
+/** Say how tags are given, and which ones a scenario may have. */
+export const hintOfTags = (authorized) =>
   authorized === null
     ? "Optional, comma-separated"
     : `Optional, comma-separated. Allowed: ${authorized.join(", ")}`;

@@ -201,7 +201,7 @@ function showCell(value) {
 }
 
 /** Return the value that a text stands for in a column. */
-export function readCell({ shape, isRequired }, text) {
+function readCell({ shape, isRequired }, text) {
   const { kind, isNullable } = shape;
   if (kind === "text") return text;
   if (text.trim() === "" && (!isRequired || isNullable)) return isRequired ? null : undefined;

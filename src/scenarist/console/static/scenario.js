@@ -19,7 +19,7 @@ import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./
 import { labelOf, nameOf, plural } from "./format.js";
 import { Graph } from "./graph.js";
 import { useNames } from "./names.js";
-import { ForkButton, tagsOf } from "./new_scenario.js";
+import { ForkButton, hintOfTags, tagsOf } from "./new_scenario.js";
 import { PlanButton } from "./plan.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo, navigate } from "./router.js";
@@ -302,16 +302,12 @@ function EditDialog({ scenario, close }) {
     await request("PATCH", pathOf(["scenarios", scenario.id]), { json });
     close();
   }
-  const hint =
-    scenario.authorized_tags === null
-      ? "Comma-separated."
-      : `Comma-separated. Allowed: ${scenario.authorized_tags.join(", ")}`;
   return html`<${Dialog} title="Edit scenario" close=${close}>
     <${Form} label="Save" submit=${change} close=${close}>
       <${Field} label="Name">
         <input name="name" defaultValue=${scenario.name ?? ""} maxlength="256" autocomplete="off" />
       <//>
-      <${Field} label="Tags" hint=${hint}>
+      <${Field} label="Tags" hint=${hintOfTags(scenario.authorized_tags)}>
         <input name="tags" defaultValue=${scenario.tags.join(", ")} autocomplete="off" />
       <//>
     <//>

@@ -22,7 +22,7 @@ const MOST_STEPS = 200; // positions of a slider between fractions
 const LONG_TEXT = 200; // characters, from which on a text gets several lines
 
 /** Which control shows a value; the last one shows everything. */
-export const SCALARS = ["choice", "flag", "number", "date", "time", "text"];
+const SCALARS = ["choice", "flag", "number", "date", "time", "text"];
 
 /**
  * @typedef {object} FieldShape
@@ -254,7 +254,7 @@ function roundDown(number) {
 }
 
 /** Return properties with those first that have an `order`. */
-export function inOrder(properties) {
+function inOrder(properties) {
   const orderOf = ([, schema]) => (isNumber(schema?.order) ? toDouble(schema.order) : Infinity);
   return [...properties].sort((one, other) => compare(orderOf(one), orderOf(other)));
 }
