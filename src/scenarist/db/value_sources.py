@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, case, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal_column, select
 
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import LastEdit
@@ -11,7 +11,15 @@ from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.json_columns import decoded_list
 from scenarist.db.places import IS_REPLACED
 from scenarist.db.sql import Query
-from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, places, task_data_nodes
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    job_inputs,
+    jobs,
+    places,
+    scenario_tasks,
+    task_data_nodes,
+)
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.explanations import ValueWrite
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId, TaskId
@@ -42,15 +50,24 @@ _NODES = Query(
     .where(any_of(data_nodes.c.id, "ids"))
 )
 _made_by = task_data_nodes.alias("made_by")
+
+
+def _is_part(task_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a task is part of a scenario: no upgrade has detached it."""
+    return exists().where(scenario_tasks.c.task_id == task_id)
+
+
 _WRITERS = Query(
     select(
         data_nodes.c.id,
         _made_by.c.task_id,
+        _is_part(_made_by.c.task_id).label("is_part"),
         decoded_list(
             select(task_data_nodes.c.task_id.label("item"))
             .where(
                 task_data_nodes.c.data_node_id == data_nodes.c.id,
                 task_data_nodes.c.direction == OUTPUT,
+                _is_part(task_data_nodes.c.task_id),
             )
             .correlate(data_nodes)
             .limit(literal_column(str(MAX_WRITERS + 1)))
@@ -216,14 +233,17 @@ def find_writers(
 ) -> Mapping[DataNodeId, Sequence[TaskId] | None]:
     """Return the task whose job wrote each value or, where that is not known, all that may have.
 
-    None stands for more than `MAX_WRITERS` tasks. Data nodes without a value are omitted.
+    Where an upgrade has detached the task, those of scenarios that write the data node now take its
+    place. None stands for more than `MAX_WRITERS` tasks. Data nodes without a value are omitted.
     """
     found: dict[DataNodeId, Sequence[TaskId] | None] = {}
-    for node_id, task_id, task_ids in _WRITERS.fetch(connection, {"ids": list(data_node_ids)}):
-        if task_id is not None:
+    for node_id, task_id, is_part, task_ids in _WRITERS.fetch(
+        connection, {"ids": list(data_node_ids)}
+    ):
+        if task_id is not None and (is_part or not task_ids):
             found[node_id] = (task_id,)
         else:
-            found[node_id] = None if len(task_ids) > MAX_WRITERS else tuple(dict.fromkeys(task_ids))
+            found[node_id] = None if len(task_ids) > MAX_WRITERS else tuple(sorted(set(task_ids)))
     return found
 
 

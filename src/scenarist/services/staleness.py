@@ -72,12 +72,14 @@ class _Known:
     """The staleness of a scenario, as long as nothing changes.
 
     Args:
-        key: A digest of the marks of its data nodes.
+        key: A digest of its tasks, and of the marks of its data nodes.
         outside: The marks of all others that it depends on.
+        writers: Tasks of other scenarios that wrote values, by data node; see `find_writers`.
     """
 
     key: bytes
     outside: Mapping[DataNodeId, object]
+    writers: Mapping[DataNodeId, Sequence[TaskId] | None]
     staleness: Staleness
 
 
@@ -114,7 +116,7 @@ class StalenessReader:
             return _NONE
         key = _digest(scenario, marks)
         known = self._known.get(scenario.id)
-        if known is None or known.key != key or not _is_same(connection, known.outside):
+        if known is None or known.key != key or not _is_same(connection, known):
             known = self._read(connection, scenario, key)
             if len(self._known) >= _CACHE_LIMIT:
                 self._known = {}  # other threads may use the former one
@@ -132,14 +134,19 @@ class StalenessReader:
             owner_id=scenario.id,
         )
         found = _judge(connection, sources)
-        own = set(scenario.data_node_ids)
+        own, own_tasks = set(scenario.data_node_ids), set(scenario.task_ids)
         staleness = Staleness(
             {node: found.stale[node] for node in scenario.data_node_ids if node in found.stale},
             found.fresh & own,
         )
         marked = own.difference(scenario.additional_data_node_ids)
         outside = {node.id: node.mark for node in sources.nodes.values() if node.id not in marked}
-        return _Known(key, outside, staleness)
+        writers = {
+            node: tasks
+            for node, tasks in sources.writers.items()
+            if tasks is None or not own_tasks.issuperset(tasks)
+        }
+        return _Known(key, outside, writers, staleness)
 
 
 def _digest(scenario: Scenario, marks: Marks) -> bytes:
@@ -149,11 +156,13 @@ def _digest(scenario: Scenario, marks: Marks) -> bytes:
     return digest.digest()
 
 
-def _is_same(connection: Connection, marks: Mapping[DataNodeId, object]) -> bool:
-    if not marks:
-        return True
-    found = find_nodes(connection, list(marks))
-    return {node.id: node.mark for node in found.values()} == marks
+def _is_same(connection: Connection, known: _Known) -> bool:
+    """Return whether nothing outside of the scenario has changed that it depends on."""
+    if known.outside:
+        found = find_nodes(connection, list(known.outside))
+        if {node.id: node.mark for node in found.values()} != known.outside:
+            return False
+    return not known.writers or find_writers(connection, list(known.writers)) == known.writers
 
 
 @dataclass(slots=True)
