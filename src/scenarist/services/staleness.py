@@ -19,7 +19,13 @@ from scenarist.db.value_sources import (
 )
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import NodeStaleness, Scenario
-from scenarist.domain.explanations import WrittenOutputs, describe_write, explain_run
+from scenarist.domain.explanations import (
+    MAX_CHANGES,
+    WrittenOutputs,
+    describe_write,
+    explain_run,
+    join_changes,
+)
 from scenarist.domain.freshness import (
     CurrentOutput,
     RunReason,
@@ -32,8 +38,6 @@ from scenarist.domain.short_reads import require_thread
 
 _CACHE_LIMIT = 256
 _MAX_ON_LOOP = 50  # data nodes, for which it takes a millisecond to find what is stale
-_MAX_CAUSES = 3
-"""Most changes that are named for one value."""
 
 _Causes = tuple[str, ...]
 
@@ -193,7 +197,7 @@ def _judge(connection: Connection, sources: ValueSources) -> Staleness:
         causes[node_id] = _find_causes(sources, judgements[node_id], causes, read)
     return Staleness(
         {
-            node_id: StaleNode(sources.nodes[node_id].config_id, _join(found))
+            node_id: StaleNode(sources.nodes[node_id].config_id, join_changes(found))
             for node_id, found in causes.items()
             if found
         },
@@ -297,7 +301,7 @@ def _causes_of_inputs(
     """Return the writes of changed inputs, and since which changes the others are stale."""
     inputs = [end.data_node_id for end in recipe.inputs]
     found = (cause for node in inputs for cause in writes.get(node) or causes.get(node, ()))
-    return tuple(dict.fromkeys(found))[: _MAX_CAUSES + 1]
+    return tuple(dict.fromkeys(found))[: MAX_CHANGES + 1]
 
 
 def _explain(judged: _Judgement, recipe: TaskRecipe) -> str:
@@ -310,8 +314,3 @@ def _explain(judged: _Judgement, recipe: TaskRecipe) -> str:
             is_code_known=recipe.code_digest is not None,
         ),
     )
-
-
-def _join(causes: _Causes) -> str:
-    more = ["and more"] if len(causes) > _MAX_CAUSES else []
-    return "; ".join([*causes[:_MAX_CAUSES], *more])
