@@ -149,6 +149,34 @@ def test_a_shared_value_is_stale_for_all_scenarios_once_its_task_was_replaced(la
         assert (find(made), find(reader)) == (True, True)
 
 
+def test_a_scenario_tells_of_data_nodes_that_an_upgrade_has_added_whether_they_are_stale(
+    lab: Lab,
+) -> None:
+    def declare(registry: ConfigRegistry, *, is_shown: bool) -> None:
+        shared = registry.configure_data_node("shared", scope=Scope.GLOBAL)
+        registry.configure_scenario(
+            "source", [registry.configure_task("s", "pipelines:one", [], shared)]
+        )
+        end = registry.configure_data_node("end")
+        registry.configure_scenario(
+            "plan",
+            [registry.configure_task("t", "pipelines:one", [], end)],
+            [shared] if is_shown else [],
+        )
+
+    made = lab.make(lambda registry: declare(registry, is_shown=False), run=True)
+    with lab.serve(lambda registry: declare(registry, is_shown=True)) as server:
+        source = server.services.scenarios.create(INES, NewScenario(config_id="source"))
+        submit(server, source)
+        shared = DataNodeId(nodes_of(server, source)["shared"])
+        found = []
+        for _ in range(2):
+            found.append(server.services.scenarios.get(INES, made.id).staleness.find(shared))
+            upgrade(server, made)
+
+    assert [node.is_stale for node in found] == [None, False]
+
+
 def test_a_second_upgrade_has_nothing_to_do_and_raises_no_event(lab: Lab) -> None:
     made = lab.make(adds)
     with lab.serve(adds_three) as server:

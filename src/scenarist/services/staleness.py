@@ -76,7 +76,7 @@ class _Known:
     """The staleness of a scenario, as long as nothing changes.
 
     Args:
-        key: A digest of its tasks, and of the marks of its data nodes.
+        key: A digest of what it is made of, and of the marks of its data nodes.
         outside: The marks of all others that it depends on.
         writers: Tasks of other scenarios that wrote values, by data node; see `find_writers`.
     """
@@ -154,7 +154,8 @@ class StalenessReader:
 
 
 def _digest(scenario: Scenario, marks: Marks) -> bytes:
-    texts = [*scenario.task_ids, *(edit_id or "" for edit_id in marks.edit_ids)]
+    parts = (*scenario.task_ids, *scenario.additional_data_node_ids)
+    texts = [*parts, *(edit_id or "" for edit_id in marks.edit_ids)]
     digest = blake2b("\n".join(texts).encode(), digest_size=16)
     digest.update(bytes(marks.states))
     return digest.digest()
