@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal_column, select
 
@@ -24,9 +25,12 @@ from scenarist.db.tasks import OUTPUT
 from scenarist.domain.explanations import ValueWrite
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId, TaskId
 from scenarist.domain.permissions import ref_of
+from scenarist.domain.short_reads import require_thread
 
 MAX_WRITERS = 100
 """Most tasks that are considered as writers of a data node whose job is not known."""
+
+_MAX_STEPS_ON_LOOP = 20  # which take 2 ms, as `MAX_COUNTS` does
 
 _NODES = Query(
     select(
@@ -159,7 +163,12 @@ def read_value_sources(
     for task_id, recipe in sources.recipes.items():
         for end in recipe.outputs:
             written_by.setdefault(end.data_node_id, []).append(task_id)
-    while new := [node for node in dict.fromkeys(wanted) if node not in sources.nodes]:
+    for step in count():
+        new = [node for node in dict.fromkeys(wanted) if node not in sources.nodes]
+        if not new:
+            break
+        if step == _MAX_STEPS_ON_LOOP:
+            require_thread()
         found = find_nodes(connection, new)
         sources.nodes |= found
         unknown = []
