@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, case, literal_column, select
 
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import LastEdit
@@ -57,8 +57,12 @@ _made_by = task_data_nodes.alias("made_by")
 
 
 def _is_part(task_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a task is part of a scenario: no upgrade has detached it."""
-    return exists().where(scenario_tasks.c.task_id == task_id)
+    """Return the condition that a task is part of a scenario: no upgrade has detached it.
+
+    For EXISTS, PostgreSQL may read the whole table of links.
+    """
+    found = select(scenario_tasks.c.position).where(scenario_tasks.c.task_id == task_id)
+    return found.limit(literal_column("1")).scalar_subquery().is_not(None)
 
 
 _WRITERS = Query(
