@@ -292,6 +292,29 @@ def test_nobody_can_tell_which_of_very_many_tasks_has_written_a_value(
     assert find().find(shared) == NEITHER
 
 
+def test_of_several_tasks_that_write_a_data_node_the_one_that_wrote_its_value_counts(
+    world: World,
+) -> None:
+    plant = Plant(world)
+
+    def build(draft: Draft) -> tuple[TaskId, DataNodeId, DataNodeId]:
+        a, b, both = draft.node("a", 1), draft.node("b", 1), draft.node("both")
+        draft.task("other", "increment", [b], [both])
+        plant.id = draft.id
+        return draft.task("writer", "increment", [a], [both]), a, both
+
+    writer, a, both = world.make(build)
+    world.submit(writer)
+    world.run_all()
+    assert plant.look().find(both) == FRESH
+    world.data_nodes.write(ANYONE, a, 5)
+
+    found = plant.look().find(both)
+    assert found == StalenessReader().find_of_node(world.database.reader, both).find(both)
+    assert found.because is not None
+    assert found.because.startswith("data node 'a' was written at")
+
+
 def test_a_value_at_the_end_of_a_long_chain_is_judged_in_a_thread(world: World) -> None:
     def build(draft: Draft) -> list[DataNodeId]:
         nodes = [draft.node(f"n{number}", 1) for number in range(30)]

@@ -159,7 +159,7 @@ def read_value_sources(
     """Return where the values of data nodes come from: two or three statements for each step back.
 
     Args:
-        task_ids: All tasks that write data nodes of *owner_id*, so that these need no look-up.
+        task_ids: All tasks that write data nodes of *owner_id*, so that most need no look-up.
     """
     sources = ValueSources()
     wanted = [*data_node_ids, *_add_recipes(connection, sources, recipes, task_ids)]
@@ -177,8 +177,10 @@ def read_value_sources(
         sources.nodes |= found
         unknown = []
         for node in found.values():
-            if node.edit is None or (owner_id is not None and node.owner_id == owner_id):
-                sources.writers[node.id] = written_by.get(node.id, ())
+            own_writers = written_by.get(node.id, ())
+            is_own = owner_id is not None and node.owner_id == owner_id
+            if node.edit is None or (is_own and len(own_writers) <= 1):
+                sources.writers[node.id] = own_writers
             else:
                 unknown.append(node.id)
         writers = find_writers(connection, unknown) if unknown else {}
