@@ -3,13 +3,16 @@
 import pytest
 from sqlalchemy import delete, update
 
+from builders import Draft
 from orchestrator.plant import WIRING, Plant
 from orchestrator.world import World
 from scenarist.db.tables import jobs
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Job
 from scenarist.domain.freshness import RunReason
+from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus
 
 
@@ -65,6 +68,26 @@ def test_a_changed_input_is_named_after_the_earlier_job_is_gone(plant: Plant) ->
 
     assert job.because is not None
     assert job.because.startswith("data node 'a' was written at")
+
+
+def test_of_many_changed_inputs_a_job_names_the_first_ones(world: World) -> None:
+    def build(draft: Draft) -> tuple[TaskId, list[DataNodeId]]:
+        inputs = [draft.node(name, 1) for name in "abcdef"]
+        return draft.task("t", "mix", inputs, [draft.node("end")], skippable=True), inputs
+
+    task, inputs = world.make(build)
+    world.submit(task)
+    world.run_all()
+    for node_id in inputs:
+        world.data_nodes.write(ANYONE, node_id, 2)
+    submission = world.submit(task)
+    world.run_all()
+
+    (job,) = world.jobs(submission)
+    assert job.because is not None
+    *changes, more = job.because.split("; ")
+    assert [change.split()[2] for change in changes] == ["'a'", "'b'", "'c'"]
+    assert more == "and more"
 
 
 def test_a_running_job_says_why_it_runs_and_a_waiting_one_says_nothing(plant: Plant) -> None:

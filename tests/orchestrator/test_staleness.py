@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import NodeStaleness
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.short_reads import LongReadError, run_short_read
 from scenarist.domain.vocabulary import PlannedAction, Scope
 from scenarist.services.staleness import StalenessReader
 
@@ -288,6 +290,44 @@ def test_nobody_can_tell_which_of_very_many_tasks_has_written_a_value(
 
     monkeypatch.setattr(value_sources, "MAX_WRITERS", 2)
     assert find().find(shared) == NEITHER
+
+
+def test_of_several_tasks_that_write_a_data_node_the_one_that_wrote_its_value_counts(
+    world: World,
+) -> None:
+    plant = Plant(world)
+
+    def build(draft: Draft) -> tuple[TaskId, DataNodeId, DataNodeId]:
+        a, b, both = draft.node("a", 1), draft.node("b", 1), draft.node("both")
+        draft.task("other", "increment", [b], [both])
+        plant.id = draft.id
+        return draft.task("writer", "increment", [a], [both]), a, both
+
+    writer, a, both = world.make(build)
+    world.submit(writer)
+    world.run_all()
+    assert plant.look().find(both) == FRESH
+    world.data_nodes.write(ANYONE, a, 5)
+
+    found = plant.look().find(both)
+    assert found == StalenessReader().find_of_node(world.database.reader, both).find(both)
+    assert found.because is not None
+    assert found.because.startswith("data node 'a' was written at")
+
+
+def test_a_value_at_the_end_of_a_long_chain_is_judged_in_a_thread(world: World) -> None:
+    def build(draft: Draft) -> list[DataNodeId]:
+        nodes = [draft.node(f"n{number}", 1) for number in range(30)]
+        for number, ends in enumerate(pairwise(nodes)):
+            draft.task(f"t{number}", "increment", *([end] for end in ends))
+        return nodes
+
+    nodes = world.make(build)
+    find = partial(StalenessReader().find_of_node, world.database.reader)
+    run_short_read(partial(find, nodes[5]))
+    with pytest.raises(LongReadError):
+        run_short_read(partial(find, nodes[-1]))
+    assert find(nodes[-1]).find(nodes[-1]).is_stale
 
 
 def test_the_migration_records_what_values_were_made_of_as_jobs_do(plant: Plant) -> None:

@@ -19,6 +19,7 @@ from scenarist.server import admin, composition
 from scenarist.server.settings import Settings
 from scenarist.services.declarations import load_declared
 from scenarist.services.drift import DriftService
+from scenarist.services.reconciliation import reconcile
 from scenarist.services.scenarios import NewScenario
 
 
@@ -78,6 +79,21 @@ def test_a_place_that_changed_is_told_until_a_server_has_started(
 
     assert before == ["1 data node of 'x': default_path 'in.json' -> 'other.json'"]
     assert admin.find_drift_lines(settings, changed) == []
+
+
+def test_a_start_that_moves_no_data_node_takes_no_turn_from_other_writers(
+    settings: Settings, scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a write")
+
+    with Database(str(settings.database)) as database:
+        monkeypatch.setattr(Database, "write", refuse)
+        declared = reconcile(
+            application(more=True), database, folder="data", now=lambda: NOON, version="2"
+        )
+
+    assert declared.tasks["t"].inputs == ("x", "more")
 
 
 def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario: str) -> None:

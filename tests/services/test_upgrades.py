@@ -14,6 +14,7 @@ from scenarist.config import ConfigRegistry
 from scenarist.db import event_log
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ChangedError, ConflictError, NotFoundError
+from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.listings import (
     AuditFilter,
     DataNodeListFilter,
@@ -108,6 +109,72 @@ def test_tasks_of_other_ends_are_replaced_and_what_is_new_is_created(lab: Lab) -
     assert statuses == {"add": JobStatus.COMPLETED, "raise": JobStatus.COMPLETED}
     assert values.keys() == {"left", "more", "last", "total", "raised"}
     assert values["raised"] == values["total"] + 1
+
+
+def test_a_value_of_a_replaced_task_is_as_stale_by_itself_as_in_its_scenario(lab: Lab) -> None:
+    made = lab.make(adds, run=True)
+    with lab.serve(adds_three) as server:
+        upgrade(server, made)
+        total = nodes_of(server, made)["total"]
+        in_scenario = server.services.scenarios.get(INES, made.id).staleness.find(DataNodeId(total))
+        alone = server.services.data_nodes.get(INES, total).staleness
+
+    assert alone == in_scenario
+    assert alone.is_stale
+
+
+def test_a_shared_value_is_stale_for_all_scenarios_once_its_task_was_replaced(lab: Lab) -> None:
+    def share(registry: ConfigRegistry, *inputs: str) -> None:
+        nodes = [registry.configure_data_node(name, default_data=1) for name in inputs]
+        shared = registry.configure_data_node("shared", scope=Scope.GLOBAL)
+        end = registry.configure_data_node("end")
+        source = registry.configure_task("source", "pipelines:mix", nodes, shared)
+        registry.configure_scenario("plan", [source])
+        registry.configure_scenario(
+            "reader", [registry.configure_task("read", "pipelines:increment", shared, end)]
+        )
+
+    made = lab.make(lambda registry: share(registry, "one"), run=True)
+    with lab.serve(lambda registry: share(registry, "one", "two")) as server:
+        reader = server.services.scenarios.create(INES, NewScenario(config_id="reader"))
+        shared = DataNodeId(nodes_of(server, reader)["shared"])
+
+        def find(scenario: Scenario) -> bool | None:
+            found = server.services.scenarios.get(INES, scenario.id).staleness.find(shared)
+            assert server.services.data_nodes.get(INES, shared).staleness == found
+            return found.is_stale
+
+        assert (find(made), find(reader)) == (False, False)
+        upgrade(server, made)
+        assert (find(made), find(reader)) == (True, True)
+
+
+def test_a_scenario_tells_of_data_nodes_that_an_upgrade_has_added_whether_they_are_stale(
+    lab: Lab,
+) -> None:
+    def declare(registry: ConfigRegistry, *, is_shown: bool) -> None:
+        shared = registry.configure_data_node("shared", scope=Scope.GLOBAL)
+        registry.configure_scenario(
+            "source", [registry.configure_task("s", "pipelines:one", [], shared)]
+        )
+        end = registry.configure_data_node("end")
+        registry.configure_scenario(
+            "plan",
+            [registry.configure_task("t", "pipelines:one", [], end)],
+            [shared] if is_shown else [],
+        )
+
+    made = lab.make(lambda registry: declare(registry, is_shown=False), run=True)
+    with lab.serve(lambda registry: declare(registry, is_shown=True)) as server:
+        source = server.services.scenarios.create(INES, NewScenario(config_id="source"))
+        submit(server, source)
+        shared = DataNodeId(nodes_of(server, source)["shared"])
+        found = []
+        for _ in range(2):
+            found.append(server.services.scenarios.get(INES, made.id).staleness.find(shared))
+            upgrade(server, made)
+
+    assert [node.is_stale for node in found] == [None, False]
 
 
 def test_a_second_upgrade_has_nothing_to_do_and_raises_no_event(lab: Lab) -> None:

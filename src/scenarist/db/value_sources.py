@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
-from sqlalchemy import Connection, and_, case, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, case, literal_column, select
 
 from scenarist.db.among import any_of
 from scenarist.db.data_nodes import LastEdit
@@ -11,14 +12,25 @@ from scenarist.db.jobs.recipes import RecipeCache, TaskRecipe
 from scenarist.db.json_columns import decoded_list
 from scenarist.db.places import IS_REPLACED
 from scenarist.db.sql import Query
-from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, places, task_data_nodes
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    job_inputs,
+    jobs,
+    places,
+    scenario_tasks,
+    task_data_nodes,
+)
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.explanations import ValueWrite
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId, TaskId
 from scenarist.domain.permissions import ref_of
+from scenarist.domain.short_reads import require_thread
 
 MAX_WRITERS = 100
 """Most tasks that are considered as writers of a data node whose job is not known."""
+
+_MAX_STEPS_ON_LOOP = 20  # which take 2 ms, as `MAX_COUNTS` does
 
 _NODES = Query(
     select(
@@ -42,15 +54,28 @@ _NODES = Query(
     .where(any_of(data_nodes.c.id, "ids"))
 )
 _made_by = task_data_nodes.alias("made_by")
+
+
+def _is_part(task_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a task is part of a scenario: no upgrade has detached it.
+
+    For EXISTS, PostgreSQL may read the whole table of links.
+    """
+    found = select(scenario_tasks.c.position).where(scenario_tasks.c.task_id == task_id)
+    return found.limit(literal_column("1")).scalar_subquery().is_not(None)
+
+
 _WRITERS = Query(
     select(
         data_nodes.c.id,
         _made_by.c.task_id,
+        _is_part(_made_by.c.task_id).label("is_part"),
         decoded_list(
             select(task_data_nodes.c.task_id.label("item"))
             .where(
                 task_data_nodes.c.data_node_id == data_nodes.c.id,
                 task_data_nodes.c.direction == OUTPUT,
+                _is_part(task_data_nodes.c.task_id),
             )
             .correlate(data_nodes)
             .limit(literal_column(str(MAX_WRITERS + 1)))
@@ -134,7 +159,7 @@ def read_value_sources(
     """Return where the values of data nodes come from: two or three statements for each step back.
 
     Args:
-        task_ids: All tasks that write data nodes of *owner_id*, so that these need no look-up.
+        task_ids: All tasks that write data nodes of *owner_id*, so that most need no look-up.
     """
     sources = ValueSources()
     wanted = [*data_node_ids, *_add_recipes(connection, sources, recipes, task_ids)]
@@ -142,13 +167,20 @@ def read_value_sources(
     for task_id, recipe in sources.recipes.items():
         for end in recipe.outputs:
             written_by.setdefault(end.data_node_id, []).append(task_id)
-    while new := [node for node in dict.fromkeys(wanted) if node not in sources.nodes]:
+    for step in count():
+        new = [node for node in dict.fromkeys(wanted) if node not in sources.nodes]
+        if not new:
+            break
+        if step == _MAX_STEPS_ON_LOOP:
+            require_thread()
         found = find_nodes(connection, new)
         sources.nodes |= found
         unknown = []
         for node in found.values():
-            if node.edit is None or (owner_id is not None and node.owner_id == owner_id):
-                sources.writers[node.id] = written_by.get(node.id, ())
+            own_writers = written_by.get(node.id, ())
+            is_own = owner_id is not None and node.owner_id == owner_id
+            if node.edit is None or (is_own and len(own_writers) <= 1):
+                sources.writers[node.id] = own_writers
             else:
                 unknown.append(node.id)
         writers = find_writers(connection, unknown) if unknown else {}
@@ -216,14 +248,17 @@ def find_writers(
 ) -> Mapping[DataNodeId, Sequence[TaskId] | None]:
     """Return the task whose job wrote each value or, where that is not known, all that may have.
 
-    None stands for more than `MAX_WRITERS` tasks. Data nodes without a value are omitted.
+    Where an upgrade has detached the task, those of scenarios that write the data node now take its
+    place. None stands for more than `MAX_WRITERS` tasks. Data nodes without a value are omitted.
     """
     found: dict[DataNodeId, Sequence[TaskId] | None] = {}
-    for node_id, task_id, task_ids in _WRITERS.fetch(connection, {"ids": list(data_node_ids)}):
-        if task_id is not None:
+    for node_id, task_id, is_part, task_ids in _WRITERS.fetch(
+        connection, {"ids": list(data_node_ids)}
+    ):
+        if task_id is not None and (is_part or not task_ids):
             found[node_id] = (task_id,)
         else:
-            found[node_id] = None if len(task_ids) > MAX_WRITERS else tuple(dict.fromkeys(task_ids))
+            found[node_id] = None if len(task_ids) > MAX_WRITERS else tuple(sorted(set(task_ids)))
     return found
 
 

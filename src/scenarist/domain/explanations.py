@@ -17,6 +17,9 @@ SENTENCES = {
 }
 """The reasons that need no names."""
 
+MAX_CHANGES = 3
+"""Most changes that a sentence names."""
+
 
 @dataclass(frozen=True, slots=True)
 class ValueWrite:
@@ -69,11 +72,18 @@ def explain_run(reason: RunReason | None, task: WrittenOutputs, changes: Sequenc
         case RunReason.EXPIRED:
             return f"{names} is older than its validity period"
         case RunReason.INPUT_CHANGED if changes:
-            return "; ".join(dict.fromkeys(changes))
+            return join_changes(changes)
         case RunReason.INPUT_CHANGED:
             return f"it is not known from what {names} was made"
         case _:
             return SENTENCES[reason]
+
+
+def join_changes(changes: Sequence[str]) -> str:
+    """Return changes in one sentence, each once; of many, it names only the first."""
+    found = list(dict.fromkeys(changes))
+    more = ["and more"] if len(found) > MAX_CHANGES else []
+    return "; ".join([*found[:MAX_CHANGES], *more])
 
 
 def describe_write(write: ValueWrite) -> str:

@@ -147,6 +147,13 @@ def find_drift(
     return drift
 
 
+def find_node_drift(connection: Connection, registry: ConfigRegistry) -> Sequence[NodeDrift]:
+    """Return the data nodes whose records differ from their configs."""
+    drift = Drift()
+    _compare_nodes(connection, registry, drift)
+    return drift.nodes
+
+
 def describe_change(item: RecordUpdate) -> str:
     """Describe how the declaration of a data node has changed, without secrets."""
     before = {"storage_type": item.before.storage_type, **mask_properties(item.before.properties)}

@@ -61,8 +61,8 @@ class EligibilityReader:
     def read(self, connection: Connection, scenario: Scenario) -> Eligibility:
         """Check what can be done with a scenario that exists, and which of its values are stale.
 
-        Takes one SQL statement, and another one if outcomes are declared, unless values have
-        changed since the last time.
+        Takes one SQL statement, another one if outcomes are declared, and one or two more if it
+        depends on what other scenarios have made; more if values have changed since the last time.
         """
         now, declared = self._now(), self._declared
         (scenario,) = with_outcomes(connection, [scenario], declared)

@@ -18,7 +18,7 @@ from scenarist.domain.identifiers import DataNodeId, ensure_later_edit_id
 from scenarist.domain.permissions import SERVER
 from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.declarations import load_declared
-from scenarist.services.drift import describe_change, find_drift
+from scenarist.services.drift import describe_change, find_drift, find_node_drift
 from scenarist.services.factory import EntityBuilder, EntityFactory, make_bare_edit
 from scenarist.services.locks import get_data_node
 from scenarist.services.value_reader import is_named_file
@@ -49,9 +49,11 @@ def reconcile(
     """
     declared = load_declared(application, version)
 
-    def work(builder: EntityBuilder) -> list[str]:
-        drift = find_drift(builder.connection, application.registry, declared)
-        for found in drift.nodes:
+    with database.snapshot() as connection:
+        drift = find_drift(connection, application.registry, declared)
+
+    def work(builder: EntityBuilder) -> None:
+        for found in find_node_drift(builder.connection, application.registry):
             drift_rows.update_records(builder.connection, found.nodes)
             _record_moves(builder, found.config, [item for item in found.nodes if item.has_moved])
             builder.changes += [
@@ -59,10 +61,13 @@ def reconcile(
                 for item in found.nodes
                 if item.has_moved or item.validity != item.before.validity
             ]
-        return drift.lines
 
-    factory = EntityFactory(database, folder=folder, now=now, version=version, declared=declared)
-    for difference in factory.create(SERVER, work):
+    if drift.nodes:  # else no other write waits for the comparison
+        factory = EntityFactory(
+            database, folder=folder, now=now, version=version, declared=declared
+        )
+        factory.create(SERVER, work)
+    for difference in drift.lines:
         _log.warning("the application has changed", difference=difference)
     return declared
 

@@ -19,7 +19,13 @@ from scenarist.db.value_sources import (
 )
 from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import NodeStaleness, Scenario
-from scenarist.domain.explanations import WrittenOutputs, describe_write, explain_run
+from scenarist.domain.explanations import (
+    MAX_CHANGES,
+    WrittenOutputs,
+    describe_write,
+    explain_run,
+    join_changes,
+)
 from scenarist.domain.freshness import (
     CurrentOutput,
     RunReason,
@@ -32,8 +38,6 @@ from scenarist.domain.short_reads import require_thread
 
 _CACHE_LIMIT = 256
 _MAX_ON_LOOP = 50  # data nodes, for which it takes a millisecond to find what is stale
-_MAX_CAUSES = 3
-"""Most changes that are named for one value."""
 
 _Causes = tuple[str, ...]
 
@@ -72,12 +76,14 @@ class _Known:
     """The staleness of a scenario, as long as nothing changes.
 
     Args:
-        key: A digest of the marks of its data nodes.
+        key: A digest of what it is made of, and of the marks of its data nodes.
         outside: The marks of all others that it depends on.
+        writers: Tasks of other scenarios that wrote values, by data node; see `find_writers`.
     """
 
     key: bytes
     outside: Mapping[DataNodeId, object]
+    writers: Mapping[DataNodeId, Sequence[TaskId] | None]
     staleness: Staleness
 
 
@@ -114,7 +120,7 @@ class StalenessReader:
             return _NONE
         key = _digest(scenario, marks)
         known = self._known.get(scenario.id)
-        if known is None or known.key != key or not _is_same(connection, known.outside):
+        if known is None or known.key != key or not _is_same(connection, known):
             known = self._read(connection, scenario, key)
             if len(self._known) >= _CACHE_LIMIT:
                 self._known = {}  # other threads may use the former one
@@ -132,28 +138,36 @@ class StalenessReader:
             owner_id=scenario.id,
         )
         found = _judge(connection, sources)
-        own = set(scenario.data_node_ids)
+        own, own_tasks = set(scenario.data_node_ids), set(scenario.task_ids)
         staleness = Staleness(
             {node: found.stale[node] for node in scenario.data_node_ids if node in found.stale},
             found.fresh & own,
         )
         marked = own.difference(scenario.additional_data_node_ids)
         outside = {node.id: node.mark for node in sources.nodes.values() if node.id not in marked}
-        return _Known(key, outside, staleness)
+        writers = {
+            node: tasks
+            for node, tasks in sources.writers.items()
+            if tasks is None or not own_tasks.issuperset(tasks)
+        }
+        return _Known(key, outside, writers, staleness)
 
 
 def _digest(scenario: Scenario, marks: Marks) -> bytes:
-    texts = [*scenario.task_ids, *(edit_id or "" for edit_id in marks.edit_ids)]
+    parts = (*scenario.task_ids, *scenario.additional_data_node_ids)
+    texts = [*parts, *(edit_id or "" for edit_id in marks.edit_ids)]
     digest = blake2b("\n".join(texts).encode(), digest_size=16)
     digest.update(bytes(marks.states))
     return digest.digest()
 
 
-def _is_same(connection: Connection, marks: Mapping[DataNodeId, object]) -> bool:
-    if not marks:
-        return True
-    found = find_nodes(connection, list(marks))
-    return {node.id: node.mark for node in found.values()} == marks
+def _is_same(connection: Connection, known: _Known) -> bool:
+    """Return whether nothing outside of the scenario has changed that it depends on."""
+    if known.outside:
+        found = find_nodes(connection, list(known.outside))
+        if {node.id: node.mark for node in found.values()} != known.outside:
+            return False
+    return not known.writers or find_writers(connection, list(known.writers)) == known.writers
 
 
 @dataclass(slots=True)
@@ -184,7 +198,7 @@ def _judge(connection: Connection, sources: ValueSources) -> Staleness:
         causes[node_id] = _find_causes(sources, judgements[node_id], causes, read)
     return Staleness(
         {
-            node_id: StaleNode(sources.nodes[node_id].config_id, _join(found))
+            node_id: StaleNode(sources.nodes[node_id].config_id, join_changes(found))
             for node_id, found in causes.items()
             if found
         },
@@ -288,7 +302,7 @@ def _causes_of_inputs(
     """Return the writes of changed inputs, and since which changes the others are stale."""
     inputs = [end.data_node_id for end in recipe.inputs]
     found = (cause for node in inputs for cause in writes.get(node) or causes.get(node, ()))
-    return tuple(dict.fromkeys(found))[: _MAX_CAUSES + 1]
+    return tuple(dict.fromkeys(found))[: MAX_CHANGES + 1]
 
 
 def _explain(judged: _Judgement, recipe: TaskRecipe) -> str:
@@ -301,8 +315,3 @@ def _explain(judged: _Judgement, recipe: TaskRecipe) -> str:
             is_code_known=recipe.code_digest is not None,
         ),
     )
-
-
-def _join(causes: _Causes) -> str:
-    more = ["and more"] if len(causes) > _MAX_CAUSES else []
-    return "; ".join([*causes[:_MAX_CAUSES], *more])
